@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The byte driver: one per worker thread. It waits on epoll for all sockets of the worker and dispatches.
+//
+// One turn: resume what is on the ready list, run posted functions and due timers, wait, dispatch. Everything except post()
+// and stop() belongs to the thread that calls run(). Streams are told by slot and generation, so an event for a stream that
+// was destroyed earlier in the same turn is dropped.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "core/clock.hpp"
+#include "core/task.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace penstock::net {
+
+class event;
+
+/// Something with a descriptor that wants to know of its readiness.
+class pollable {
+public:
+    virtual ~pollable() = default;
+    /// `events` are epoll's bits. Called from the dispatch only.
+    virtual void on_ready(std::uint32_t events) = 0;
+};
+
+class driver {
+public:
+    /// Where a pollable is registered; 0 is none.
+    using registration = std::uint64_t;
+    using timer_id = std::uint64_t;
+
+    driver();
+    ~driver();
+    driver(const driver&) = delete;
+    driver& operator=(const driver&) = delete;
+
+    /// Runs until stop(). Ignores SIGPIPE's cause: no send of ours raises it.
+    void run();
+    /// Runs one turn, waiting at most `longest`. For tests.
+    void run_once(duration longest);
+    /// Ends run() after the current turn. From any thread.
+    void stop();
+
+    /// Runs a function on this driver's thread. From any thread; in order per caller.
+    void post(std::function<void()> work);
+
+    /// Starts a root coroutine; its frame frees itself at the end.
+    void spawn(task<void> work);
+    /// Roots that have not ended yet.
+    [[nodiscard]] std::size_t running() const;
+
+    /// The time at the start of this turn. Cheap, and good enough for deadlines and statistics.
+    [[nodiscard]] time_point now() const;
+
+    /// Calls once at or after `when` (millisecond precision).
+    timer_id call_at(time_point when, std::function<void()> work);
+    void cancel(timer_id timer);
+
+    /// Edge-triggered for input, output and hang-up.
+    [[nodiscard]] registration add(int descriptor, pollable& target);
+    /// Level-triggered for input: listening sockets.
+    [[nodiscard]] registration add_level(int descriptor, pollable& target);
+    void remove(int descriptor, registration where);
+
+    /// Scratch memory that streams receive into; contents are valid until the next receive on this driver.
+    [[nodiscard]] char* receive_buffer();
+    static constexpr std::size_t receive_buffer_size = 64 * 1024;
+    /// A second one, for what TLS decrypts.
+    [[nodiscard]] char* plain_buffer();
+
+private:
+    friend class event;
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+/// Awaits until `when`.
+task<void> sleep_until(driver& on, time_point when);
+
+}  // namespace penstock::net

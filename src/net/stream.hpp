@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// stream: one connected socket, TCP or Unix, plain or TLS, on one driver.
+//
+// receive() never blocks: it gives a span that is valid until the next receive on the same driver (so: until the next
+// suspension), in a buffer that belongs to the driver. send() never suspends: what the kernel does not take at once is kept,
+// and backlog() tells how much. Whoever uses the stream subscribes an event, which fires when input, end or room came.
+// TLS is a transform of bytes tied to no thread, so a stream can be detached from one driver and attached to another.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+#include "core/tls_facts.hpp"
+#include "net/driver.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace penstock::net {
+
+class event;
+class tls_context;
+class tls_session;
+
+/// What a receive() brought.
+struct received {
+    enum class kind : std::uint8_t {
+        data,         ///< `data` is not empty
+        would_block,  ///< nothing now; the subscriber is told when there is
+        end,          ///< the peer closed its side in good order
+        error,        ///< the connection failed (reset, TLS fault)
+    };
+    kind how = kind::would_block;
+    bytes data{};
+};
+
+enum class tls_role : std::uint8_t { server, client };
+enum class tls_state : std::uint8_t { none, handshaking, established, failed };
+
+class stream final : public pollable {
+public:
+    /// Takes over a connected, non-blocking descriptor.
+    stream(driver& on, int descriptor);
+    ~stream() override;
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+
+    /// Who is told. One subscriber at a time; nullptr for none (readiness is remembered).
+    void subscribe(event* subscriber) { subscriber_ = subscriber; }
+
+    /// Whether receive() is worth calling: input, an end or an error may be there.
+    [[nodiscard]] bool readable() const { return readable_; }
+    /// Up to driver::receive_buffer_size octets. Drives a TLS handshake under way as well.
+    received receive();
+    /// Looks at the first octets of a plain stream without consuming them (MSG_PEEK). Returns how many there are now.
+    std::size_t peek(char* into, std::size_t size);
+
+    /// Sends, or keeps what the kernel does not take. After a failure the octets are dropped; the next receive() tells.
+    void send(bytes data);
+    /// Octets that the kernel has not taken yet.
+    [[nodiscard]] std::size_t backlog() const { return backlog_.size() - backlog_sent_; }
+    /// The backlog is large enough that the other side should not be read meanwhile.
+    [[nodiscard]] bool congested() const { return backlog() > congestion_mark; }
+    static constexpr std::size_t congestion_mark = 32 * 1024;
+
+    /// The peer has closed or reset the connection, whether or not input remains to be read.
+    [[nodiscard]] bool peer_gone() const { return peer_gone_; }
+    [[nodiscard]] bool failed() const { return failed_; }
+
+    /// Starts a TLS handshake; receive() drives it on, the subscriber is told when it ends. `host_name` is for clients: SNI and
+    /// verify-full. The caller has made sure that no plain octets are buffered anywhere.
+    void start_tls(const tls_context& context, tls_role role, const std::string& host_name = {});
+    [[nodiscard]] tls_state tls() const;
+    /// Facts of an established session.
+    [[nodiscard]] tls_facts facts() const;
+    /// Why a handshake or the connection failed, for the log; empty where nothing did.
+    [[nodiscard]] std::string fault() const;
+
+    /// Stops sending (and says so under TLS); the peer sees the end once the backlog is gone.
+    void shut_down_sending();
+
+    /// Takes the stream off its driver, to be attached to another on that one's thread.
+    void detach();
+    void attach(driver& to);
+
+    [[nodiscard]] int descriptor() const { return descriptor_; }
+    /// "127.0.0.1:40312", "[::1]:40312" or "unix".
+    [[nodiscard]] std::string peer_address() const;
+    [[nodiscard]] std::string local_address() const;
+    [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
+    [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
+
+    void on_ready(std::uint32_t events) override;
+
+private:
+    void flush();
+    void fail(std::string why);
+
+    driver* driver_;
+    event* subscriber_ = nullptr;
+    int descriptor_;
+    bool readable_ = false;
+    bool peer_gone_ = false;
+    bool failed_ = false;
+    bool sending_shut_ = false;
+    driver::registration registration_ = 0;
+    std::unique_ptr<tls_session> tls_;
+    std::string backlog_;           ///< unsent octets from backlog_sent_ on; empty (and without storage) when idle
+    std::size_t backlog_sent_ = 0;
+    std::uint64_t octets_received_ = 0;
+    std::uint64_t octets_sent_ = 0;
+    std::unique_ptr<std::string> fault_;
+};
+
+}  // namespace penstock::net
