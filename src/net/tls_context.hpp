@@ -25,6 +25,7 @@ struct tls_options {
     } verify_peer = verify::none;
     std::string minimum_version{"TLSv1.2"};
     bool alpn_postgresql = false;    ///< offer (client) or demand for direct TLS (server) ALPN "postgresql"
+    friend bool operator==(const tls_options&, const tls_options&) = default;
 };
 
 class tls_context {

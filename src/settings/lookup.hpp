@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the settings say of one database and one user: the entries, and the pool's limits and mode that result from
+// them.
+//
+// A user's value outranks its database's, which outranks the default of [pool].
+#pragma once
+
+#include "settings/settings.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace penstock::settings {
+
+/// The entry of that name, else the "*" entry, else null. Valid as long as the tree.
+[[nodiscard]] const database_settings* find_database(const tree& all, std::string_view name);
+[[nodiscard]] const user_settings* find_user(const tree& all, std::string_view name);
+[[nodiscard]] const cluster_settings* find_cluster(const tree& all, std::string_view name);
+
+/// What the database is called on its servers, for a client that asked for `requested`.
+[[nodiscard]] std::string server_database(const database_settings& database, std::string_view requested);
+
+/// `user` may be null: a user known only to the userlist or the auth_query.
+[[nodiscard]] pool_mode effective_pool_mode(const tree& all,
+                                            const database_settings& database,
+                                            const user_settings* user);
+[[nodiscard]] pool::pool_limits effective_limits(const tree& all,
+                                                 const database_settings& database,
+                                                 const user_settings* user);
+[[nodiscard]] pool::shared_limits effective_shared_limits(const tree& all,
+                                                          const cluster_settings& cluster,
+                                                          const user_settings* user);
+[[nodiscard]] const std::string& effective_init_query(const tree& all, const database_settings& database);
+/// 0: no limit.
+[[nodiscard]] std::uint32_t effective_user_client_limit(const tree& all, const user_settings* user);
+
+}  // namespace penstock::settings

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The settings as a typed tree of plain aggregates whose defaults are the product's defaults.
+//
+// load.hpp reads a tree from a TOML file, url.hpp makes one from a database URL, lookup.hpp answers what holds for one
+// database and user. A tree that came from either is valid: references resolve, bounds hold, names are unique. Names in
+// the file are those of docs/configuration.md; where a field's name differs, its comment says so.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/secret.hpp"
+#include "net/tls_context.hpp"
+#include "pool/limits.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "telemetry/log_options.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock::settings {
+
+inline constexpr std::uint16_t default_postgresql_port = 5432;  ///< of servers
+inline constexpr std::uint16_t default_listen_port = 6432;      ///< of Penstock
+inline constexpr std::uint16_t default_admin_port = 6430;
+
+/// A host name, a numeric address (IPv6 without brackets), or the folder of a Unix socket, which starts with '/'.
+struct address {
+    std::string host;
+    std::uint16_t port = 0;
+    [[nodiscard]] bool is_unix() const { return host.starts_with('/'); }
+    /// "host:port", "[::1]:port", or "unix:/folder:port".
+    [[nodiscard]] std::string text() const;
+    friend bool operator==(const address&, const address&) = default;
+};
+
+/// When a session gives its server connection back.
+enum class pool_mode : std::uint8_t {
+    transaction,  ///< after each transaction
+    session,      ///< when the client leaves
+};
+
+/// [listen]: where clients reach us, and their TLS ([tls]).
+struct listen_settings {
+    std::vector<address> postgresql{{"127.0.0.1", default_listen_port}};
+    net::tls_options tls{};    ///< [tls] certificate, key, client_ca, client_verify, minimum_version
+    bool require_tls = false;  ///< [tls] require_tls: TCP clients without TLS are refused; Unix sockets are exempt
+    friend bool operator==(const listen_settings&, const listen_settings&) = default;
+
+    [[nodiscard]] bool tls_available() const { return !tls.certificate_file.empty(); }
+};
+
+/// [clients]: limits on what clients may take and how long they may take it. A duration of 0 means no limit.
+struct client_settings {
+    std::uint32_t max_client_connections = 10000;   ///< of the whole process
+    std::uint32_t max_user_client_connections = 0;  ///< per user, 0: no limit; a user's own value outranks it
+    duration client_login_timeout = seconds{60};
+    duration idle_client_timeout = seconds{1800};  ///< without an open transaction
+    duration idle_transaction_timeout = seconds{0};
+    duration client_write_timeout = seconds{60};        ///< for a client that takes none of its results
+    std::uint32_t client_statement_limit = 10000;       ///< prepared statements one client may hold
+    std::size_t client_statement_memory = 16ULL << 20;  ///< octets of statement text one client may hold
+    std::uint32_t server_statement_limit = 200;         ///< prepared on one server connection; the oldest unused goes
+    std::size_t max_inspected_statement = 1ULL << 20;   ///< longer texts are streamed and not classified: they pin
+    std::size_t max_startup_packet = 10000;             ///< octets, as PostgreSQL's own limit
+    friend bool operator==(const client_settings&, const client_settings&) = default;
+};
+
+/// Which role a node has.
+enum class node_role : std::uint8_t {
+    automatic,  ///< the node is asked ("auto")
+    primary,
+    replica,
+};
+
+struct node_settings {
+    address where{};
+    node_role role = node_role::automatic;
+    friend bool operator==(const node_settings&, const node_settings&) = default;
+};
+
+using tls_mode = server_account::tls_mode;
+
+/// The account of the health checks. Without a user the checks use what is known: the process has no other account.
+struct monitor_settings {
+    std::string user{};
+    secret password{};
+    std::string database{"postgres"};
+    duration probe_interval = seconds{2};
+    duration probe_timeout = seconds{5};
+    std::uint32_t probe_failures = 3;  ///< in a row, until a node counts as down
+    friend bool operator==(const monitor_settings&, const monitor_settings&) = default;
+};
+
+/// [[cluster]]: a primary and its replicas.
+struct cluster_settings {
+    std::string name{"main"};
+    std::vector<node_settings> nodes{};
+    tls_mode sslmode = tls_mode::prefer;
+    net::tls_options tls{};                       ///< sslrootcert, sslcert, sslkey; verify_peer follows sslmode
+    std::uint32_t max_connections_percent = 100;  ///< of the server's max_connections (less what it reserves)
+    std::uint32_t max_connections_per_node = 0;   ///< 0: only the percentage counts
+    monitor_settings monitor{};                   ///< monitor_user, monitor_password, ..., probe_interval, ...
+    std::string application_name{};               ///< told to servers where the client gives none
+    std::string options{};                        ///< start-up `options` of every server connection
+    friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
+};
+
+/// What a database or a user may set over the [pool] defaults.
+struct pool_overrides {
+    std::optional<pool_mode> mode{};           ///< pool_mode
+    std::optional<std::uint32_t> size{};       ///< pool_size
+    std::optional<std::uint32_t> minimum{};    ///< min_pool_size
+    std::optional<std::uint32_t> reserve{};    ///< reserve_pool_size
+    std::optional<duration> borrow_timeout{};  ///< connection_borrow_timeout
+    friend bool operator==(const pool_overrides&, const pool_overrides&) = default;
+};
+
+/// [[database]]: a name clients may connect to.
+struct database_settings {
+    std::string name{"*"};  ///< "*": any name that no other entry has, passed on as it is
+    std::string cluster{"main"};
+    std::string server_database{};  ///< the name on the server; empty: the same
+    pool_overrides pool{};
+    std::optional<std::string> init_query{};   ///< outranks [pool] init_query
+    std::uint32_t max_client_connections = 0;  ///< 0: no limit of its own
+    friend bool operator==(const database_settings&, const database_settings&) = default;
+};
+
+/// [[user]]: who may log in, beside the userlist file and the auth_query.
+struct user_settings {
+    std::string name{};
+    secret password{};                    ///< clear text, "md5..." or "SCRAM-SHA-256$..."
+    std::optional<auth_method> method{};  ///< auth_method; none: [auth] auth_method
+    std::string server_user{};            ///< empty: the same user, with what the client's login proved
+    secret server_password{};             ///< empty: `password` where it is clear text, else SCRAM pass-through
+    pool_overrides pool{};
+    std::uint32_t max_user_connections = 0;  ///< server connections of this user over all pools; 0: no own limit
+    std::optional<std::uint32_t> max_user_client_connections{};
+    friend bool operator==(const user_settings&, const user_settings&) = default;
+};
+
+/// Looking users up in the database itself.
+struct auth_query_settings {
+    std::string query{};     ///< auth_query: $1 is the user's name; empty: no look-ups
+    std::string user{};      ///< auth_query_user
+    secret password{};       ///< auth_query_password
+    std::string database{};  ///< auth_query_database: asked there; empty: in the database the client wants
+    friend bool operator==(const auth_query_settings&, const auth_query_settings&) = default;
+};
+
+/// [auth]
+struct auth_settings {
+    auth_method method = auth_method::scram_sha_256;  ///< auth_method
+    std::string userlist_file{};                      ///< auth_file: PgBouncer's "user" "password" lines
+    auth_query_settings query{};
+    duration cache_time = seconds{30};  ///< auth_cache_time: how long an answer of the auth_query holds
+    friend bool operator==(const auth_settings&, const auth_settings&) = default;
+};
+
+/// [pool]: defaults of every pool.
+struct pool_settings {
+    pool_mode mode = pool_mode::transaction;
+    pool::pool_limits limits{};
+    pool::shared_limits shared{};  ///< max_server_connections; per_user is max_user_connections, per_node the cluster's
+    std::string init_query{};      ///< run once on each new server connection
+    duration cancel_timeout = seconds{10};  ///< cancel_wait_timeout: longest a cancel request may take
+    friend bool operator==(const pool_settings&, const pool_settings&) = default;
+};
+
+/// [admin]
+struct admin_settings {
+    std::vector<address> listen{{"127.0.0.1", default_admin_port}};  ///< empty: no admin port
+    std::vector<std::string> admin_users{};                          ///< may run the console's verbs
+    std::vector<std::string> stats_users{};                          ///< may read only
+    friend bool operator==(const admin_settings&, const admin_settings&) = default;
+};
+
+/// Everything. Handed to threads as shared_ptr<const tree>.
+struct tree {
+    std::uint32_t workers = 0;  ///< 0: one per core
+    duration drain_timeout = seconds{25};
+    log::options logging{};  ///< [log]
+    listen_settings listen{};
+    client_settings clients{};
+    pool_settings pool{};
+    auth_settings auth{};
+    admin_settings admin{};
+    std::vector<cluster_settings> clusters{};
+    std::vector<database_settings> databases{};
+    std::vector<user_settings> users{};
+    friend bool operator==(const tree&, const tree&) = default;
+};
+
+}  // namespace penstock::settings
