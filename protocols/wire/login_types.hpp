@@ -37,6 +37,8 @@ struct user_record {
     auth_method method = auth_method::scram_sha_256;
     /// Clear-text password, "md5..." hash, or "SCRAM-SHA-256$..." verifier, as in pg_authid. Empty: nothing can match.
     secret stored{};
+    /// Whoever knows could not be asked: exists is false, yet the user may be real. Tell the client to try again.
+    bool temporarily_unavailable = false;
 };
 
 /// The keys a client's own SCRAM proof yields, with which Penstock can log in to a server holding the same verifier.

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is known of a cluster's nodes at one moment: an immutable snapshot, published by control/monitor and read by
+// everyone.
+//
+// A view is never changed once published. Whoever waits (for a primary, say) looks again after each new version.
+#pragma once
+
+#include "net/connect.hpp"
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock::router {
+
+/// A node's place in the configuration; the same in every version of a view.
+struct node_id {
+    std::uint32_t value = 0;
+    friend auto operator<=>(node_id, node_id) = default;
+};
+
+enum class node_role : std::uint8_t {
+    unknown,  ///< no probe has told yet
+    primary,  ///< takes writes
+    replica,  ///< in recovery: reads only
+};
+
+enum class node_state : std::uint8_t {
+    up,    ///< it answers, or nothing speaks against it yet
+    down,  ///< several probes in a row failed
+};
+
+/// One database server.
+struct node {
+    node_id id{};
+    std::string host{};  ///< as configured; what TLS verifies. A path starting with '/' is a Unix socket's folder
+    std::uint16_t port = 5432;
+    std::vector<net::endpoint> endpoints{};  ///< resolved, in the resolver's order; empty until the name is resolved
+    node_role role = node_role::unknown;
+    node_state state = node_state::up;
+    std::uint32_t max_connections = 0;       ///< the server's own setting; 0 until a probe told
+    std::uint32_t reserved_connections = 0;  ///< of those, kept for superusers
+    std::uint32_t server_version = 0;        ///< for example 150020; 0 until a probe told
+    std::string reason{};                    ///< one sentence: why this role and state
+    [[nodiscard]] bool is_up() const { return state == node_state::up; }
+    friend bool operator==(const node&, const node&) = default;
+};
+
+struct cluster_view {
+    std::string cluster{};
+    std::uint64_t version = 0;  ///< grows with every publication, beginning at 1
+    std::vector<node> nodes{};  ///< in the order of the configuration
+    std::optional<std::size_t> primary_index{};
+    std::string reason{};  ///< why there is no primary; empty where there is one
+
+    /// The node that takes writes, or nullptr.
+    [[nodiscard]] const node* primary() const { return primary_index ? &nodes[*primary_index] : nullptr; }
+    [[nodiscard]] const node* find(node_id id) const
+    {
+        for (const auto& each : nodes) {
+            if (each.id == id) {
+                return &each;
+            }
+        }
+        return nullptr;
+    }
+};
+
+using cluster_view_ptr = std::shared_ptr<const cluster_view>;
+
+/// Words for reports and metrics.
+[[nodiscard]] constexpr const char* name_of(node_role role)
+{
+    switch (role) {
+        case node_role::primary: return "primary";
+        case node_role::replica: return "replica";
+        case node_role::unknown: break;
+    }
+    return "unknown";
+}
+[[nodiscard]] constexpr const char* name_of(node_state state)
+{
+    return state == node_state::up ? "up" : "down";
+}
+
+}  // namespace penstock::router

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Watches the nodes of one cluster and publishes what it finds as router::cluster_view.
+//
+// One coroutine per node resolves its name, probes, reports to topology (which decides), and sleeps. The first view is
+// published by start() itself, so that a single node with a numeric address is usable at once.
+#pragma once
+
+#include "control/loop.hpp"
+#include "control/notice.hpp"
+#include "control/resolver.hpp"
+#include "control/sql_client.hpp"
+#include "control/topology.hpp"
+#include "core/clock.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock::control {
+
+struct monitor_options {
+    std::string cluster{"main"};
+    std::vector<node_address> nodes{};
+    /// The account to probe with (user, database, password, TLS); host, addresses and port are filled in per node.
+    /// None: names are resolved but nothing is probed.
+    std::optional<sql_target> account{};
+    duration probe_interval = seconds{5};
+    duration probe_timeout = seconds{3};  ///< for connecting and asking
+    std::uint32_t failures_until_down = 3;
+    duration resolve_interval = seconds{30};  ///< how often host names are asked for again
+};
+
+struct monitor_surroundings {
+    sql_client_factory make_client{};
+    blocking_resolve resolve = net::resolve;
+    /// Gets every new view, on the control thread, except the first, which start() gives from inside.
+    std::function<void(router::cluster_view_ptr)> publish{};
+    notice_function notice{};
+};
+
+class monitor {
+public:
+    monitor(loop& on, monitor_options options, monitor_surroundings surroundings);
+    ~monitor();  ///< ends the coroutines; nothing is published afterwards. On the control thread, or once it has ended
+    monitor(const monitor&) = delete;
+    monitor& operator=(const monitor&) = delete;
+
+    /// Publishes the first view and begins to probe. Once; before run() or on the control thread.
+    void start();
+
+    /// The newest view; never null. From any thread.
+    [[nodiscard]] router::cluster_view_ptr current() const;
+
+    /// Somebody lost a connection to this node: probe it now rather than at the next interval. From any thread.
+    void suspect(router::node_id node);
+
+    /// Where a query of our own goes now: the primary, else a node that is up, as `account` (whose host and port are
+    /// replaced); nothing where no address is known. From any thread.
+    [[nodiscard]] static std::optional<sql_target> target_in(const router::cluster_view& view, sql_target account);
+
+private:
+    struct state;
+    std::shared_ptr<state> state_;
+};
+
+}  // namespace penstock::control

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From observations of single nodes to a view of the cluster. Pure: no I/O, no clock, no thread.
+//
+// A single node is presumed to be the primary until a probe says otherwise. With several, nobody is until a probe told.
+// Of two that claim it, the one that was primary before stays, as long as its own probes still say so; otherwise nobody
+// is.
+#pragma once
+
+#include "router/cluster_view.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock::control {
+
+/// A node as the configuration names it.
+struct node_address {
+    std::string host{};
+    std::uint16_t port = 5432;
+    friend bool operator==(const node_address&, const node_address&) = default;
+};
+
+/// What one probe of one node found.
+struct probe_observation {
+    enum class kind : std::uint8_t {
+        answered,  ///< it told its role and limits
+        refused,   ///< it is alive but would not tell: full, or our account is not let in
+        failed,    ///< no answer, or it is starting up or shutting down
+    };
+    router::node_id node{};
+    kind how = kind::failed;
+    bool in_recovery = false;
+    std::uint32_t max_connections = 0;
+    std::uint32_t reserved_connections = 0;
+    std::uint32_t server_version = 0;
+    std::string fault{};  ///< one sentence, unless answered
+};
+
+/// What the resolver found for one node.
+struct address_observation {
+    router::node_id node{};
+    std::vector<net::endpoint> endpoints{};  ///< empty where it failed; then earlier ones are kept
+    std::string fault{};
+};
+
+class topology {
+public:
+    topology(std::string cluster, const std::vector<node_address>& nodes, std::uint32_t failures_until_down = 3);
+
+    /// Takes an observation in. True where the view changed; then it has a new version.
+    bool observe(const probe_observation& seen);
+    bool observe(const address_observation& seen);
+
+    [[nodiscard]] const router::cluster_view& view() const { return view_; }
+    /// Sentences for the log about what the last observation changed; empty where nothing did.
+    [[nodiscard]] const std::vector<std::string>& events() const { return events_; }
+
+private:
+    struct memory {
+        std::uint32_t failures_in_a_row = 0;
+        bool last_probe_failed = false;
+    };
+
+    void take_answer(router::node& node, const probe_observation& seen);
+    void take_refusal(router::node& node, const probe_observation& seen) const;
+    void take_failure(router::node& node, memory& past, const probe_observation& seen) const;
+    void choose_primary();
+    [[nodiscard]] bool claims_to_be_primary(std::size_t index) const;
+    bool publish_if_changed(const router::cluster_view& before);
+    void note_changes(const router::cluster_view& before);
+
+    router::cluster_view view_{};
+    std::vector<memory> past_{};
+    std::uint32_t failures_until_down_;
+    std::vector<std::string> events_{};
+};
+
+}  // namespace penstock::control
