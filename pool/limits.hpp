@@ -20,24 +20,24 @@ struct pool_key {
 
 /// Limits of one pool. Counts are connections, 0 meaning "no limit" only where said.
 struct pool_limits {
-    std::uint32_t size = 20;                             ///< most server connections, 1 to 10000
-    std::uint32_t minimum = 0;                           ///< kept open once the pool is used, at most size
-    std::uint32_t reserve = 0;                           ///< further ones, opened when a waiter has waited reserve_timeout
+    std::uint32_t size = 20;    ///< most server connections, 1 to 10000
+    std::uint32_t minimum = 0;  ///< kept open once the pool is used, at most size
+    std::uint32_t reserve = 0;  ///< further ones, opened when a waiter has waited reserve_timeout
     duration reserve_timeout = seconds{5};
-    duration borrow_timeout = seconds{120};              ///< longest wait for a connection
-    std::uint32_t max_waiters = 0;                       ///< sessions that may wait at once; 0: no limit
-    std::uint32_t max_idle_percent = 50;                 ///< idle connections above this share of size are closed after idle_timeout
-    duration idle_timeout = seconds{600};                ///< 0: never closed for being idle
-    duration lifetime = seconds{3600};                   ///< 0: no end; a jitter of up to a tenth is subtracted
-    duration connect_timeout = seconds{10};              ///< for connecting and logging in
-    duration backoff_first = milliseconds{100};          ///< wait after the first failed connect; doubles, with jitter
+    duration borrow_timeout = seconds{120};  ///< longest wait for a connection
+    std::uint32_t max_waiters = 0;           ///< sessions that may wait at once; 0: no limit
+    std::uint32_t max_idle_percent = 50;   ///< idle connections above this share of size are closed after idle_timeout
+    duration idle_timeout = seconds{600};  ///< 0: never closed for being idle
+    duration lifetime = seconds{3600};     ///< 0: no end; a jitter of up to a tenth is subtracted
+    duration connect_timeout = seconds{10};      ///< for connecting and logging in
+    duration backoff_first = milliseconds{100};  ///< wait after the first failed connect; doubles, with jitter
     duration backoff_longest = seconds{15};
     friend bool operator==(const pool_limits&, const pool_limits&) = default;
 };
 
 /// Limits shared by several pools; 0 means no limit.
 struct shared_limits {
-    std::uint32_t process = 0;   ///< server connections of the whole process
+    std::uint32_t process = 0;  ///< server connections of the whole process
     std::uint32_t per_node = 0;
     std::uint32_t per_user = 0;
     friend bool operator==(const shared_limits&, const shared_limits&) = default;
