@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Child processes of the tests: started so that they end with the program that started them, stopped by their process id, and
+# looked at through /proc.
+
+import ctypes
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+
+def spawn(arguments, log_path, signal_at_death=signal.SIGKILL, user=None, **options):
+    """Starts a process writing to log_path. If this program dies, the process gets signal_at_death."""
+    def before_exec():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal_at_death)
+
+    # The kernel ties that signal to the thread that started the process; only the main thread lives long enough.
+    tie = before_exec if threading.current_thread() is threading.main_thread() else None
+    if user and os.geteuid() == 0:
+        options |= {"user": user, "group": user, "extra_groups": []}
+    with open(log_path, "ab") as log:
+        return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                preexec_fn=tie, **options)
+
+
+def stop(process, with_signal=signal.SIGTERM, seconds=30):
+    """Stops a process that spawn() gave and returns its exit status; one that does not listen is killed and that is a fault."""
+    if process.poll() is None:
+        process.send_signal(with_signal)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"process {process.pid} did not end {seconds} s after {with_signal.name}") from None
+    return process.returncode
+
+
+def free_port():
+    """A port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def memory_kib(pid):
+    """What the process holds, in KiB, by the names of /proc/<pid>/smaps_rollup: Rss, Pss, Anonymous, ..."""
+    lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
+
+
+def peak_memory_kib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+
+
+def cpu_seconds(pid):
+    """User plus system time the process has used so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def open_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
