@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a text of SQL may leave behind in the server session: the result of protocols/postgresql/effects.
+//
+// It errs to one side: an effect that is listed may not have happened, one that the text shows is never missing. What
+// functions, triggers and views do inside is not visible here.
+#pragma once
+
+#include "protocols/wire/pin_reason.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock::postgresql {
+
+/// The kind of a statement, by its leading words.
+enum class statement_verb : std::uint8_t {
+    none,         ///< the text holds no statement
+    begin,        ///< BEGIN, START TRANSACTION
+    commit,       ///< COMMIT, END
+    rollback,     ///< ROLLBACK, ABORT; not ROLLBACK TO
+    rollback_to,  ///< ROLLBACK TO SAVEPOINT
+    savepoint,
+    release,              ///< RELEASE SAVEPOINT
+    prepare_transaction,  ///< first phase of two
+    commit_prepared,
+    rollback_prepared,
+    set,  ///< all forms, also SET LOCAL, SET TRANSACTION and SET CONSTRAINTS
+    reset,
+    show,
+    discard_all,
+    discard,  ///< DISCARD PLANS, SEQUENCES or TEMP
+    deallocate_all,
+    deallocate,
+    prepare,
+    execute,
+    declare,
+    fetch,  ///< FETCH, MOVE
+    close,
+    listen,
+    unlisten,
+    notify,
+    load,
+    do_block,  ///< DO
+    call,
+    copy,
+    select,  ///< SELECT, VALUES, TABLE, in parentheses or not
+    with,    ///< WITH: what follows the common table expressions is not told
+    insert,
+    update,
+    delete_rows,  ///< DELETE
+    merge,
+    truncate,
+    lock,
+    explain,
+    create,
+    alter,
+    drop,
+    other,
+};
+
+/// What the statements of one text may leave behind.
+struct text_effects {
+    /// No more names than this are listed; further ones become pin_reason::unknown_setting.
+    static constexpr std::size_t most_names = 16;
+
+    std::uint32_t statements = 0;  ///< statements that are not empty; stays at its largest value
+    statement_verb first_verb = statement_verb::none;
+    bool chain = false;      ///< the first statement is COMMIT or ROLLBACK ... AND CHAIN
+    bool reset_all = false;  ///< RESET ALL
+    bool discard_all = false;
+    bool discard_temp = false;       ///< DISCARD TEMP; not set by DISCARD ALL
+    bool discard_sequences = false;  ///< DISCARD SEQUENCES; not set by DISCARD ALL
+    bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
+    bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
+    pin_set pins;                    ///< what can not be carried to another server connection
+    /// Settings, in lower case, whose session value may differ afterwards. Without duplicates.
+    std::vector<std::string> touched;
+    /// Those of `touched` that went back to their default. Without duplicates.
+    std::vector<std::string> resets;
+    /// The name in the last DEALLOCATE that has one, as PostgreSQL reads it.
+    std::string deallocate_name;
+
+    [[nodiscard]] bool single() const { return statements == 1; }
+
+    /// True if nothing that outlives the transaction was seen; most texts take this way.
+    [[nodiscard]] bool leaves_nothing() const
+    {
+        return pins.empty() && touched.empty() && !reset_all && !discard_all && !discard_temp && !discard_sequences &&
+               !deallocate_all && deallocate_name.empty();
+    }
+
+    friend bool operator==(const text_effects&, const text_effects&) = default;
+};
+
+/// A single COMMIT, END, ROLLBACK or ABORT after which no transaction is open.
+[[nodiscard]] inline bool is_transaction_exit(const text_effects& effects)
+{
+    return effects.single() && !effects.chain &&
+           (effects.first_verb == statement_verb::commit || effects.first_verb == statement_verb::rollback);
+}
+
+}  // namespace penstock::postgresql
