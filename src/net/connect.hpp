@@ -9,7 +9,9 @@
 #include "net/stream.hpp"
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,15 +27,20 @@ struct endpoint {
     friend bool operator==(const endpoint& left, const endpoint& right);
 };
 
-/// Numeric addresses, or a path starting with '/' (PostgreSQL's folder form: "/run/postgresql" means its .s.PGSQL.<port>).
+/// Numeric addresses, or a path starting with '/' (PostgreSQL's folder form: "/run/postgresql" means its
+/// .s.PGSQL.<port>; with port 0 the path is the socket itself).
 result<endpoint> numeric_endpoint(const std::string& host, std::uint16_t port);
-/// Asks the resolver; blocks, so never on a worker's thread.
+/// Asks the resolver, in its order of preference; blocks, so never on a worker's thread. Errors: resolver_category().
 result<std::vector<endpoint>> resolve(const std::string& host, std::uint16_t port);
+
+/// Categorises getaddrinfo()'s EAI_ codes.
+const boost::system::error_category& resolver_category();
 
 /// Connects, TCP_NODELAY and keep-alive on. Gives the socket's own error, or timed_out at the deadline.
 task<result<std::unique_ptr<stream>>> connect(driver& on, endpoint to, time_point deadline);
 
-/// A listening socket on one driver; each accepted descriptor (non-blocking, TCP_NODELAY, keep-alive) goes to the handler.
+/// A listening socket on one driver; each accepted descriptor (non-blocking, TCP_NODELAY, keep-alive) goes to the
+/// handler, which may close() the acceptor but not destroy it.
 class acceptor final : public pollable {
 public:
     using handler = std::function<void(int descriptor)>;
@@ -42,21 +49,29 @@ public:
     acceptor(const acceptor&) = delete;
     acceptor& operator=(const acceptor&) = delete;
     void on_ready(std::uint32_t events) override;
-    /// Stops listening.
+    /// Stops listening; a Unix socket's file goes as well.
     void close();
     /// Out of descriptors (EMFILE): pauses for a moment instead of spinning. Counted for the log and metrics.
     [[nodiscard]] std::uint64_t times_out_of_descriptors() const { return times_out_of_descriptors_; }
+    static constexpr milliseconds pause{100};
 
 private:
+    void listen();
+    void rest();
+    /// Takes one connection; false where there is none (left) to take now.
+    bool accept_one();
+
     driver* driver_;
     int descriptor_;
     handler on_accept_;
     driver::registration registration_ = 0;
+    driver::timer_id resting_ = 0;
     std::uint64_t times_out_of_descriptors_ = 0;
 };
 
-/// Opens a listening socket (SO_REUSEADDR; a stale Unix socket file that nobody listens on is replaced).
-result<int> listen_on(const endpoint& where, int backlog = 4096);
+/// Opens a listening socket (SO_REUSEADDR; IPv6 only where IPv6 is asked for). A stale Unix socket file that nobody
+/// listens on is replaced; a live one gives address_in_use. The file gets `file_mode`.
+result<int> listen_on(const endpoint& where, int backlog = 4096, mode_t file_mode = 0777);
 /// The port a listening socket got, for port 0.
 std::uint16_t local_port(int descriptor);
 

@@ -2,9 +2,9 @@
 //
 // The byte driver: one per worker thread. It waits on epoll for all sockets of the worker and dispatches.
 //
-// One turn: resume what is on the ready list, run posted functions and due timers, wait, dispatch. Everything except post()
-// and stop() belongs to the thread that calls run(). Streams are told by slot and generation, so an event for a stream that
-// was destroyed earlier in the same turn is dropped.
+// One turn: resume what is on the ready list, run posted functions and due timers, wait, dispatch. Everything except
+// post() and stop() belongs to the thread that calls run(). Streams are told by slot and generation, so an event for a
+// stream that was destroyed earlier in the same turn is dropped.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace penstock::net {
 
@@ -55,27 +56,51 @@ public:
     [[nodiscard]] std::size_t running() const;
 
     /// The time at the start of this turn. Cheap, and good enough for deadlines and statistics.
-    [[nodiscard]] time_point now() const;
+    [[nodiscard]] time_point now() const { return now_; }
 
     /// Calls once at or after `when` (millisecond precision).
     timer_id call_at(time_point when, std::function<void()> work);
+    /// A timer that has been called, or is being called, is none any more; cancelling it does nothing.
     void cancel(timer_id timer);
 
-    /// Edge-triggered for input, output and hang-up.
+    /// Edge-triggered for input and hang-up. Output is watched on demand, for as long as somebody waits for room: Unix
+    /// sockets report it each time the peer reads, which would wake us for nothing on every message.
     [[nodiscard]] registration add(int descriptor, pollable& target);
+    void watch_output(int descriptor, registration where, bool wanted);
     /// Level-triggered for input: listening sockets.
     [[nodiscard]] registration add_level(int descriptor, pollable& target);
     void remove(int descriptor, registration where);
+    /// As remove(), for a descriptor that is closed at once: closing takes it off epoll without a call of our own.
+    void remove_closing(registration where);
 
     /// Scratch memory that streams receive into; contents are valid until the next receive on this driver.
-    [[nodiscard]] char* receive_buffer();
+    [[nodiscard]] char* receive_buffer() { return receive_buffer_.get(); }
     static constexpr std::size_t receive_buffer_size = 64 * 1024;
     /// A second one, for what TLS decrypts.
-    [[nodiscard]] char* plain_buffer();
+    [[nodiscard]] char* plain_buffer() { return plain_buffer_.get(); }
+    /// A third one, for what TLS is about to send; whoever borrows it leaves it empty.
+    [[nodiscard]] std::string& sealed_buffer() { return sealed_buffer_; }
 
 private:
     friend class event;
     struct state;
+
+    void turn(int longest_ms);
+    [[nodiscard]] int milliseconds_to_wait(int longest_ms) const;
+    void resume_ready();
+    void run_posted();
+    void run_due_timers();
+    void wait_and_dispatch(int timeout_ms);
+    registration add_with(int descriptor, pollable& target, std::uint32_t events);
+    void wake();
+
+    void enqueue(event& ready);
+    void forget(const event& gone);
+
+    time_point now_;
+    std::unique_ptr<char[]> receive_buffer_;
+    std::unique_ptr<char[]> plain_buffer_;
+    std::string sealed_buffer_;
     std::unique_ptr<state> state_;
 };
 

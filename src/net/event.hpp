@@ -2,9 +2,10 @@
 //
 // event: what one coroutine waits on, and the driver's ready list that resumes it.
 //
-// An event has at most one waiter. Streams fire it from the driver's dispatch, which resumes the waiter at once; everybody
-// else calls notify(), which puts the waiter on the ready list, so that nobody is resumed inside another's function.
-// A notification with nobody waiting is remembered until the next wait.
+// An event has at most one waiter. Streams fire it from the driver's dispatch, which resumes the waiter at once;
+// everybody else calls notify(), which puts the waiter on the ready list, so that nobody is resumed inside another's
+// function. A notification with nobody waiting is remembered until the next wait. Wake-ups may be spurious: a waiter
+// looks again.
 #pragma once
 
 #include <coroutine>
@@ -42,6 +43,8 @@ private:
         void await_suspend(std::coroutine_handle<> waiter) noexcept { self.waiter_ = waiter; }
         void await_resume() const noexcept {}
     };
+
+    void resume_from_list();
 
     driver* driver_;
     std::coroutine_handle<> waiter_{};

@@ -3,9 +3,10 @@
 // stream: one connected socket, TCP or Unix, plain or TLS, on one driver.
 //
 // receive() never blocks: it gives a span that is valid until the next receive on the same driver (so: until the next
-// suspension), in a buffer that belongs to the driver. send() never suspends: what the kernel does not take at once is kept,
-// and backlog() tells how much. Whoever uses the stream subscribes an event, which fires when input, end or room came.
-// TLS is a transform of bytes tied to no thread, so a stream can be detached from one driver and attached to another.
+// suspension), in a buffer that belongs to the driver. send() never suspends: what the kernel does not take at once is
+// kept, and backlog() tells how much. Whoever uses the stream subscribes an event, which fires when input, end or room
+// came. TLS is a transform of bytes tied to no thread, so a stream can be detached from one driver and attached to
+// another.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -55,10 +56,12 @@ public:
     [[nodiscard]] bool readable() const { return readable_; }
     /// Up to driver::receive_buffer_size octets. Drives a TLS handshake under way as well.
     received receive();
-    /// Looks at the first octets of a plain stream without consuming them (MSG_PEEK). Returns how many there are now.
+    /// Looks at the first octets of a plain stream without consuming them (MSG_PEEK). Returns how many there are now;
+    /// none while readable() still holds means that receive() has an end or an error to tell.
     std::size_t peek(char* into, std::size_t size);
 
-    /// Sends, or keeps what the kernel does not take. After a failure the octets are dropped; the next receive() tells.
+    /// Sends, or keeps what the kernel does not take. After a failure the octets are dropped, and receive() tells once
+    /// it has given what the peer had said before (a server's last words).
     void send(bytes data);
     /// Octets that the kernel has not taken yet.
     [[nodiscard]] std::size_t backlog() const { return backlog_.size() - backlog_sent_; }
@@ -70,11 +73,11 @@ public:
     [[nodiscard]] bool peer_gone() const { return peer_gone_; }
     [[nodiscard]] bool failed() const { return failed_; }
 
-    /// Starts a TLS handshake; receive() drives it on, the subscriber is told when it ends. `host_name` is for clients: SNI and
-    /// verify-full. The caller has made sure that no plain octets are buffered anywhere.
+    /// Starts a TLS handshake; receive() drives it on, the subscriber is told when it ends. `host_name` is for clients:
+    /// SNI and verify-full. The caller has made sure that no plain octets are buffered anywhere.
     void start_tls(const tls_context& context, tls_role role, const std::string& host_name = {});
     [[nodiscard]] tls_state tls() const;
-    /// Facts of an established session.
+    /// Facts of an established session; empty ones before.
     [[nodiscard]] tls_facts facts() const;
     /// Why a handshake or the connection failed, for the log; empty where nothing did.
     [[nodiscard]] std::string fault() const;
@@ -82,22 +85,33 @@ public:
     /// Stops sending (and says so under TLS); the peer sees the end once the backlog is gone.
     void shut_down_sending();
 
-    /// Takes the stream off its driver, to be attached to another on that one's thread.
+    /// Takes the stream off its driver (and its subscriber off it), to be attached to another on that one's thread.
     void detach();
+    /// What may have come meanwhile is unknown: the stream is readable() now.
     void attach(driver& to);
 
     [[nodiscard]] int descriptor() const { return descriptor_; }
     /// "127.0.0.1:40312", "[::1]:40312" or "unix".
     [[nodiscard]] std::string peer_address() const;
     [[nodiscard]] std::string local_address() const;
+    /// Octets of the layer above: under TLS, before sealing and after opening.
     [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
     [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
 
     void on_ready(std::uint32_t events) override;
 
 private:
-    void flush();
+    received receive_plain();
+    received receive_tls();
+    /// One recv(). Octets, or zero at an end, a fault or an empty socket (`how` tells which).
+    std::size_t read_socket(char* into, std::size_t size, received::kind& how);
+    void send_raw(bytes data);
+    void send_sealed();
+    /// Sends of the backlog what fits. Whether the subscriber cares: room came, or the connection failed.
+    bool flush();
+    void watch_output(bool wanted);
     void fail(std::string why);
+    void fail_with_errno(const char* what, int number);
 
     driver* driver_;
     event* subscriber_ = nullptr;
@@ -106,9 +120,10 @@ private:
     bool peer_gone_ = false;
     bool failed_ = false;
     bool sending_shut_ = false;
+    bool output_watched_ = false;
     driver::registration registration_ = 0;
     std::unique_ptr<tls_session> tls_;
-    std::string backlog_;           ///< unsent octets from backlog_sent_ on; empty (and without storage) when idle
+    std::string backlog_;  ///< unsent octets from backlog_sent_ on; empty (and without storage) when idle
     std::size_t backlog_sent_ = 0;
     std::uint64_t octets_received_ = 0;
     std::uint64_t octets_sent_ = 0;

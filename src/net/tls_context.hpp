@@ -16,7 +16,7 @@ namespace penstock::net {
 struct tls_options {
     std::string certificate_file{};
     std::string key_file{};
-    std::string ca_file{};           ///< who may sign the peer's certificate
+    std::string ca_file{};  ///< who may sign the peer's certificate
     enum class verify : std::uint8_t {
         none,
         optional,  ///< a certificate that is given must be good
@@ -24,7 +24,7 @@ struct tls_options {
         full,      ///< and must name the host (libpq's verify-full)
     } verify_peer = verify::none;
     std::string minimum_version{"TLSv1.2"};
-    bool alpn_postgresql = false;    ///< offer (client) or demand for direct TLS (server) ALPN "postgresql"
+    bool alpn_postgresql = false;  ///< offer (client) or demand for direct TLS (server) ALPN "postgresql"
     friend bool operator==(const tls_options&, const tls_options&) = default;
 };
 
