@@ -2,8 +2,9 @@
 #
 # Checks what no compiler checks: the layers between modules, where third-party headers may appear, the licence line, the length
 # of files and what may stand in none. Run as a program it prints every fault as "file:line: what is wrong" and fails if
-# there is one. lint_test.py shows that each rule can fail.
+# there is one; with --json it prints {rule: [faults]}. lint_test.py shows that each rule can fail.
 
+import json
 import pathlib
 import re
 import subprocess
@@ -27,6 +28,9 @@ class Fault(NamedTuple):
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     results = check_tree(read_tree(root))
+    if "--json" in sys.argv:
+        print(json.dumps({name: [str(fault) for fault in faults] for name, faults in results.items()}))
+        return 0
     faults = [fault for found in results.values() for fault in found]
     for fault in faults:
         print(fault)

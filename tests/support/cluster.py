@@ -164,7 +164,7 @@ class Cluster:
         }
 
     def hba(self):
-        lines = ["local all postgres trust", "local all all trust", "host replication postgres 127.0.0.1/32 trust"]
+        lines = ["local all all trust", "local replication postgres trust", "host replication postgres 127.0.0.1/32 trust"]
         lines += [f"{'hostssl' if how == 'cert' else 'host'} all {user} 127.0.0.1/32 {how}" for user, (_, how) in USERS.items()]
         lines.append("host all all 127.0.0.1/32 scram-sha-256")
         return "\n".join(lines) + "\n"

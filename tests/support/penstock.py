@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Starts the Penstock program for a test: writes a TOML file from a plain dictionary (or hands over a URL), gives it free ports, waits
+# until it listens, keeps its log, and sees that it ends with the status it should.
+
+import atexit
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import urllib.request
+from urllib.error import HTTPError
+
+import psycopg2
+
+import processes
+from cluster import PASSWORD
+from pgwire import Wire
+from wait import wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def program():
+    """The program under test: PENSTOCK_PROGRAM (the test runner sets it), or the dev build."""
+    return os.environ.get("PENSTOCK_PROGRAM", str(ROOT / "build/dev/penstock"))
+
+
+def toml(settings):
+    """TOML of {section: {key: value}}; a list of dictionaries becomes [[section]]; plain values come first."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in settings.items() if not is_section(value)]
+    for name, section in settings.items():
+        for entry in ([section] if isinstance(section, dict) else section if is_section(section) else []):
+            lines.append(f"\n[{name}]" if isinstance(section, dict) else f"\n[[{name}]]")
+            lines += [f"{key} = {toml_value(value)}" for key, value in entry.items()]
+    return "\n".join(lines) + "\n"
+
+
+def is_section(value):
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def toml_value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    return str(value) if isinstance(value, (int, float)) else json.dumps(str(value))
+
+
+def merged(base, changes):
+    """base with changes laid over it, section by section."""
+    result = dict(base)
+    for key, value in changes.items():
+        result[key] = merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+    return result
+
+
+class Penstock:
+    """One running Penstock. Use as a context manager, or start() and stop()."""
+
+    def __init__(self, cluster=None, settings=None, arguments=None, environment=None, nodes=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="penstock-"))
+        self.port, self.admin_port = processes.free_port(), processes.free_port()
+        self.log_path = self.folder / "penstock.log"
+        self.config = self.folder / "penstock.toml"
+        self.environment = {**os.environ, **(environment or {})}
+        self.process = None
+        if arguments is None:
+            self.settings = merged(self.default_settings(cluster, nodes), settings or {})
+            self.write_settings()
+            arguments = ["--config", self.config]
+        self.arguments = arguments
+        atexit.register(self.discard)
+
+    def default_settings(self, cluster, nodes):
+        hosts = nodes if nodes is not None else [f"127.0.0.1:{node.port}" for node in [cluster.primary, *cluster.replicas]]
+        return {
+            "listen": {"postgresql": [f"127.0.0.1:{self.port}"]},
+            "log": {"level": "debug"},
+            "admin": {"listen": [f"127.0.0.1:{self.admin_port}"], "admin_users": ["app"], "stats_users": ["other"]},
+            "cluster": [{"name": "main", "nodes": hosts}],
+            "database": [{"name": "*", "cluster": "main"}],
+            "user": [{"name": name, "password": PASSWORD} for name in ("app", "other")],
+        }
+
+    def write_settings(self):
+        self.config.write_text(toml(self.settings))
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.discard()
+
+    def start(self):
+        self.process = processes.spawn([program(), *self.arguments], self.log_path, env=self.environment)
+        wait_until(self.listens, "Penstock listens", 30)
+        return self
+
+    def listens(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"Penstock ended with status {self.process.returncode}:\n{self.log()[-4000:]}")
+        return processes.is_listening(self.port)
+
+    def stop(self, with_signal=signal.SIGTERM, status=0, seconds=30):
+        """Stops it and asserts the exit status and that no sanitizer complained."""
+        if self.process is None:
+            return
+        found = processes.stop(self.process, with_signal, seconds)
+        log = self.log()
+        self.discard()
+        if "Sanitizer" in log or "runtime error:" in log:
+            raise AssertionError(f"a sanitizer complains:\n{log[-8000:]}")
+        if found != status:
+            raise AssertionError(f"Penstock ended with status {found}, not {status}:\n{log[-4000:]}")
+
+    def discard(self):
+        atexit.unregister(self.discard)
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def reload(self):
+        """Writes the settings again and sends SIGHUP."""
+        self.write_settings()
+        self.process.send_signal(signal.SIGHUP)
+
+    # ---- looking at it ----
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self):
+        with contextlib.suppress(FileNotFoundError):
+            return self.log_path.read_text(errors="replace")
+        return ""
+
+    def assert_alive(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"Penstock ended with status {self.process.returncode}:\n{self.log()[-4000:]}")
+
+    def wait_for_log(self, pattern, seconds=20):
+        return wait_until(lambda: re.search(pattern, self.log()), f"{pattern!r} in the log", seconds)
+
+    # ---- talking to it ----
+
+    def url(self, user="app", database="app", password=PASSWORD, options=""):
+        return f"postgres://{user}:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}{options}"
+
+    def connect(self, user="app", database="app", password=PASSWORD, autocommit=True, **options):
+        """A psycopg2 (libpq) connection through Penstock."""
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=user, dbname=database, password=password,
+                                      connect_timeout=20, **options)
+        connection.autocommit = autocommit
+        return connection
+
+    def wire(self, user="app", database="app", password=PASSWORD, timeout=20.0, receive_buffer=None, **parameters):
+        """A logged-in raw connection."""
+        return Wire(self.port, timeout=timeout, receive_buffer=receive_buffer).log_in(user, database, password, **parameters)
+
+    def raw(self, timeout=20.0):
+        return Wire(self.port, timeout=timeout)
+
+    def http(self, path):
+        """(status, body) of the admin port."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metrics(self):
+        """Sample name with labels -> value, of /metrics."""
+        lines = (line.rpartition(" ") for line in self.http("/metrics")[1].splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
+
+    def console(self, command, user="app"):
+        """Rows of a console command, each as {column: text}."""
+        connection = self.connect(user=user, database="pgbouncer")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(command)
+                names = [column.name for column in cursor.description]
+                return [dict(zip(names, row)) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+
+def run_once(*arguments, environment=None, seconds=30):
+    """Runs the program to its end: (status, stdout, stderr)."""
+    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True, timeout=seconds,
+                          env={**os.environ, **(environment or {})})
+    return done.returncode, done.stdout, done.stderr
