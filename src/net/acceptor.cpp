@@ -49,7 +49,7 @@ struct guarded_descriptor {
 
 boost::system::error_code last_error()
 {
-    return {errno, boost::system::system_category()};
+    return {errno, boost::system::generic_category()};
 }
 
 const sockaddr* raw(const endpoint& where)

@@ -23,7 +23,7 @@ constexpr milliseconds backlog_full_pause{10};
 
 boost::system::error_code system_error(int number)
 {
-    return {number, boost::system::system_category()};
+    return {number, boost::system::generic_category()};
 }
 
 /// A descriptor on its way to a stream; closes it if it never gets there.

@@ -35,7 +35,7 @@ struct address_list_freed {
 boost::system::error_code resolver_error(int code)
 {
     if (code == EAI_SYSTEM) {
-        return {errno, boost::system::system_category()};
+        return {errno, boost::system::generic_category()};
     }
     return {code, resolver_category()};
 }
