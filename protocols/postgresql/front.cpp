@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Frames of the client: which are whole, which pass through in pieces, and when they may go. front_requests.cpp has what each
+// request means, front_state.cpp what its reply changes.
+#include "protocols/postgresql/front.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace penstock::postgresql {
+
+namespace {
+
+/// Up to here every message is taken whole; beyond, those that can be long pass through in pieces.
+constexpr std::size_t short_message = 16 * 1024;
+
+bool is_known(char type) { return type != '\0' && std::strchr("BCdcfDEHFPQSX", type) != nullptr; }
+
+bool may_be_long(char type) { return type != '\0' && std::strchr("BdfFPQ", type) != nullptr; }
+
+}  // namespace
+
+front::front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp)
+    : store_{store}, limits_{limits}, stamp_{stamp}, parameters_{std::move(startup)}
+{
+}
+
+front::~front() = default;
+
+front_progress front::consume(bytes input, back* server, outbox& to_server, outbox& to_client)
+{
+    std::size_t at = 0;
+    while (at < input.size()) {
+        const auto rest = input.substr(at);
+        if (stream_left_ > 0) {
+            const auto part = rest.substr(0, stream_left_);
+            stream(part, to_server);
+            at += part.size();
+            continue;
+        }
+        if (rest.size() < header_size) {
+            break;
+        }
+        const auto header = load_header(rest);
+        if (!is_known(header.type)) {
+            return {at, fail(error_kind::protocol_violation,
+                             "invalid frontend message type " + std::to_string(static_cast<unsigned char>(header.type)))};
+        }
+        if (!header.is_sound() || (header.frame_size() > short_message && !may_be_long(header.type))) {
+            return {at, fail(error_kind::protocol_violation,
+                             std::string{"invalid length of message type "} + header.type + ": " +
+                                 std::to_string(header.length))};
+        }
+        const auto size = header.frame_size();
+        if (size <= rest.size()) {
+            const auto need = frame(header, rest.substr(0, size), server, to_server, to_client);
+            if (need != front_need::more) {
+                return {at, need};
+            }
+            at += size;
+            continue;
+        }
+        if (size <= whole_limit(header.type)) {
+            break;
+        }
+        stream_taken_ = 0;
+        const auto need = begin_stream(header, rest, server, to_server, to_client);
+        if (need != front_need::more) {
+            return {at, need};
+        }
+        if (stream_taken_ == 0) {
+            break;  // its beginning has not come yet
+        }
+        at += stream_taken_;
+        stream_left_ = size - stream_taken_;
+    }
+    return {at, front_need::more};
+}
+
+std::size_t front::whole_limit(char type) const
+{
+    switch (type) {
+    case from_client::parse: return std::max(short_message, limits_.inspected_statement);
+    case from_client::copy_data:
+    case from_client::copy_fail: return 0;
+    default: return short_message;
+    }
+}
+
+front_need front::frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client)
+{
+    switch (header.type) {
+    case from_client::terminate: return front_need::leave;
+    case from_client::copy_data:
+    case from_client::copy_done:
+    case from_client::copy_fail:
+        // Outside COPY the server would ignore these; it may have failed while the client was still sending.
+        if (server != nullptr && !server->is_quiet()) {
+            to_server.pass(whole);
+        }
+        return front_need::more;
+    case from_client::flush:
+        if (server != nullptr && !server->is_quiet()) {
+            to_server.pass(whole);
+        }
+        return front_need::more;
+    case from_client::sync:
+        if (server == nullptr) {
+            skipping_ = false;
+            append_ready(to_client.made(), 'I');
+            return front_need::more;
+        }
+        break;
+    default: break;
+    }
+    if (skipping_) {
+        return front_need::more;
+    }
+    const auto need = prepare_to_forward(header.type, server, to_server, to_client);
+    if (need != front_need::more) {
+        return need;
+    }
+    record_batch(header.type, whole, *server);
+    return request(header, whole, *server, to_server, to_client);
+}
+
+/// Whether the next request may go to the server now; brings the server up to the session's parameters if it is fresh.
+front_need front::prepare_to_forward(char type, back* server, outbox& to_server, outbox& to_client)
+{
+    if (server == nullptr) {
+        return front_need::server;
+    }
+    if (server->is_quiet()) {
+        holding_ = false;
+        settle(*server, to_server, to_client);
+        if (server->transaction_status() == 'I' && server->is_quiet()) {
+            catch_up(*server, to_server, to_client);
+        }
+        if (type != from_client::sync) {
+            batch_state_ = batch_state::none;
+            server->forget_relayed();
+        }
+    } else if (holding_ && !server->is_unsynced()) {
+        return front_need::answers;
+    }
+    return front_need::more;
+}
+
+bool front::catch_up(back& server, outbox& to_server, outbox& to_client)
+{
+    if (same_parameters(server.parameters, parameters_.current())) {
+        server.parameters = parameters_.current();
+        return false;
+    }
+    const auto text = catch_up_query(*server.parameters, *parameters_.current());
+    server.parameters = parameters_.current();  // were it refused, the server would end the connection
+    ++counters_.catch_ups;
+    inject(purpose::catch_up, text, server, to_server, to_client);
+    return true;
+}
+
+bool front::settle(back& server, outbox& to_server, outbox& to_client)
+{
+    bool injected = false;
+    if (parameters_.has_reapply()) {
+        const auto values = parameters_.take_reapply();
+        if (server.transaction_status() != 'E') {
+            inject(purpose::reapply, reapply_query(values), server, to_server, to_client);
+            injected = true;
+        }
+    }
+    if (server.transaction_status() == 'I' && parameters_.is_dirty()) {
+        ++counters_.probes;
+        inject(purpose::probe, probe_query(parameters_.begin_probe()), server, to_server, to_client);
+        injected = true;
+    }
+    return injected;
+}
+
+void front::inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client)
+{
+    append_query(to_server.made(), text);
+    server.unnamed_stamp = 0;
+    expected_reply reply{.kind = reply_kind::query, .how = reply_disposition::swallow, .why = why};
+    server.announce(std::move(reply), *this, to_client);
+}
+
+front_need front::begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client)
+{
+    stream_dropped_ = false;
+    stream_inspected_ = false;
+    if (header.type == from_client::copy_data || header.type == from_client::copy_fail) {
+        stream_dropped_ = server == nullptr || server->is_quiet();
+        if (!stream_dropped_) {
+            to_server.pass(some);
+        }
+        stream_taken_ = some.size();
+        return front_need::more;
+    }
+    if (skipping_) {
+        stream_dropped_ = true;
+        stream_taken_ = some.size();
+        return front_need::more;
+    }
+    const auto need = prepare_to_forward(header.type, server, to_server, to_client);
+    if (need != front_need::more) {
+        return need;
+    }
+    batch_state_ = batch_state::unfit;
+    stream_server_ = server;
+    switch (header.type) {
+    case from_client::bind: return begin_long_bind(some, *server, to_server, to_client);
+    case from_client::parse: return begin_long_parse(some, *server, to_server, to_client);
+    case from_client::function_call:
+        if (some.size() >= header_size + 4) {
+            function_call(some, *server, to_client);
+            to_server.pass(some);
+            stream_taken_ = some.size();
+        }
+        return front_need::more;
+    default: break;
+    }
+    ++counters_.queries;
+    server->unnamed_stamp = 0;
+    server->announce({.kind = reply_kind::query}, *this, to_client);
+    stream_inspected_ = true;
+    collector_ = std::make_unique<effects_collector>();
+    collector_->begin(mode_);
+    collector_->feed(some.substr(header_size));
+    to_server.pass(some);
+    stream_taken_ = some.size();
+    return front_need::more;
+}
+
+void front::stream(bytes part, outbox& to_server)
+{
+    if (!stream_dropped_) {
+        to_server.pass(part);
+    }
+    stream_left_ -= part.size();
+    if (stream_inspected_) {
+        collector_->feed(stream_left_ == 0 && !part.empty() && part.back() == '\0' ? part.substr(0, part.size() - 1) : part);
+    }
+    if (stream_left_ == 0) {
+        end_stream();
+    }
+}
+
+void front::end_stream()
+{
+    if (!stream_inspected_) {
+        return;
+    }
+    const auto& effects = collector_->finish();
+    if (!effects.leaves_nothing()) {
+        stream_server_->amend_newest(keep(effects));
+        holding_ = holding_ || parameters_.will_reapply(effects);
+    }
+    collector_.reset();
+    stream_inspected_ = false;
+}
+
+front_need front::fail(error_kind kind, std::string detail)
+{
+    error_ = {kind, std::move(detail)};
+    return front_need::close;
+}
+
+front_need front::malformed(std::string_view message)
+{
+    return fail(error_kind::protocol_violation, "malformed " + std::string{message} + " message");
+}
+
+/// Keeps a copy of the batch under way as long as it may have to be sent again after a stale plan.
+void front::record_batch(char type, bytes whole, const back& server)
+{
+    constexpr std::size_t longest_batch = 16 * 1024;
+    switch (batch_state_) {
+    case batch_state::none:
+        if (type != from_client::bind || server.transaction_status() != 'I') {
+            batch_state_ = batch_state::unfit;
+            return;
+        }
+        batch_state_ = batch_state::recording;
+        batch_describes_ = false;
+        batch_.clear();
+        break;
+    case batch_state::recording: break;
+    case batch_state::complete:
+    case batch_state::unfit: batch_state_ = batch_state::unfit; return;
+    }
+    const bool second_bind = type == from_client::bind && !batch_.empty();
+    if (second_bind || batch_.size() + whole.size() > longest_batch || type == from_client::parse ||
+        type == from_client::close || (type == from_client::execute && !batch_describes_)) {
+        batch_state_ = batch_state::unfit;
+        return;
+    }
+    batch_describes_ = batch_describes_ || type == from_client::describe;
+    batch_.append(whole);
+    if (type == from_client::sync) {
+        batch_state_ = batch_state::complete;
+    }
+}
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The client's half of an exchange: what this session has asked for, and what it has left behind.
+//
+// consume() takes the client's bytes frame by frame, turns its statement names into the servers' and announces every request
+// to the back it goes to. Requests are forwarded as they come; only a missing server, or a change that must be confirmed
+// first, stops it. Large messages pass through in pieces and are never held. After the login, so nothing here authenticates.
+#pragma once
+
+#include "protocols/postgresql/back.hpp"
+#include "protocols/postgresql/client_statements.hpp"
+#include "protocols/postgresql/session_parameters.hpp"
+#include "protocols/wire/outbox.hpp"
+#include "protocols/wire/pin_reason.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace penstock::postgresql {
+
+/// Bounds on what one client may make us hold.
+struct front_limits {
+    std::size_t inspected_statement = 1 << 20;  ///< octets; longer texts pass through in pieces
+    std::size_t statements = 10000;
+    std::size_t statement_memory = 16 << 20;    ///< octets
+};
+
+/// Why consume() stopped.
+enum class front_need : std::uint8_t {
+    more,     ///< everything was taken; or the rest is the start of a message
+    server,   ///< the next message needs a server connection
+    answers,  ///< the next message has to wait until the server owes nothing
+    leave,    ///< the client said goodbye
+    close,    ///< the client broke the protocol or a limit: error() tells
+};
+
+struct front_progress {
+    std::size_t consumed = 0;
+    front_need need = front_need::more;
+};
+
+/// What a session has done, for statistics.
+struct front_counters {
+    std::uint64_t queries = 0;      ///< Query and Execute
+    std::uint64_t client_parses = 0;
+    std::uint64_t server_parses = 0;
+    std::uint64_t binds = 0;
+    std::uint64_t catch_ups = 0;
+    std::uint64_t probes = 0;
+    std::uint64_t healed = 0;
+};
+
+class front {
+public:
+    /// `stamp` is the session's own number, never 0.
+    front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp);
+    ~front();
+    front(const front&) = delete;
+    front& operator=(const front&) = delete;
+
+    /// Takes what the client sent. `server` is null while no server connection is held.
+    front_progress consume(bytes input, back* server, outbox& to_server, outbox& to_client);
+
+    /// What has to be injected now that the server owes nothing: start-up values after a RESET, a probe, a catch-up.
+    /// True where something was.
+    bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// Brings a server's parameters up to the session's, as consume() does in front of a first message.
+    bool catch_up(back& server, outbox& to_server, outbox& to_client);
+
+    /// Whether the connection must stay with the session although its transaction has ended.
+    [[nodiscard]] bool must_stay() const;
+    [[nodiscard]] pin_set pins() const { return pins_; }
+    void pin(pin_reason reason) { pins_.add(reason); }
+    /// A message is half forwarded, so the connection cannot be cleaned, only closed.
+    [[nodiscard]] bool is_mid_message() const { return stream_left_ > 0 && !stream_dropped_; }
+    [[nodiscard]] const client_error& error() const { return error_; }
+    [[nodiscard]] const session_parameters& parameters() const { return parameters_; }
+    [[nodiscard]] std::size_t statement_count() const { return statements_.size(); }
+    [[nodiscard]] const front_counters& counters() const { return counters_; }
+    /// The frames of the batch that was found to meet a stale plan, to be consumed again before anything else.
+    [[nodiscard]] std::string take_healed_batch() { return std::exchange(healed_batch_, {}); }
+
+    // --- told by back ---
+
+    /// A reply has ended. Failed ones count where the effect survives a failure.
+    void on_done(expected_reply& reply, back& server);
+    /// A Parse, Close or DEALLOCATE did not happen after all.
+    void undo(name_change& change);
+    /// Whether the client is to see this ParameterStatus.
+    bool on_parameter_status(std::string_view name, std::string_view value, purpose during);
+    bool on_probe_row(bytes body, back& server);
+    /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go on; false
+    /// where that cannot be done because a reply is half relayed.
+    bool on_server_lost(back& server, const client_error& error, outbox& to_client);
+    /// An injected request was refused.
+    void on_injected_failure(purpose why, back& server);
+    /// The plan of the statement that the batch binds is stale. Whoever prepares its text again gets a fresh one; and where the
+    /// batch is `alone` (nothing behind it, nothing of it answered) and asks for a description of its rows, it is kept for
+    /// take_healed_batch(), to be sent again, and true is returned.
+    bool heal(bool alone);
+
+    /// What the client was told of the reported parameters at login.
+    void greeted(std::shared_ptr<const parameter_list> parameters);
+
+private:
+    front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
+    front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client);
+    front_need begin_long_bind(bytes some, back& server, outbox& to_server, outbox& to_client);
+    front_need begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client);
+    void stream(bytes part, outbox& to_server);
+    void end_stream();
+    [[nodiscard]] std::size_t whole_limit(char type) const;
+    front_need prepare_to_forward(char type, back* server, outbox& to_server, outbox& to_client);
+
+    front_need query(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need parse(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need parse_unnamed(bytes whole, bytes definition, back& server, outbox& to_server, outbox& to_client);
+    front_need bind(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need describe(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need execute(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need close(bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need function_call(bytes some, back& server, outbox& to_client);
+
+    void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
+    void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
+    std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
+    std::shared_ptr<const text_effects> keep(const text_effects& effects);
+    void apply(const text_effects& effects, bool failed, back& server);
+    [[nodiscard]] std::uint64_t unnamed_stamp();
+    void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
+    static bool is_ambiguous_encoding(std::string_view name);
+    void record_batch(char type, bytes whole, const back& server);
+    front_need fail(error_kind kind, std::string detail);
+    front_need malformed(std::string_view message);
+
+    statement_store& store_;
+    front_limits limits_;
+    std::uint64_t stamp_;
+    lexical_mode mode_{};
+    session_parameters parameters_;
+    client_statements statements_;
+    pin_set pins_{};
+    front_counters counters_{};
+    std::shared_ptr<const parameter_list> greeted_{};  ///< reported parameters as the client was told at login
+    parameter_list told_;                              ///< and what it was told since
+
+    std::shared_ptr<const text_effects> unnamed_portal_effects_{};
+    std::vector<std::pair<std::string, std::shared_ptr<const text_effects>>> portal_effects_;
+
+    bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
+    bool holding_ = false;          ///< forward nothing until the server owes nothing
+    std::size_t stream_left_ = 0;   ///< octets of a message that passes through in pieces
+    std::size_t stream_taken_ = 0;  ///< of its beginning, taken by begin_stream()
+    bool stream_dropped_ = false;
+    bool stream_inspected_ = false;
+    std::unique_ptr<effects_collector> collector_{};
+    back* stream_server_ = nullptr; ///< whose newest announcement gets the effects of the streamed text
+
+    /// The batch since the last Sync, where it may have to be sent again ("cached plan must not change result type").
+    enum class batch_state : std::uint8_t {
+        none,       ///< nothing since the last Sync
+        recording,  ///< starts with the Bind of a named statement, nothing disqualifies it yet
+        complete,   ///< and its Sync was sent
+        unfit,
+    } batch_state_ = batch_state::none;
+    bool batch_describes_ = false;
+    std::string batch_;
+    std::string batch_name_;  ///< of the client's statement that it binds
+    std::string healed_batch_;
+
+    client_error error_{};
+};
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/postgresql/session_parameters.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace penstock::postgresql {
+
+namespace {
+
+/// Whether RESET ALL leaves it alone (guc.c, ResetAllOptions: GUC_NO_RESET_ALL).
+bool survives_reset_all(std::string_view name)
+{
+    return name == "role" || name == "session_authorization" || name == "transaction_isolation" ||
+           name == "transaction_read_only" || name == "transaction_deferrable" || name == "seed" || name == "is_superuser";
+}
+
+/// They change who we are, so they are undone before and done after the others.
+bool is_identity(std::string_view name) { return name == "role" || name == "session_authorization"; }
+
+void add_once(std::vector<std::string>& names, std::string_view name)
+{
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+        names.emplace_back(name);
+    }
+}
+
+/// E'...' reads the same under every standard_conforming_strings and backslash_quote.
+void append_literal(std::string& out, std::string_view text)
+{
+    out.append("E'");
+    for (const char letter : text) {
+        if (letter == '\'' || letter == '\\') {
+            out.push_back(letter);
+        }
+        out.push_back(letter);
+    }
+    out.push_back('\'');
+}
+
+void append_set(std::string& out, std::string_view name, const std::string* value)
+{
+    out.append(",pg_catalog.set_config(");
+    append_literal(out, name);
+    out.push_back(',');
+    if (value == nullptr) {
+        out.append("NULL");  // goes back to the default: "NULL for a reset request", guc.c, set_config_by_name
+    } else {
+        append_literal(out, *value);
+    }
+    out.append(",false)");
+}
+
+constexpr std::string_view guarded_start = "SET exit_on_error=on;SELECT 1";
+constexpr std::string_view guarded_end = ";SET exit_on_error=off";
+
+}  // namespace
+
+void session_parameters::note(const text_effects& effects)
+{
+    for (const auto& name : effects.touched) {
+        add_once(dirty_, name);
+    }
+    if (effects.reset_all) {
+        for (const auto& [name, value] : current_->entries()) {
+            if (!survives_reset_all(name)) {
+                add_once(dirty_, name);
+            }
+        }
+        for (const auto& entry : startup_->entries()) {
+            reapply_.push_back(entry);
+        }
+    }
+    for (const auto& name : effects.resets) {
+        if (const auto* value = startup_->find(name)) {
+            reapply_.emplace_back(name, *value);
+        }
+    }
+}
+
+void session_parameters::note_discard_all()
+{
+    dirty_.clear();
+    reapply_.clear();
+    current_ = startup_;
+}
+
+void session_parameters::note_changed(std::string_view name)
+{
+    add_once(dirty_, lower_case(name));
+}
+
+parameter_list session_parameters::take_reapply()
+{
+    return std::exchange(reapply_, {});
+}
+
+bool session_parameters::will_reapply(const text_effects& effects) const
+{
+    if (startup_->empty()) {
+        return false;
+    }
+    return effects.reset_all || effects.discard_all ||
+           std::any_of(effects.resets.begin(), effects.resets.end(), [this](const auto& name) {
+               return startup_->find(name) != nullptr;
+           });
+}
+
+std::vector<std::string> session_parameters::begin_probe()
+{
+    probing_ = std::exchange(dirty_, {});
+    return probing_;
+}
+
+bool session_parameters::on_probe_row(bytes body, parameter_set_ptr& on_server)
+{
+    byte_reader row{body};
+    if (row.u16() != probing_.size()) {
+        return false;
+    }
+    for (const auto& name : probing_) {
+        const auto size = row.i32();
+        if (size < 0) {
+            current_ = current_->without(name);
+            on_server = on_server->without(name);
+            continue;
+        }
+        const auto value = row.take(static_cast<std::size_t>(size));
+        if (row.failed()) {
+            return false;
+        }
+        current_ = current_->with(name, value);
+        on_server = on_server->with(name, value);
+    }
+    return row.finished_cleanly();
+}
+
+std::string catch_up_query(const parameter_set& from, const parameter_set& to)
+{
+    std::string plain;
+    std::string undo_identity;
+    std::string identity;
+    bool identity_differs = false;
+    for (const auto& name : {"session_authorization", "role"}) {
+        const auto* now = from.find(name);
+        const auto* wanted = to.find(name);
+        identity_differs |= (now == nullptr) != (wanted == nullptr) || (now != nullptr && *now != *wanted);
+    }
+    if (identity_differs) {
+        for (const auto& name : {"role", "session_authorization"}) {
+            if (from.find(name) != nullptr) {
+                append_set(undo_identity, name, nullptr);
+            }
+        }
+        for (const auto& name : {"session_authorization", "role"}) {
+            if (const auto* wanted = to.find(name)) {
+                append_set(identity, name, wanted);
+            }
+        }
+    }
+    for (const auto& [name, value] : from.entries()) {
+        if (!is_identity(name) && to.find(name) == nullptr) {
+            append_set(plain, name, nullptr);
+        }
+    }
+    for (const auto& [name, value] : to.entries()) {
+        const auto* now = from.find(name);
+        if (!is_identity(name) && (now == nullptr || *now != value)) {
+            append_set(plain, name, &value);
+        }
+    }
+    if (plain.empty() && undo_identity.empty() && identity.empty()) {
+        return {};
+    }
+    return std::string{guarded_start} + undo_identity + plain + identity + std::string{guarded_end};
+}
+
+std::string reapply_query(const parameter_list& values)
+{
+    std::string text{guarded_start};
+    for (const auto& [name, value] : values) {
+        append_set(text, name, &value);
+    }
+    return text.append(guarded_end);
+}
+
+std::string probe_query(const std::vector<std::string>& names)
+{
+    std::string text{"SELECT "};
+    for (const auto& name : names) {
+        text.append(text.size() > 7 ? "," : "").append("pg_catalog.current_setting(");
+        append_literal(text, name);
+        text.append(",true)");
+    }
+    return text;
+}
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parameters of one session as they follow it from server to server.
+//
+// What a statement may have changed is noted by name ("dirty"); when the transaction has ended, the server itself is asked for
+// the values (the probe), so ROLLBACK, savepoints, SET LOCAL and functions count as they did there. A RESET goes back to
+// what the client asked for at start-up, which servers do not know: it is sent after the RESET (reapply). Every injected
+// change is one SELECT of set_config() calls between exit_on_error on and off ("Developer Options" in the manual): were one
+// refused, the server would end its session before it ran the client's own statement under wrong parameters.
+#pragma once
+
+#include "protocols/postgresql/text_effects.hpp"
+#include "protocols/wire/parameter_set.hpp"
+
+#include "core/bytes.hpp"
+
+#include <string>
+#include <vector>
+
+namespace penstock::postgresql {
+
+class session_parameters {
+public:
+    explicit session_parameters(parameter_set_ptr startup) : startup_{std::move(startup)}, current_{startup_} {}
+
+    /// What the session has set, start-up parameters included.
+    [[nodiscard]] const parameter_set_ptr& current() const { return current_; }
+    [[nodiscard]] const parameter_set_ptr& startup() const { return startup_; }
+
+    /// A request with these effects has succeeded (or may have, in part).
+    void note(const text_effects& effects);
+    /// DISCARD ALL has succeeded: the server is as new, the session as after its start.
+    void note_discard_all();
+    /// The server reported a change of a parameter that nothing here explains.
+    void note_changed(std::string_view name);
+
+    /// Start-up values to be sent now, as a result of RESETs; empties the list.
+    [[nodiscard]] parameter_list take_reapply();
+    [[nodiscard]] bool has_reapply() const { return !reapply_.empty(); }
+    /// Whether a request with these effects makes a reapply necessary.
+    [[nodiscard]] bool will_reapply(const text_effects& effects) const;
+
+    /// Names whose values have to be asked for before the connection can be given back.
+    [[nodiscard]] bool is_dirty() const { return !dirty_.empty(); }
+    /// Starts a probe: the names, in the order in which on_probe_row() expects the values.
+    std::vector<std::string> begin_probe();
+    /// DataRow's body; the connection's set is brought up to date too.
+    /// False where the row is not what was asked for.
+    bool on_probe_row(bytes body, parameter_set_ptr& on_server);
+
+private:
+    parameter_set_ptr startup_;
+    parameter_set_ptr current_;
+    parameter_list reapply_;
+    std::vector<std::string> dirty_;
+    std::vector<std::string> probing_;
+};
+
+/// The text that turns a connection with `from` set into one with `to` set; empty where nothing differs.
+std::string catch_up_query(const parameter_set& from, const parameter_set& to);
+/// The text that sets these values, on a connection and in a transaction that a RESET has just run in.
+std::string reapply_query(const parameter_list& values);
+/// The text that asks for the values of these names; absent ones come as NULL.
+std::string probe_query(const std::vector<std::string>& names);
+
+}  // namespace penstock::postgresql

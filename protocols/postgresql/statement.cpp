@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/postgresql/statement.hpp"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <algorithm>
+
+namespace penstock::postgresql {
+
+namespace {
+
+/// 128 bits of SHA-256 over the mode and the definition, in hexadecimal.
+std::string digest_of(bytes definition, const lexical_mode& mode)
+{
+    const char lexical[] = {mode.backslash_escapes ? '1' : '0', mode.ambiguous_encoding ? '1' : '0'};
+    std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+    unsigned int size = 0;
+    auto* context = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+    EVP_DigestUpdate(context, lexical, sizeof lexical);
+    EVP_DigestUpdate(context, definition.data(), definition.size());
+    EVP_DigestFinal_ex(context, hash.data(), &size);
+    EVP_MD_CTX_free(context);
+
+    constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (std::size_t place = 0; place < 16; ++place) {
+        text.push_back(digits[hash[place] >> 4]);
+        text.push_back(digits[hash[place] & 15]);
+    }
+    return text;
+}
+
+}  // namespace
+
+statement_ptr statement_store::intern(bytes definition, const lexical_mode& mode)
+{
+    auto digest = digest_of(definition, mode);
+    auto& known = statements_[digest];
+    if (auto current = known.current.lock()) {
+        return current;
+    }
+    auto made = make(definition, std::move(digest), known.generation, mode);
+    known.current = made;
+    sweep();
+    return made;
+}
+
+statement_ptr statement_store::succeed(const statement_ptr& stale)
+{
+    auto& known = statements_[stale->digest];
+    if (auto current = known.current.lock(); current && current != stale) {
+        return current;  // another client met the same stale plan first
+    }
+    ++known.generation;
+    auto successor = std::make_shared<statement>(*stale);
+    successor->server_name = "ps_" + stale->digest + "." + std::to_string(known.generation);
+    known.current = successor;
+    return successor;
+}
+
+statement_ptr statement_store::make(bytes definition,
+                                    std::string digest,
+                                    std::uint32_t generation,
+                                    const lexical_mode& mode)
+{
+    auto made = std::make_shared<statement>();
+    made->server_name = "ps_" + digest + (generation == 0 ? "" : "." + std::to_string(generation));
+    made->definition = definition;
+    made->digest = std::move(digest);
+    auto effects = inspect(definition.substr(0, definition.find('\0')), mode);
+    made->verb = effects.first_verb;
+    if (!effects.leaves_nothing()) {
+        made->effects = std::make_shared<const text_effects>(std::move(effects));
+    }
+    return made;
+}
+
+void statement_store::sweep()
+{
+    if (statements_.size() < sweep_at_) {
+        return;
+    }
+    // An entry with a generation is kept: forgetting it would give a stale plan its old name back.
+    std::erase_if(statements_, [](const auto& each) { return each.second.current.expired() && each.second.generation == 0; });
+    sweep_at_ = std::max<std::size_t>(1024, statements_.size() * 2);
+}
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Prepared statements as all clients of a worker share them, and the names servers know them by.
+//
+// A statement is its text, its parameter types and the lexical mode it is read in; their digest (128 bits of SHA-256) is its
+// name on every server, so a connection handed to another worker brings its statements along. After a migration has made a
+// plan stale ("cached plan must not change result type") the digest gets a new generation, and with it a new server name.
+#pragma once
+
+#include "protocols/postgresql/effects.hpp"
+
+#include "core/bytes.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace penstock::postgresql {
+
+/// One prepared statement; immutable and shared by the clients that prepared it.
+struct statement {
+    std::string server_name;  ///< "ps_" and the digest, and ".<generation>" from the second on
+    std::string definition;   ///< Parse's body behind the name: text, zero octet, parameter types
+    std::string digest;       ///< hexadecimal, for SHOW and logs
+    std::shared_ptr<const text_effects> effects{};  ///< null where executing it leaves nothing behind
+    statement_verb verb = statement_verb::other;
+
+    /// Octets it costs to keep.
+    [[nodiscard]] std::size_t cost() const { return sizeof(statement) + server_name.size() + definition.size() + digest.size(); }
+};
+
+using statement_ptr = std::shared_ptr<const statement>;
+
+/// The statements that some client of this worker holds. One per worker; not for sharing between threads.
+class statement_store {
+public:
+    /// The shared statement with this definition, made if nobody holds it.
+    statement_ptr intern(bytes definition, const lexical_mode& mode);
+
+    /// The server found this statement's plan stale: whoever prepares the same text from now on gets a new server name.
+    /// Returns the successor.
+    statement_ptr succeed(const statement_ptr& stale);
+
+    /// For texts that come whole, one after the other. Valid until the next call.
+    const text_effects& inspect_whole(std::string_view text, const lexical_mode& mode)
+    {
+        collector_.begin(mode);
+        collector_.feed(text);
+        return collector_.finish();
+    }
+
+    [[nodiscard]] std::size_t size() const { return statements_.size(); }
+
+private:
+    struct entry {
+        std::weak_ptr<const statement> current;
+        std::uint32_t generation = 0;
+    };
+
+    statement_ptr make(bytes definition, std::string digest, std::uint32_t generation, const lexical_mode& mode);
+    void sweep();
+
+    std::unordered_map<std::string, entry> statements_;  ///< by digest; entries nobody holds go in the sweeps
+    std::size_t sweep_at_ = 1024;
+    effects_collector collector_;
+};
+
+}  // namespace penstock::postgresql
