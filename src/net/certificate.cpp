@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <system_error>
 
 namespace penstock::net {
 
@@ -63,6 +64,9 @@ std::string openssl_reason()
     ERR_clear_error();
     if (code == 0) {
         return "no reason given";
+    }
+    if (ERR_SYSTEM_ERROR(code)) {
+        return std::system_category().message(ERR_GET_REASON(code));
     }
     const char* reason = ERR_reason_error_string(code);
     return reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);

@@ -26,7 +26,8 @@ namespace {
 constexpr std::uint32_t input_bits = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t hang_up_bits = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-/// What a peer under TLS may make us say without taking it (answers to key updates) before we call that an attack.
+/// With more than this unsent, a peer under TLS that makes OpenSSL itself answer (refusals of renegotiation) is
+/// attacking us.
 constexpr std::size_t unread_answers_limit = 1024 * 1024;
 
 bool means_no_room(int number)
@@ -102,10 +103,11 @@ received stream::receive_tls()
     auto& to_wire = driver_->sealed_buffer();
     const auto before = tls_->state();
     const auto count = tls_->open(from_wire, driver_->plain_buffer(), driver::receive_buffer_size, to_wire);
+    const bool answered = !to_wire.empty();
     send_sealed();
     if (tls_->state() == tls_state::failed) {
         fail(tls_->fault());
-    } else if (backlog() > unread_answers_limit) {
+    } else if (answered && backlog() > unread_answers_limit) {
         fail("the peer does not read our answers to its TLS messages");
     }
     if (tls_->has_input()) {

@@ -240,21 +240,6 @@ TEST(Driver, CountsRootsThatHaveNotEnded)
     EXPECT_EQ(on.running(), 0U);
 }
 
-TEST(Driver, SleepersWakeAtTheirTime)
-{
-    driver on;
-    const auto start = on.now();
-    std::vector<int> order;
-    const auto sleeper = [](driver& where, time_point until, int number, std::vector<int>& woken) -> task<void> {
-        co_await sleep_until(where, until);
-        woken.push_back(number);
-    };
-    on.spawn(sleeper(on, start + milliseconds{4}, 2, order));
-    on.spawn(sleeper(on, start + milliseconds{2}, 1, order));
-    EXPECT_TRUE(turn_until(on, [&] { return on.running() == 0; }));
-    EXPECT_EQ(order, (std::vector{1, 2}));
-}
-
 }  // namespace
 
 }  // namespace penstock::net
