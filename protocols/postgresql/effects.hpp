@@ -9,33 +9,85 @@
 #pragma once
 
 #include "core/bytes.hpp"
+#include "protocols/postgresql/setting_call.hpp"
+#include "protocols/postgresql/setting_statement.hpp"
 #include "protocols/postgresql/text_effects.hpp"
 #include "protocols/wire/lexical_mode.hpp"
+#include "protocols/wire/scanner.hpp"
 
-#include <memory>
+#include <cstdint>
 #include <string_view>
 
 namespace penstock::postgresql {
 
-/// Collects the effects of one text after the other: begin, feed as often as needed, finish.
+/// Collects the effects of one text after the other: begin, feed as often as needed, finish. Half a KiB large.
 class effects_collector {
 public:
-    effects_collector();
-    ~effects_collector();
-    effects_collector(effects_collector&&) noexcept;
-    effects_collector& operator=(effects_collector&&) noexcept;
-
     void begin(lexical_mode mode);
     void feed(bytes chunk);
     /// Ends the text. Valid until the next begin().
     const text_effects& finish();
 
 private:
-    class reader;
-    std::unique_ptr<reader> reader_;
+    /// What the next token is to a statement.
+    enum class phase : std::uint8_t {
+        verb,                 ///< the word that says what the statement is
+        setting,              ///< a token of SET or RESET
+        discard,              ///< what to discard
+        deallocate,           ///< ALL, PREPARE or a name
+        deallocate_prepared,  ///< after DEALLOCATE PREPARE
+        prepare,              ///< TRANSACTION or a name
+        prepare_transaction,  ///< after PREPARE TRANSACTION, which may be a name as well
+        transaction_end,      ///< after COMMIT, ROLLBACK and the like
+        // From here on names, parentheses and semicolons are enough.
+        create,   ///< the words between CREATE and what is created
+        declare,  ///< before the query of a cursor
+        body,     ///< nothing but what counts anywhere
+    };
+
+    /// What is known of the statement that is being read.
+    struct statement {
+        phase at = phase::verb;
+        statement_verb verb = statement_verb::none;
+        sql_word last_word = sql_word::none;  ///< of the last name
+        bool is_counted = false;              ///< it has a token
+        bool is_definition = false;           ///< of code that does not run now: calls in it are not made
+        bool is_routine = false;              ///< CREATE FUNCTION or PROCEDURE
+        bool in_atomic_body = false;          ///< between BEGIN ATOMIC and its END
+        bool starts_in_body = false;          ///< at the beginning of a statement in there
+        bool makes_temporary = false;         ///< a temporary object, or something in pg_temp
+        bool drops_on_commit = false;         ///< ON COMMIT DROP
+        bool in_on_commit = false;            ///< after ON COMMIT
+        bool in_into = false;                 ///< after SELECT ... INTO
+        bool has_update = false;              ///< UPDATE was seen
+        std::uint32_t depth = 0;              ///< open parentheses
+    };
+
+    void take(token_kind kind);
+    void take_name(const sql_token& token);
+    void take_call();
+    void take_semicolon();
+    void take_in_phase(const sql_token& token);
+    void take_verb(const sql_token& token);
+    void take_discard(sql_word word);
+    void take_deallocate(const sql_token& token);
+    void take_transaction_end(sql_word word);
+    void take_create(sql_word word);
+    void take_declare(sql_word word);
+    void enter(statement_verb verb, phase next);
+    void finish_statement();
+    [[nodiscard]] sql_token describe(token_kind kind) const;
+    [[nodiscard]] bool follows(sql_word word) const;
+
+    lexical_mode mode_{};
+    scanner scanner_;
+    statement statement_;
+    setting_statement setting_;
+    setting_call call_;
+    text_effects effects_;
 };
 
-/// The effects of a text that is held whole. Allocates; where texts come one after the other keep a collector.
+/// The effects of a text that is held whole.
 [[nodiscard]] text_effects inspect(std::string_view text, lexical_mode mode);
 
 }  // namespace penstock::postgresql

@@ -8,8 +8,10 @@
 
 #include "protocols/wire/pin_reason.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::postgresql {
@@ -64,6 +66,8 @@ enum class statement_verb : std::uint8_t {
 struct text_effects {
     /// No more names than this are listed; further ones become pin_reason::unknown_setting.
     static constexpr std::size_t most_names = 16;
+    /// Nor longer ones.
+    static constexpr std::size_t longest_setting = 127;
 
     std::uint32_t statements = 0;  ///< statements that are not empty; stays at its largest value
     statement_verb first_verb = statement_verb::none;
@@ -90,6 +94,16 @@ struct text_effects {
         return pins.empty() && touched.empty() && !reset_all && !discard_all && !discard_temp && !discard_sequences &&
                !deallocate_all && deallocate_name.empty();
     }
+
+    /// The setting `name`, in any case, was given a value. Names that stand for several, that cannot be carried, or
+    /// that end with the transaction are sorted out here.
+    void touch(std::string_view name);
+    /// It went back to its default.
+    void restore(std::string_view name);
+    /// RESET ALL: what was touched before goes back, save the two that RESET ALL leaves alone.
+    void restore_all();
+    /// Back to the effects of an empty text, keeping memory.
+    void clear();
 
     friend bool operator==(const text_effects&, const text_effects&) = default;
 };

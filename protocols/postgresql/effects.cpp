@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/postgresql/effects.hpp"
+
+#include <algorithm>
+
+namespace penstock::postgresql {
+
+namespace {
+
+constexpr token_set body_tokens{
+    token_kind::identifier, token_kind::quoted_identifier, token_kind::open, token_kind::close, token_kind::semicolon};
+
+bool is_name(token_kind kind)
+{
+    return kind == token_kind::identifier || kind == token_kind::quoted_identifier;
+}
+
+}  // namespace
+
+void effects_collector::begin(lexical_mode mode)
+{
+    mode_ = mode;
+    scanner_.begin(mode);
+    statement_ = {};
+    call_.forget();
+    effects_.clear();
+}
+
+void effects_collector::feed(bytes chunk)
+{
+    if (mode_.ambiguous_encoding && std::any_of(chunk.begin(), chunk.end(), [](char octet) { return octet < 0; })) {
+        effects_.pins.add(pin_reason::opaque);
+        effects_.pins.add(pin_reason::unknown_setting);
+    }
+    while (true) {
+        const bool skims = statement_.at >= phase::create && !call_.is_open();
+        const auto kind = scanner_.next(chunk, skims ? body_tokens : token_set::all());
+        if (kind == token_kind::none) {
+            break;
+        }
+        take(kind);
+    }
+}
+
+const text_effects& effects_collector::finish()
+{
+    feed("\n");
+    effects_.unterminated = scanner_.is_inside();
+    if (scanner_.is_lost()) {
+        effects_.pins.add(pin_reason::opaque);
+        effects_.pins.add(pin_reason::unknown_setting);
+    }
+    finish_statement();
+    return effects_;
+}
+
+void effects_collector::take(token_kind kind)
+{
+    if (kind == token_kind::semicolon) {
+        take_semicolon();
+        return;
+    }
+    if (!statement_.is_counted) {
+        statement_.is_counted = true;
+        effects_.statements += effects_.statements < UINT32_MAX ? 1 : 0;
+    }
+    const auto token = describe(kind);
+    if (statement_.starts_in_body) {
+        statement_.starts_in_body = false;
+        statement_.in_atomic_body = token.word != sql_word::end;
+    }
+    statement_.depth += kind == token_kind::open ? 1 : 0;
+    if (call_.is_open()) {
+        call_.advance(token, statement_.depth, effects_);
+    }
+    if (kind == token_kind::open) {
+        take_call();
+    } else if (kind == token_kind::close) {
+        statement_.depth -= statement_.depth > 0 ? 1 : 0;
+    } else if (is_name(kind)) {
+        take_name(token);
+    }
+    if (statement_.at != phase::body) {
+        take_in_phase(token);
+    }
+    if (is_name(kind)) {
+        statement_.last_word = token.word;
+    }
+}
+
+/// A semicolon in parentheses belongs to CREATE RULE, one between BEGIN ATOMIC and END to a routine's body.
+void effects_collector::take_semicolon()
+{
+    if (statement_.depth > 0) {
+        return;
+    }
+    if (statement_.in_atomic_body) {
+        statement_.starts_in_body = true;
+        return;
+    }
+    finish_statement();
+}
+
+/// What counts wherever a name stands.
+void effects_collector::take_name(const sql_token& token)
+{
+    auto& now = statement_;
+    if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes()) {
+        effects_.pins.add(pin_reason::opaque);  // U&"..." may be any name
+    }
+    if (now.last_word == sql_word::pg_temp && scanner_.previous() == token_kind::dot) {
+        now.makes_temporary = true;
+    }
+    switch (token.word) {
+        case sql_word::none: break;
+        case sql_word::pg_temp:
+            // CREATE and ALTER FUNCTION, ROLE, DATABASE ... may say SET search_path = ..., pg_temp: not for this
+            // session.
+            now.makes_temporary =
+                now.makes_temporary || (now.verb != statement_verb::create && now.verb != statement_verb::alter);
+            break;
+        case sql_word::pg_settings:
+            if (now.has_update) {
+                effects_.pins.add(pin_reason::unknown_setting);  // updating that view sets what its row names
+            }
+            break;
+        case sql_word::update: now.has_update = true; break;
+        case sql_word::into: now.in_into = !follows(sql_word::insert) && !follows(sql_word::merge); break;
+        case sql_word::temp:
+        case sql_word::temporary:
+            now.makes_temporary =
+                now.makes_temporary ||
+                (now.in_into && (follows(sql_word::into) || follows(sql_word::local) || follows(sql_word::global)));
+            break;
+        case sql_word::commit: now.in_on_commit = follows(sql_word::on); break;
+        case sql_word::drop:
+            now.drops_on_commit =
+                now.drops_on_commit || (now.in_on_commit && follows(sql_word::commit) && now.depth == 0);
+            break;
+        case sql_word::atomic:
+            if (now.is_routine && now.depth == 0 && follows(sql_word::begin)) {
+                now.in_atomic_body = now.starts_in_body = true;
+            }
+            break;
+        case sql_word::create:
+            if (now.verb == statement_verb::explain) {
+                now.at = phase::create;  // EXPLAIN ANALYZE CREATE TABLE ... AS does create it
+            }
+            break;
+        default: break;
+    }
+}
+
+/// A parenthesis was opened: behind a name it is a call of a function.
+void effects_collector::take_call()
+{
+    if (statement_.is_definition || !is_name(scanner_.previous())) {
+        return;
+    }
+    switch (statement_.last_word) {
+        case sql_word::set_config: call_.begin(statement_.depth, effects_); break;
+        case sql_word::set_limit: effects_.touch("pg_trgm.similarity_threshold"); break;
+        case sql_word::advisory_lock: effects_.pins.add(pin_reason::advisory_lock); break;
+        case sql_word::sequence: effects_.pins.add(pin_reason::sequence); break;
+        case sql_word::setseed: effects_.pins.add(pin_reason::setseed); break;
+        case sql_word::dblink_connect: effects_.pins.add(pin_reason::dblink); break;
+        case sql_word::session_holding: effects_.pins.add(pin_reason::opaque); break;
+        default: break;
+    }
+}
+
+void effects_collector::take_in_phase(const sql_token& token)
+{
+    switch (statement_.at) {
+        case phase::verb: take_verb(token); break;
+        case phase::setting: setting_.advance(token, effects_); break;
+        case phase::discard: take_discard(token.word); break;
+        case phase::deallocate:
+        case phase::deallocate_prepared: take_deallocate(token); break;
+        case phase::prepare:
+            if (token.word == sql_word::transaction) {
+                statement_.at = phase::prepare_transaction;
+                break;
+            }
+            effects_.pins.add(pin_reason::sql_prepare);
+            statement_.at = phase::body;
+            break;
+        case phase::prepare_transaction:
+            if (token.kind == token_kind::string) {
+                statement_.verb = statement_verb::prepare_transaction;
+            } else {
+                effects_.pins.add(pin_reason::sql_prepare);
+            }
+            statement_.at = phase::body;
+            break;
+        case phase::transaction_end: take_transaction_end(token.word); break;
+        case phase::create: take_create(token.word); break;
+        case phase::declare: take_declare(token.word); break;
+        case phase::body: break;
+    }
+}
+
+void effects_collector::take_verb(const sql_token& token)
+{
+    using verb = statement_verb;
+    switch (token.word) {
+        case sql_word::begin:
+        case sql_word::start: return enter(verb::begin, phase::body);
+        case sql_word::commit:
+        case sql_word::end: return enter(verb::commit, phase::transaction_end);
+        case sql_word::rollback:
+        case sql_word::abort: return enter(verb::rollback, phase::transaction_end);
+        case sql_word::savepoint: return enter(verb::savepoint, phase::body);
+        case sql_word::release: return enter(verb::release, phase::body);
+        case sql_word::set: setting_.begin_set(); return enter(verb::set, phase::setting);
+        case sql_word::reset: setting_.begin_reset(); return enter(verb::reset, phase::setting);
+        case sql_word::show: return enter(verb::show, phase::body);
+        case sql_word::discard: return enter(verb::discard, phase::discard);
+        case sql_word::deallocate: return enter(verb::deallocate, phase::deallocate);
+        case sql_word::prepare: return enter(verb::prepare, phase::prepare);
+        case sql_word::execute: return enter(verb::execute, phase::body);
+        case sql_word::declare: return enter(verb::declare, phase::declare);
+        case sql_word::fetch:
+        case sql_word::move: return enter(verb::fetch, phase::body);
+        case sql_word::close: return enter(verb::close, phase::body);
+        case sql_word::listen: effects_.pins.add(pin_reason::listen); return enter(verb::listen, phase::body);
+        case sql_word::unlisten: return enter(verb::unlisten, phase::body);
+        case sql_word::notify: return enter(verb::notify, phase::body);
+        case sql_word::load: effects_.pins.add(pin_reason::load); return enter(verb::load, phase::body);
+        case sql_word::do_block: effects_.pins.add(pin_reason::opaque); return enter(verb::do_block, phase::body);
+        case sql_word::call: effects_.pins.add(pin_reason::opaque); return enter(verb::call, phase::body);
+        case sql_word::copy: return enter(verb::copy, phase::body);
+        case sql_word::select:
+        case sql_word::values:
+        case sql_word::table: return enter(verb::select, phase::body);
+        case sql_word::with: return enter(verb::with, phase::body);
+        case sql_word::insert: return enter(verb::insert, phase::body);
+        case sql_word::update: return enter(verb::update, phase::body);
+        case sql_word::delete_rows: return enter(verb::delete_rows, phase::body);
+        case sql_word::merge: return enter(verb::merge, phase::body);
+        case sql_word::truncate: return enter(verb::truncate, phase::body);
+        case sql_word::lock: return enter(verb::lock, phase::body);
+        case sql_word::explain: return enter(verb::explain, phase::body);
+        case sql_word::create: return enter(verb::create, phase::create);
+        case sql_word::alter: return enter(verb::alter, phase::body);
+        case sql_word::drop: return enter(verb::drop, phase::body);
+        default:
+            if (token.kind != token_kind::open) {
+                enter(verb::other, phase::body);
+            }
+    }
+}
+
+void effects_collector::take_discard(sql_word word)
+{
+    statement_.at = phase::body;
+    if (word == sql_word::all) {
+        statement_.verb = statement_verb::discard_all;
+        effects_.discard_all = true;
+    } else if (word == sql_word::temp || word == sql_word::temporary) {
+        effects_.discard_temp = true;
+    } else if (word == sql_word::sequences) {
+        effects_.discard_sequences = true;
+    }
+}
+
+void effects_collector::take_deallocate(const sql_token& token)
+{
+    if (statement_.at == phase::deallocate && token.word == sql_word::prepare) {
+        statement_.at = phase::deallocate_prepared;
+        return;
+    }
+    statement_.at = phase::body;
+    if (token.word == sql_word::all) {
+        statement_.verb = statement_verb::deallocate_all;
+        effects_.deallocate_all = true;
+    } else if (is_name(token.kind)) {
+        effects_.deallocate_name = decode_name(token.text, token.kind == token_kind::quoted_identifier);
+    }
+}
+
+void effects_collector::take_transaction_end(sql_word word)
+{
+    const bool commits = statement_.verb == statement_verb::commit;
+    if (word == sql_word::prepared) {
+        enter(commits ? statement_verb::commit_prepared : statement_verb::rollback_prepared, phase::body);
+    } else if (word == sql_word::to && !commits) {
+        enter(statement_verb::rollback_to, phase::body);
+    } else if (word == sql_word::chain && effects_.single()) {
+        effects_.chain = !follows(sql_word::no);
+    }
+}
+
+void effects_collector::take_create(sql_word word)
+{
+    switch (word) {
+        case sql_word::create:
+        case sql_word::or_:
+        case sql_word::replace:
+        case sql_word::global:
+        case sql_word::local:
+        case sql_word::recursive:
+        case sql_word::constraint: return;
+        case sql_word::temp:
+        case sql_word::temporary: statement_.makes_temporary = true; return;
+        case sql_word::function:
+        case sql_word::procedure: statement_.is_routine = true; [[fallthrough]];
+        case sql_word::view:
+        case sql_word::rule:
+        case sql_word::trigger:
+        case sql_word::policy: statement_.is_definition = true; break;
+        default: break;
+    }
+    statement_.at = phase::body;
+}
+
+void effects_collector::take_declare(sql_word word)
+{
+    if (word == sql_word::hold && follows(sql_word::with)) {
+        effects_.pins.add(pin_reason::hold_cursor);
+    } else if (word == sql_word::for_) {
+        statement_.at = phase::body;
+    }
+}
+
+void effects_collector::enter(statement_verb verb, phase next)
+{
+    statement_.verb = verb;
+    statement_.at = next;
+}
+
+void effects_collector::finish_statement()
+{
+    if (!statement_.is_counted) {
+        return;
+    }
+    if (statement_.at == phase::setting) {
+        setting_.finish(effects_);
+    } else if (statement_.at == phase::deallocate_prepared) {
+        effects_.deallocate_name = "prepare";
+    }
+    call_.finish(effects_);
+    if (statement_.makes_temporary && !statement_.drops_on_commit) {
+        effects_.pins.add(pin_reason::temporary_object);
+    }
+    if (effects_.single()) {
+        effects_.first_verb = statement_.verb;
+    }
+    statement_ = {};
+}
+
+sql_token effects_collector::describe(token_kind kind) const
+{
+    sql_token token{.kind = kind, .text = scanner_.text()};
+    if (kind == token_kind::identifier) {
+        token.word = word_of(token.text);
+    } else if (kind == token_kind::quoted_identifier || kind == token_kind::string) {
+        token.plain = !scanner_.is_clipped() && !scanner_.has_escapes() && !scanner_.has_doubled_quotes();
+        token.word = kind == token_kind::quoted_identifier && token.plain ? quoted_word_of(token.text) : sql_word::none;
+    }
+    return token;
+}
+
+/// The token before this one is that word.
+bool effects_collector::follows(sql_word word) const
+{
+    return statement_.last_word == word && scanner_.previous() == token_kind::identifier;
+}
+
+text_effects inspect(std::string_view text, lexical_mode mode)
+{
+    effects_collector collector;
+    collector.begin(mode);
+    collector.feed(text);
+    return collector.finish();
+}
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How names of settings are noted: lower-cased, without duplicates, and with PostgreSQL's special ones sorted out.
+#include "protocols/postgresql/text_effects.hpp"
+
+#include "protocols/wire/scanner.hpp"
+
+#include <algorithm>
+
+namespace penstock::postgresql {
+
+namespace {
+
+bool contains(const std::vector<std::string>& names, std::string_view name)
+{
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// These belong to the transaction, whichever way they are set.
+bool ends_with_transaction(std::string_view name)
+{
+    return name == "transaction_isolation" || name == "transaction_read_only" || name == "transaction_deferrable";
+}
+
+/// RESET ALL leaves these alone.
+bool survives_reset_all(std::string_view name)
+{
+    return name == "role" || name == "session_authorization";
+}
+
+/// Lower case, and the present name where PostgreSQL still takes an old one.
+std::string canonical(std::string_view name)
+{
+    std::string lower{name};
+    std::transform(lower.begin(), lower.end(), lower.begin(), to_lower);
+    if (lower == "sort_mem") {
+        return "work_mem";
+    }
+    if (lower == "vacuum_mem") {
+        return "maintenance_work_mem";
+    }
+    return lower;
+}
+
+/// False where the name cannot be listed.
+bool list(text_effects& effects, const std::string& name)
+{
+    if (contains(effects.touched, name)) {
+        return true;
+    }
+    if (effects.touched.size() == text_effects::most_names || name.empty() ||
+        name.size() > text_effects::longest_setting) {
+        effects.pins.add(pin_reason::unknown_setting);
+        return false;
+    }
+    effects.touched.push_back(name);
+    return true;
+}
+
+}  // namespace
+
+void text_effects::touch(std::string_view name)
+{
+    const auto setting = canonical(name);
+    if (setting == "seed") {
+        pins.add(pin_reason::setseed);
+        return;
+    }
+    if (ends_with_transaction(setting)) {
+        return;
+    }
+    list(*this, setting);
+    std::erase(resets, setting);
+    if (setting == "session_authorization") {
+        touch("role");
+    }
+}
+
+void text_effects::restore(std::string_view name)
+{
+    const auto setting = canonical(name);
+    if (setting == "seed" || ends_with_transaction(setting)) {
+        return;
+    }
+    if (list(*this, setting) && !contains(resets, setting)) {
+        resets.push_back(setting);
+    }
+    if (setting == "session_authorization") {
+        restore("role");
+    }
+}
+
+void text_effects::restore_all()
+{
+    reset_all = true;
+    for (const auto& name : touched) {
+        if (!survives_reset_all(name) && !contains(resets, name)) {
+            resets.push_back(name);
+        }
+    }
+}
+
+void text_effects::clear()
+{
+    statements = 0;
+    first_verb = statement_verb::none;
+    chain = reset_all = discard_all = discard_temp = discard_sequences = deallocate_all = unterminated = false;
+    pins.clear();
+    touched.clear();
+    resets.clear();
+    deallocate_name.clear();
+}
+
+}  // namespace penstock::postgresql
