@@ -8,7 +8,6 @@
 
 #include "control/credential_options.hpp"
 #include "control/loop.hpp"
-#include "control/notice.hpp"
 #include "control/sql_client.hpp"
 #include "core/clock.hpp"
 #include "protocols/wire/login_types.hpp"
@@ -23,10 +22,9 @@ namespace penstock::control {
 /// What credentials need of the world around them.
 struct credential_surroundings {
     sql_client_factory make_client{};
-    /// Where auth_query is to be asked now (as its own account), or nothing where no node is known. On the control
+    /// Where and as whom auth_query is to be asked now, or nothing where no node is known. On the control
     /// thread.
     std::function<std::optional<sql_target>()> where_to_ask{};
-    notice_function notice{};
     std::function<time_point()> now = [] { return clock::now(); };
     /// For VALID UNTIL.
     std::function<std::chrono::system_clock::time_point()> today = [] { return std::chrono::system_clock::now(); };
@@ -37,7 +35,7 @@ public:
     /// Reads users_file; its faults are told as warnings and its sound lines used (settings refuse a faulty file at
     /// start-up).
     credentials(loop& on, credential_options options, credential_surroundings surroundings);
-    ~credentials();
+    ~credentials();  ///< look-ups under way are not answered. On the control thread, or once it has ended
     credentials(const credentials&) = delete;
     credentials& operator=(const credentials&) = delete;
 

@@ -7,7 +7,6 @@
 #pragma once
 
 #include "control/loop.hpp"
-#include "control/notice.hpp"
 #include "control/resolver.hpp"
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
@@ -39,7 +38,6 @@ struct monitor_surroundings {
     blocking_resolve resolve = net::resolve;
     /// Gets every new view, on the control thread, except the first, which start() gives from inside.
     std::function<void(router::cluster_view_ptr)> publish{};
-    notice_function notice{};
 };
 
 class monitor {

@@ -29,7 +29,7 @@ public:
     resolver(const resolver&) = delete;
     resolver& operator=(const resolver&) = delete;
 
-    /// Answers on the control thread. Numeric addresses and Unix sockets need no thread.
+    /// Answers on the control thread, later. To be called on the control thread.
     void resolve(const std::string& host, std::uint16_t port, std::function<void(addresses)> answer);
 
 private:

@@ -9,9 +9,11 @@
 
 #include "router/cluster_view.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::control {
@@ -46,6 +48,15 @@ struct address_observation {
     std::string fault{};
 };
 
+/// Something that the log should tell.
+struct topology_event {
+    std::string_view what;  ///< a constant sentence
+    std::string subject{};  ///< the node or cluster
+    std::string detail{};
+    bool needs_attention = false;
+    friend bool operator==(const topology_event&, const topology_event&) = default;
+};
+
 class topology {
 public:
     topology(std::string cluster, const std::vector<node_address>& nodes, std::uint32_t failures_until_down = 3);
@@ -55,19 +66,21 @@ public:
     bool observe(const address_observation& seen);
 
     [[nodiscard]] const router::cluster_view& view() const { return view_; }
-    /// Sentences for the log about what the last observation changed; empty where nothing did.
-    [[nodiscard]] const std::vector<std::string>& events() const { return events_; }
+    /// What the last observation changed; empty where it changed nothing worth a line.
+    [[nodiscard]] const std::vector<topology_event>& events() const { return events_; }
 
 private:
     struct memory {
         std::uint32_t failures_in_a_row = 0;
-        bool last_probe_failed = false;
+        bool last_probe_answered = false;
     };
 
-    void take_answer(router::node& node, const probe_observation& seen);
-    void take_refusal(router::node& node, const probe_observation& seen) const;
+    static void take_addresses(router::node& node, const address_observation& seen);
+    static void take_answer(router::node& node, memory& past, const probe_observation& seen);
+    static void take_refusal(router::node& node, memory& past, const probe_observation& seen);
     void take_failure(router::node& node, memory& past, const probe_observation& seen) const;
     void choose_primary();
+    [[nodiscard]] std::vector<std::size_t> claimants(bool proved) const;
     [[nodiscard]] bool claims_to_be_primary(std::size_t index) const;
     bool publish_if_changed(const router::cluster_view& before);
     void note_changes(const router::cluster_view& before);
@@ -75,7 +88,7 @@ private:
     router::cluster_view view_{};
     std::vector<memory> past_{};
     std::uint32_t failures_until_down_;
-    std::vector<std::string> events_{};
+    std::vector<topology_event> events_{};
 };
 
 }  // namespace penstock::control

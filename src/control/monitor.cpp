@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One coroutine per node: see that its name is resolved, probe, sleep. Observations go to topology; what it changed is
+// logged and published.
+#include "control/monitor.hpp"
+
+#include "control/probes.hpp"
+#include "telemetry/log.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+namespace penstock::control {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr duration shortest_pause = milliseconds{100};  ///< between two probes of one node, however suspected it is
+
+/// What the coroutine of one node keeps between its rounds.
+struct watch {
+    explicit watch(asio::io_context& io) : nap{io} {}
+    asio::steady_timer nap;
+    bool hurry = false;      ///< somebody suspects the node: skip the rest of the nap
+    bool resolving = false;  ///< a question is under way
+    bool numeric = false;    ///< the address needs no resolver
+    time_point resolve_again{};
+    std::vector<net::endpoint> client_endpoints{};  ///< what `client` was made for
+    std::unique_ptr<sql_client> client{};
+};
+
+/// Asks and waits; the handler is kept by the client until it answers or goes.
+asio::awaitable<sql_answer> ask(sql_client& client, sql_query query, duration patience)
+{
+    auto begin = [&client, &query, patience](auto handler) {
+        auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+        client.ask(std::move(query), patience, [kept](sql_answer answer) { std::move (*kept)(std::move(answer)); });
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(sql_answer)>(begin,
+                                                                                             asio::use_awaitable);
+}
+
+std::vector<std::string> texts_of(const std::vector<net::endpoint>& endpoints)
+{
+    std::vector<std::string> texts;
+    for (const auto& each : endpoints) {
+        if (auto text = address_text(each); !text.empty()) {
+            texts.push_back(std::move(text));
+        }
+    }
+    return texts;
+}
+
+sql_target aimed_at(const router::node& node, sql_target account)
+{
+    account.host = node.host;
+    account.port = node.port;
+    account.addresses = texts_of(node.endpoints);
+    return account;
+}
+
+}  // namespace
+
+struct monitor::state : std::enable_shared_from_this<state> {
+    state(loop& where, monitor_options chosen, monitor_surroundings around)
+        : on{where},
+          options{std::move(chosen)},
+          surroundings{std::move(around)},
+          names{where, surroundings.resolve},
+          nodes{options.cluster, options.nodes, options.failures_until_down},
+          newest{std::make_shared<const router::cluster_view>(nodes.view())}
+    {
+    }
+
+    void start();
+    void spawn(std::size_t index);
+    static asio::awaitable<void> keep_watch(std::shared_ptr<state> self, std::size_t index);
+    void see_to_name(std::size_t index);
+    void take_addresses(std::size_t index, const addresses& found);
+    asio::awaitable<void> probe(std::size_t index);
+    asio::awaitable<void> take_nap(std::size_t index);
+    void hasten(std::size_t index);
+    template <class Observation>
+    void report(const Observation& seen);
+    void publish();
+    void stop();
+
+    loop& on;
+    monitor_options options;
+    monitor_surroundings surroundings;
+    resolver names;
+    topology nodes;
+    std::vector<std::unique_ptr<watch>> watches{};
+    bool stopped = false;
+
+    mutable std::mutex mutex{};  ///< guards newest
+    router::cluster_view_ptr newest;
+};
+
+monitor::monitor(loop& on, monitor_options options, monitor_surroundings surroundings)
+    : state_{std::make_shared<state>(on, std::move(options), std::move(surroundings))}
+{
+}
+
+monitor::~monitor()
+{
+    state_->stop();
+}
+
+void monitor::start()
+{
+    state_->start();
+}
+
+router::cluster_view_ptr monitor::current() const
+{
+    const std::scoped_lock lock{state_->mutex};
+    return state_->newest;
+}
+
+void monitor::suspect(router::node_id node)
+{
+    state_->on.post([weak = std::weak_ptr{state_}, node] {
+        if (const auto self = weak.lock()) {
+            self->hasten(node.value);
+        }
+    });
+}
+
+std::optional<sql_target> monitor::target_in(const router::cluster_view& view, sql_target account)
+{
+    const auto usable = [](const router::node& node) { return node.is_up() && !node.endpoints.empty(); };
+    if (const auto* primary = view.primary(); primary != nullptr && !primary->endpoints.empty()) {
+        return aimed_at(*primary, std::move(account));
+    }
+    const auto other = std::find_if(view.nodes.begin(), view.nodes.end(), usable);
+    if (other == view.nodes.end()) {
+        return std::nullopt;
+    }
+    return aimed_at(*other, std::move(account));
+}
+
+void monitor::state::start()
+{
+    for (std::size_t index = 0; index < options.nodes.size(); ++index) {
+        watches.push_back(std::make_unique<watch>(on.context()));
+        const auto& address = options.nodes[index];
+        if (auto numeric = net::numeric_endpoint(address.host, address.port); numeric.has_value()) {
+            watches.back()->numeric = true;
+            nodes.observe(address_observation{{static_cast<std::uint32_t>(index)}, {*numeric}, {}});
+        }
+    }
+    publish();
+    for (std::size_t index = 0; index < watches.size(); ++index) {
+        spawn(index);
+    }
+}
+
+/// A coroutine that ended by an exception is begun again after an interval.
+void monitor::state::spawn(std::size_t index)
+{
+    const auto ended = [weak = weak_from_this(), index](const std::exception_ptr& fault) {
+        const auto self = weak.lock();
+        if (!self || self->stopped || !fault) {
+            return;
+        }
+        try {
+            std::rethrow_exception(fault);
+        } catch (const std::exception& what) {
+            log::error("watching a node failed, trying again", {{"reason", what.what()}});
+        }
+        self->on.call_after(self->options.probe_interval, [weak, index] {
+            if (const auto again = weak.lock(); again && !again->stopped) {
+                again->spawn(index);
+            }
+        });
+    };
+    asio::co_spawn(on.context(), keep_watch(shared_from_this(), index), ended);
+}
+
+asio::awaitable<void> monitor::state::keep_watch(std::shared_ptr<state> self, std::size_t index)
+{
+    while (!self->stopped) {
+        self->see_to_name(index);
+        if (self->options.account && !self->nodes.view().nodes[index].endpoints.empty()) {
+            co_await self->probe(index);
+        }
+        if (!self->stopped) {
+            co_await self->take_nap(index);
+        }
+    }
+}
+
+/// Has the name resolved where it is time; the answer comes by itself.
+void monitor::state::see_to_name(std::size_t index)
+{
+    auto& own = *watches[index];
+    if (own.numeric || own.resolving || clock::now() < own.resolve_again) {
+        return;
+    }
+    own.resolving = true;
+    own.resolve_again = clock::now() + options.resolve_interval;
+    const auto& address = options.nodes[index];
+    names.resolve(address.host, address.port, [weak = weak_from_this(), index](const addresses& found) {
+        if (const auto self = weak.lock(); self && !self->stopped) {
+            self->take_addresses(index, found);
+        }
+    });
+}
+
+void monitor::state::take_addresses(std::size_t index, const addresses& found)
+{
+    auto& own = *watches[index];
+    own.resolving = false;
+    address_observation seen;
+    seen.node = {static_cast<std::uint32_t>(index)};
+    if (found.has_value() && !found->empty()) {
+        seen.endpoints = *found;
+        report(seen);
+        hasten(index);
+        return;
+    }
+    own.resolve_again = clock::now() + options.probe_interval;
+    seen.fault = "cannot resolve " + options.nodes[index].host;
+    if (found.has_error()) {
+        seen.fault += ": " + found.error().message();
+    }
+    report(seen);
+    if (nodes.view().nodes[index].endpoints.empty()) {
+        report(probe_observation{.node = seen.node, .fault = seen.fault});
+    }
+}
+
+asio::awaitable<void> monitor::state::probe(std::size_t index)
+{
+    auto& own = *watches[index];
+    const auto& node = nodes.view().nodes[index];
+    if (!own.client || own.client_endpoints != node.endpoints) {
+        own.client = surroundings.make_client(aimed_at(node, *options.account));
+        own.client_endpoints = node.endpoints;
+    }
+    own.hurry = false;
+    auto question = role_query();
+    const auto answer = co_await ask(*own.client, std::move(question), options.probe_timeout);
+    if (stopped) {
+        co_return;
+    }
+    const auto seen = read_probe({static_cast<std::uint32_t>(index)}, answer);
+    if (seen.how == probe_observation::kind::failed) {
+        own.resolve_again = {};  // a failover may have moved the name
+    }
+    report(seen);
+}
+
+asio::awaitable<void> monitor::state::take_nap(std::size_t index)
+{
+    auto& own = *watches[index];
+    const auto begun = clock::now();
+    own.nap.expires_at(begun + std::min(shortest_pause, options.probe_interval));
+    co_await own.nap.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (stopped || own.hurry) {
+        co_return;
+    }
+    own.nap.expires_at(begun + options.probe_interval);
+    co_await own.nap.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+/// Ends the long part of a nap; during the short one, or a probe, it is remembered.
+void monitor::state::hasten(std::size_t index)
+{
+    if (index >= watches.size() || stopped) {
+        return;
+    }
+    auto& own = *watches[index];
+    own.hurry = true;
+    if (own.nap.expiry() > clock::now() + shortest_pause) {
+        own.nap.cancel();
+    }
+}
+
+template <class Observation>
+void monitor::state::report(const Observation& seen)
+{
+    if (!nodes.observe(seen)) {
+        return;
+    }
+    for (const auto& event : nodes.events()) {
+        log::write(event.needs_attention ? log::level::warning : log::level::info,
+                   event.what,
+                   {{"subject", event.subject}, {"detail", event.detail}});
+    }
+    publish();
+}
+
+void monitor::state::publish()
+{
+    auto view = std::make_shared<const router::cluster_view>(nodes.view());
+    {
+        const std::scoped_lock lock{mutex};
+        newest = view;
+    }
+    if (surroundings.publish) {
+        surroundings.publish(std::move(view));
+    }
+}
+
+void monitor::state::stop()
+{
+    stopped = true;
+    for (auto& own : watches) {
+        own->nap.cancel();
+        own->client.reset();
+    }
+}
+
+}  // namespace penstock::control

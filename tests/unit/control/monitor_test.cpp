@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The monitor with a scripted database and resolver: what it publishes and when it probes.
+#include "control/monitor.hpp"
+
+#include "fake_sql_client.hpp"
+#include "telemetry/log.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+namespace penstock::control {
+namespace {
+
+class Monitor : public testing::Test {
+protected:
+    void SetUp() override
+    {
+        log::capture([](std::string_view) {});
+    }
+    void TearDown() override { log::capture({}); }
+
+    monitor_surroundings surroundings()
+    {
+        monitor_surroundings around;
+        around.make_client = database.factory();
+        around.resolve = [this](const std::string&, std::uint16_t port) -> addresses {
+            ++times_resolved;
+            if (!resolvable) {
+                return make_error_code(boost::system::errc::host_unreachable);
+            }
+            return std::vector<net::endpoint>{*net::numeric_endpoint("10.0.0.7", port)};
+        };
+        around.publish = [this](router::cluster_view_ptr view) { views.push_back(std::move(view)); };
+        return around;
+    }
+
+    static monitor_options watching(std::vector<node_address> nodes)
+    {
+        monitor_options options;
+        options.nodes = std::move(nodes);
+        options.account = sql_target{.user = "probe"};
+        options.probe_interval = seconds{3600};
+        return options;
+    }
+
+    bool wait_for_questions(std::size_t count)
+    {
+        return on.run_until([this, count] { return database.questions.size() >= count; }, seconds{5});
+    }
+
+    fake_database database;
+    std::atomic<bool> resolvable = true;
+    std::atomic<int> times_resolved = 0;
+    std::vector<router::cluster_view_ptr> views;
+    loop on;
+};
+
+TEST_F(Monitor, PublishesAUsableViewOfANumericNodeAtOnce)
+{
+    monitor watcher{on, watching({{"127.0.0.1", 5433}}), surroundings()};
+    watcher.start();
+    ASSERT_EQ(views.size(), 1U);
+    EXPECT_EQ(watcher.current(), views[0]);
+    ASSERT_NE(views[0]->primary(), nullptr);
+    EXPECT_EQ(views[0]->primary()->endpoints.at(0).text(), "127.0.0.1:5433");
+}
+
+TEST_F(Monitor, ReportsWhatProbesSay)
+{
+    monitor watcher{on, watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}}), surroundings()};
+    watcher.start();
+    EXPECT_EQ(views.back()->primary(), nullptr);
+    ASSERT_TRUE(wait_for_questions(2));
+    database.answer(one_row({"t", "100", "3"}));
+    database.answer(one_row({"f", "100", "3"}));
+    ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
+    EXPECT_EQ(views.back()->primary()->id.value, 1U);
+    EXPECT_EQ(watcher.current(), views.back());
+}
+
+TEST_F(Monitor, ProbesAsTheAccountAtTheResolvedAddress)
+{
+    monitor watcher{on, watching({{"db.internal", 5433}}), surroundings()};
+    watcher.start();
+    EXPECT_TRUE(views.back()->primary()->endpoints.empty());
+    ASSERT_TRUE(wait_for_questions(1));
+    EXPECT_EQ(views.back()->primary()->endpoints.size(), 1U);
+    ASSERT_EQ(database.targets.size(), 1U);
+    EXPECT_EQ(database.targets[0].host, "db.internal");
+    EXPECT_EQ(database.targets[0].addresses, std::vector<std::string>{"10.0.0.7"});
+    EXPECT_EQ(database.targets[0].port, 5433);
+    EXPECT_EQ(database.targets[0].user, "probe");
+}
+
+TEST_F(Monitor, SaysSoWhereANameCannotBeResolvedAndTriesAgain)
+{
+    resolvable = false;
+    auto options = watching({{"db.internal", 5433}});
+    options.probe_interval = milliseconds{1};
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(on.run_until([this] { return !views.back()->nodes[0].is_up(); }, seconds{5}));
+    EXPECT_NE(views.back()->nodes[0].reason.find("cannot resolve db.internal"), std::string::npos);
+    EXPECT_GE(times_resolved, 3);
+    resolvable = true;
+    ASSERT_TRUE(wait_for_questions(1));
+}
+
+TEST_F(Monitor, ProbesASuspectedNodeAtOnce)
+{
+    monitor watcher{on, watching({{"127.0.0.1", 1}}), surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(1));
+    database.answer(one_row({"f", "100", "3"}));
+    watcher.suspect({0});
+    EXPECT_TRUE(wait_for_questions(1));
+}
+
+TEST_F(Monitor, ProbesNothingWithoutAnAccount)
+{
+    auto options = watching({{"db.internal", 1}});
+    options.account.reset();
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(on.run_until([this] { return !views.back()->primary()->endpoints.empty(); }, seconds{5}));
+    EXPECT_TRUE(database.targets.empty());
+}
+
+TEST_F(Monitor, EndsWithAProbeUnderWay)
+{
+    {
+        monitor watcher{on, watching({{"127.0.0.1", 1}, {"db.internal", 1}}), surroundings()};
+        watcher.start();
+        ASSERT_TRUE(wait_for_questions(1));
+    }
+    EXPECT_TRUE(database.questions.empty());
+    const auto before = views.size();
+    bool done = false;
+    on.post([&done] { done = true; });
+    EXPECT_TRUE(on.run_until([&done] { return done; }, seconds{5}));
+    EXPECT_EQ(views.size(), before);
+}
+
+TEST(TargetIn, PrefersThePrimaryAndNeedsAnAddress)
+{
+    topology nodes{"main", {{"a", 1}, {"b", 2}}};
+    EXPECT_FALSE(monitor::target_in(nodes.view(), {}));
+    nodes.observe(address_observation{.node = {0}, .endpoints = {*net::numeric_endpoint("10.0.0.1", 1)}});
+    nodes.observe(address_observation{.node = {1}, .endpoints = {*net::numeric_endpoint("::1", 2)}});
+    EXPECT_EQ(monitor::target_in(nodes.view(), {})->host, "a");
+    nodes.observe(probe_observation{.node = {1}, .how = probe_observation::kind::answered});
+    const auto target = monitor::target_in(nodes.view(), sql_target{.user = "u"});
+    EXPECT_EQ(target->host, "b");
+    EXPECT_EQ(target->addresses, std::vector<std::string>{"::1"});
+    EXPECT_EQ(target->user, "u");
+}
+
+}  // namespace
+}  // namespace penstock::control

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who is the primary, who is down, and when a new version is published.
+#include "control/topology.hpp"
+
+#include <gtest/gtest.h>
+
+namespace penstock::control {
+namespace {
+
+using kind = probe_observation::kind;
+using router::node_role;
+using router::node_state;
+
+topology cluster_of(std::size_t count)
+{
+    std::vector<node_address> nodes;
+    for (std::size_t index = 0; index < count; ++index) {
+        nodes.push_back({"db" + std::to_string(index), 5432});
+    }
+    return topology{"main", nodes};
+}
+
+probe_observation primary(std::uint32_t node)
+{
+    return {.node = {node}, .how = kind::answered, .max_connections = 100, .reserved_connections = 3};
+}
+
+probe_observation replica(std::uint32_t node)
+{
+    return {.node = {node}, .how = kind::answered, .in_recovery = true, .max_connections = 100};
+}
+
+probe_observation failure(std::uint32_t node)
+{
+    return {.node = {node}, .how = kind::failed, .fault = "connection refused"};
+}
+
+probe_observation refusal(std::uint32_t node)
+{
+    return {.node = {node}, .how = kind::refused, .fault = "too many clients already"};
+}
+
+net::endpoint address(const char* host)
+{
+    return *net::numeric_endpoint(host, 5432);
+}
+
+std::optional<std::size_t> primary_after(topology& nodes, const std::vector<probe_observation>& seen)
+{
+    for (const auto& each : seen) {
+        nodes.observe(each);
+    }
+    return nodes.view().primary_index;
+}
+
+TEST(Topology, PresumesTheOnlyNodeToBeThePrimary)
+{
+    const auto nodes = cluster_of(1);
+    ASSERT_NE(nodes.view().primary(), nullptr);
+    EXPECT_EQ(nodes.view().primary()->role, node_role::primary);
+    EXPECT_TRUE(nodes.view().primary()->is_up());
+    EXPECT_EQ(nodes.view().version, 1U);
+}
+
+TEST(Topology, PresumesNothingOfSeveralNodes)
+{
+    const auto nodes = cluster_of(2);
+    EXPECT_EQ(nodes.view().primary(), nullptr);
+    EXPECT_EQ(nodes.view().nodes[0].role, node_role::unknown);
+    EXPECT_FALSE(nodes.view().reason.empty());
+}
+
+TEST(Topology, SendsEverythingToAnOnlyNodeThatIsAReplica)
+{
+    auto nodes = cluster_of(1);
+    EXPECT_EQ(primary_after(nodes, {replica(0)}), 0U);
+    EXPECT_EQ(nodes.view().nodes[0].role, node_role::replica);
+}
+
+TEST(Topology, KeepsAnOnlyNodeThatIsDownAsTheOneToTry)
+{
+    auto nodes = cluster_of(1);
+    EXPECT_EQ(primary_after(nodes, {failure(0), failure(0), failure(0)}), 0U);
+    EXPECT_EQ(nodes.view().nodes[0].state, node_state::down);
+}
+
+TEST(Topology, ChoosesThePrimaryOfAClusterByItsProbe)
+{
+    struct row {
+        const char* name;
+        std::vector<probe_observation> seen;
+        std::optional<std::size_t> primary;
+    };
+    const std::vector<row> table = {
+        {"only replicas so far", {replica(0), replica(2)}, std::nullopt},
+        {"one says so", {replica(0), primary(1)}, 1},
+        {"one failure is not the end of it", {primary(0), failure(0)}, 0},
+        {"two failures are not either", {primary(0), failure(0), failure(0)}, 0},
+        {"three are", {primary(0), failure(0), failure(0), failure(0)}, std::nullopt},
+        {"an answer between starts the count anew",
+         {primary(0), failure(0), failure(0), primary(0), failure(0), failure(0)},
+         0},
+        {"a full server is alive", {primary(0), refusal(0), refusal(0), refusal(0), refusal(0)}, 0},
+        {"a refusal starts the count anew", {primary(0), failure(0), failure(0), refusal(0), failure(0)}, 0},
+        {"two claim it: the earlier one stays", {primary(0), primary(1)}, 0},
+        {"two claim it and the earlier one fails: the promoted one", {primary(0), failure(0), primary(1)}, 1},
+        {"two claim it and the earlier one only refuses: the promoted one", {primary(0), refusal(0), primary(1)}, 1},
+        {"the old one returns as primary: the new one stays", {primary(0), failure(0), primary(1), primary(0)}, 1},
+        {"the old one returns as replica", {primary(0), failure(0), primary(1), replica(0)}, 1},
+        {"demoted, and nobody promoted yet", {primary(0), replica(0)}, std::nullopt},
+        {"a switch-over", {primary(0), replica(1), replica(0), primary(1)}, 1},
+    };
+    for (const auto& each : table) {
+        auto nodes = cluster_of(3);
+        EXPECT_EQ(primary_after(nodes, each.seen), each.primary) << each.name;
+    }
+}
+
+TEST(Topology, HoldsWhereNoneOfSeveralClaimantsWasPrimaryBefore)
+{
+    auto nodes = cluster_of(3);
+    primary_after(nodes, {primary(0), failure(0), failure(0)});
+    primary_after(nodes, {failure(0)});  // down: nobody
+    ASSERT_EQ(nodes.view().primary(), nullptr);
+    primary_after(nodes, {primary(1), failure(1)});
+    EXPECT_EQ(nodes.view().primary_index, 1U);
+    primary_after(nodes, {failure(1), failure(1)});
+    ASSERT_EQ(nodes.view().primary(), nullptr);
+    EXPECT_EQ(primary_after(nodes, {primary(0)}), 0U);
+    EXPECT_EQ(primary_after(nodes, {failure(0), primary(1), failure(1)}), std::nullopt);
+    EXPECT_NE(nodes.view().reason.find("several"), std::string::npos);
+}
+
+TEST(Topology, TakesLimitsFromTheProbe)
+{
+    auto nodes = cluster_of(2);
+    nodes.observe(primary(1));
+    EXPECT_EQ(nodes.view().nodes[1].max_connections, 100U);
+    EXPECT_EQ(nodes.view().nodes[1].reserved_connections, 3U);
+}
+
+TEST(Topology, GivesANewVersionOnlyForAChange)
+{
+    auto nodes = cluster_of(2);
+    EXPECT_TRUE(nodes.observe(primary(0)));
+    EXPECT_EQ(nodes.view().version, 2U);
+    EXPECT_FALSE(nodes.observe(primary(0)));
+    EXPECT_EQ(nodes.view().version, 2U);
+    EXPECT_TRUE(nodes.events().empty());
+    EXPECT_TRUE(nodes.observe(failure(0)));  // the reason is news
+    EXPECT_FALSE(nodes.observe(failure(0)));
+    EXPECT_TRUE(nodes.observe(failure(0)));  // down
+    EXPECT_FALSE(nodes.observe(failure(0)));
+}
+
+TEST(Topology, TellsOfChangesThatNeedAttention)
+{
+    auto nodes = cluster_of(2);
+    primary_after(nodes, {primary(0), failure(0), failure(0), failure(0)});
+    ASSERT_EQ(nodes.events().size(), 2U);
+    EXPECT_EQ(nodes.events()[0], (topology_event{"node is down", "db0:5432", "connection refused", true}));
+    EXPECT_EQ(nodes.events()[1].what, "cluster has no primary");
+    EXPECT_TRUE(nodes.events()[1].needs_attention);
+}
+
+TEST(Topology, KeepsAddressesThatCannotBeResolvedAnyMore)
+{
+    auto nodes = cluster_of(2);
+    EXPECT_TRUE(nodes.observe(address_observation{.node = {0}, .endpoints = {address("10.0.0.1")}}));
+    EXPECT_FALSE(nodes.observe(address_observation{.node = {0}, .fault = "no answer"}));
+    EXPECT_EQ(nodes.view().nodes[0].endpoints.size(), 1U);
+}
+
+TEST(Topology, TakesNoNoteOfTheOrderOfAddresses)
+{
+    auto nodes = cluster_of(2);
+    const auto one = address("10.0.0.1");
+    const auto two = address("10.0.0.2");
+    EXPECT_TRUE(nodes.observe(address_observation{.node = {0}, .endpoints = {one, two}}));
+    EXPECT_FALSE(nodes.observe(address_observation{.node = {0}, .endpoints = {two, one}}));
+    EXPECT_TRUE(nodes.observe(address_observation{.node = {0}, .endpoints = {two}}));
+    EXPECT_EQ(nodes.events().size(), 1U);
+}
+
+}  // namespace
+}  // namespace penstock::control
