@@ -30,6 +30,7 @@ struct attempt {
     server_account account;
     std::optional<tls_facts> tls;
     std::size_t notices = 0;
+    bool may_negotiate = true;  ///< nothing but notices has come yet
 };
 
 conversation<auth_message> read_auth(attempt& now);
@@ -152,9 +153,10 @@ conversation<auth_message> read_auth(attempt& now)
 {
     auth_message result{};
     auto message = co_await read_server_message(now.line, now.notices);
-    if (!message.fault && message.type == from_server::negotiate_protocol_version) {
+    if (!message.fault && message.type == from_server::negotiate_protocol_version && now.may_negotiate) {
         message = co_await read_server_message(now.line, now.notices);
     }
+    now.may_negotiate = false;
     result.fault = std::move(message.fault);
     if (!result.fault && (message.type != from_server::authentication || message.body.size() < 4)) {
         result.fault = failed("the server sent an unexpected message instead of an authentication request");
