@@ -167,10 +167,12 @@ conversation<client_proof> prove_by_md5(dialogue& line, std::string user, user_r
     if (!given) {
         co_return failed(error_kind::protocol_violation, "malformed password message");
     }
-    const bool can_match = record.exists && !record.stored.empty();
+    const bool can_match = record.exists && !record.stored.empty();  // if not, the work is done all the same
     const auto expected = md5_answer(can_match ? record.stored.reveal() : "nobody's password", user, salt);
-    const bool matches = !expected.empty() && secret::equal_in_constant_time(*given, expected);
-    co_return matches&& can_match ? passed() : wrong_password(user, record);
+    if (!can_match || expected.empty() || !secret::equal_in_constant_time(*given, expected)) {
+        co_return wrong_password(user, record);
+    }
+    co_return passed();
 }
 
 conversation<client_proof> prove_by_password(dialogue& line, std::string user, user_record record)

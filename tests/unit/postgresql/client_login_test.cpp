@@ -4,6 +4,7 @@
 #include "protocols/postgresql/auth_messages.hpp"
 #include "protocols/postgresql/client_login.hpp"
 #include "protocols/postgresql/errors.hpp"
+#include "protocols/postgresql/md5_auth.hpp"
 #include "protocols/postgresql/scram_client.hpp"
 #include "protocols/postgresql/startup.hpp"
 #include "tests/support/dialogue_script.hpp"
@@ -304,6 +305,20 @@ TEST(ClientLogin, AClearPasswordIsNotEvenAskedForWithoutTls)
     peer.record.method = auth_method::password;
     peer.says(startup());
     expect_refused(peer, "28000", "password without TLS");
+}
+
+TEST(ClientLogin, NoMd5AnswerMatchesAUserWithoutPassword)
+{
+    for (const bool exists : {false, true}) {
+        for (const auto* guess : {"", "nobody's password", "pencil"}) {
+            client peer;
+            peer.record = {.exists = exists, .method = auth_method::md5, .stored = secret{exists ? "" : "pencil"}};
+            peer.says(startup());
+            const auto salt = peer.hears().substr(9);
+            peer.says(message('p', md5_answer(guess, "ann", salt) + "\0"s));
+            expect_refused(peer, "28P01", guess);
+        }
+    }
 }
 
 TEST(ClientLogin, MethodsThatLetNobodyIn)

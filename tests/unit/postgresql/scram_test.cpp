@@ -174,11 +174,17 @@ TEST(Scram, ServerTakesYWherePlusWasNotOffered)
     EXPECT_TRUE(pencil_server().challenge(scram_plain, "y,,n=,r=abc"));
 }
 
+struct bad_final {
+    const char* why;
+    std::string message;
+    error_kind kind = error_kind::protocol_violation;
+};
+
 TEST(Scram, ServerRefusesTheseFinalMessages)
 {
     const std::string nonce = std::string{client_nonce} + server_nonce;
     const std::string proof = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
-    const std::vector<std::pair<const char*, std::string>> table{
+    const std::vector<bad_final> table{
         {"empty", ""},
         {"no proof", "c=biws,r=" + nonce},
         {"empty proof", "c=biws,r=" + nonce + ",p="},
@@ -188,15 +194,17 @@ TEST(Scram, ServerRefusesTheseFinalMessages)
         {"only our part of the nonce", "c=biws,r=" + std::string{server_nonce} + ",p=" + proof},
         {"another nonce", "c=biws,r=x" + nonce + ",p=" + proof},
         {"no nonce", "c=biws,p=" + proof},
-        {"another header than before", "c=eSws,r=" + nonce + ",p=" + proof},
+        {"another header than before", "c=eSws,r=" + nonce + ",p=" + proof, error_kind::invalid_authorization},
         {"no binding", "r=" + nonce + ",p=" + proof},
-        {"extension that changes the text", "c=biws,r=" + nonce + ",e=1,p=" + proof},
+        {"extension that changes the text", "c=biws,r=" + nonce + ",e=1,p=" + proof, error_kind::wrong_password},
         {"endless", "c=biws,r=" + nonce + ",x=" + std::string(2000, 'y') + ",p=" + proof},
     };
-    for (const auto& [why, message] : table) {
+    for (const auto& [why, message, kind] : table) {
         auto server = pencil_server();
         ASSERT_TRUE(server.challenge(scram_plain, client_first));
-        EXPECT_FALSE(server.finish(message)) << why;
+        const auto answer = server.finish(message);
+        ASSERT_FALSE(answer) << why;
+        EXPECT_EQ(answer.error().kind, kind) << why;
         EXPECT_TRUE(server.keys().client_key.empty()) << why;
     }
 }

@@ -186,6 +186,26 @@ TEST(ServerLogin, ADifferentQuestionAfterTheFirstIsRefused)
     }
 }
 
+TEST(ServerLogin, AnAnswerIsFollowedByOkAndNothingElse)
+{
+    for (const auto& second : {auth(auth_request::clear_password),
+                               auth(auth_request::md5_password, "salt"),
+                               auth(auth_request::sasl_final, "v="),
+                               offers_scram,
+                               ready}) {
+        server peer;
+        peer.hears();
+        peer.says(auth(auth_request::md5_password, "salt"));
+        EXPECT_FALSE(peer.hears().empty());
+        peer.says(second);
+        expect_failure(peer, "second question");
+        EXPECT_TRUE(peer.hears().empty());
+    }
+    server after_proof;
+    after_proof.says(auth(auth_request::sasl_final, play_scram(after_proof)) + ready);
+    expect_failure(after_proof, "no AuthenticationOk");
+}
+
 TEST(ServerLogin, QuestionsThatCannotBeAnswered)
 {
     for (const auto& [question, named] : std::vector<std::pair<std::string, std::string>>{
