@@ -341,18 +341,62 @@ TEST(Scanner, GivesUpOnAnAbsurdDollarTag)
     expect_tokens({{fits, "dollar id:b"}, {absurd, " LOST"}});
 }
 
+std::string filtered(std::string_view text, const token_filter& filter)
+{
+    scanner from;
+    from.begin({});
+    const auto padded = std::string{text} + "\n";
+    std::string words;
+    std::string first;
+    for (std::size_t cut = 0; cut <= padded.size(); ++cut) {
+        words.clear();
+        from.begin({});
+        for (auto part : {std::string_view{padded}.substr(0, cut), std::string_view{padded}.substr(cut)}) {
+            for (auto kind = from.next(part, filter); kind != token_kind::none; kind = from.next(part, filter)) {
+                words.append(words.empty() ? "" : " ")
+                    .append(from.is_adjacent() ? "" : "~")
+                    .append(write_token(from, kind));
+            }
+        }
+        first = cut == 0 ? words : first;
+        EXPECT_EQ(words, first) << text << " cut at " << cut;
+    }
+    return first;
+}
+
 TEST(Scanner, PassesOverWhatIsNotWanted)
 {
-    scanner words;
-    words.begin({});
-    bytes text = "a + 1, 'x' b(";
-    EXPECT_EQ(words.next(text, {token_kind::identifier, token_kind::open}), token_kind::identifier);
-    EXPECT_EQ(words.next(text, {token_kind::identifier, token_kind::open}), token_kind::identifier);
-    EXPECT_EQ(words.text(), "b");
-    EXPECT_EQ(words.previous(), token_kind::string);
-    EXPECT_EQ(words.next(text, {token_kind::identifier, token_kind::open}), token_kind::open);
-    EXPECT_EQ(words.previous(), token_kind::identifier);
-    EXPECT_TRUE(text.empty());
+    token_filter filter{.kinds = kinds_of({token_kind::identifier, token_kind::open, token_kind::semicolon})};
+    EXPECT_EQ(filtered("a + 1, 'x' b(;c;", filter), "id:a ~id:b ( ; id:c ;");
+    EXPECT_EQ(filtered("a 1 2 3 /* x */ b -- c\n d \"e\" f $1 $$x$$ g", filter), "id:a ~id:b id:d ~id:f ~id:g");
+}
+
+TEST(Scanner, GivesOnlyNamesThatMayBeWanted)
+{
+    token_filter filter{.kinds = kinds_of({token_kind::identifier, token_kind::quoted_identifier})};
+    filter.want_only({"into", "setval"});
+    EXPECT_EQ(filtered("SELECT a FROM b INTO c SetVal x setvalu \"into\" \"intos\" into", filter),
+              "id:SELECT ~id:INTO ~id:SetVal ~qid:into ~id:into");
+    EXPECT_EQ(filtered("U&\"x\" y", filter), "qid:x#escapes");
+}
+
+TEST(Scanner, GivesOnlyParenthesesOfCalls)
+{
+    token_filter filter{.kinds = kinds_of({token_kind::identifier, token_kind::open}), .calls_only = true};
+    filter.want_only({"f"});
+    EXPECT_EQ(filtered("x (g(1), f /* x */ ((2), f + (3))", filter), "~id:f ( ( ~id:f");
+}
+
+TEST(Scanner, CountsParentheses)
+{
+    scanner from;
+    for (const bytes text : {"(", "((1)", ")(", "'(' (", "a(b(c)", "-- (\n ("}) {
+        from.begin({});
+        auto rest = text;
+        while (from.next(rest, {.kinds = 0}) != token_kind::none) {
+        }
+        EXPECT_EQ(from.depth(), 1U) << text;
+    }
 }
 
 TEST(Scanner, StartsAfreshWithEachText)
