@@ -48,11 +48,11 @@ public:
 
     /// For the shards.
     [[nodiscard]] budget& shared_budget() const { return *budget_; }
-    [[nodiscard]] account& own_account() const { return *account_; }
+    [[nodiscard]] const std::shared_ptr<account>& own_account() const { return account_; }
 
 private:
     std::shared_ptr<budget> budget_;
-    std::unique_ptr<account> account_;
+    std::shared_ptr<account> account_;
 };
 
 }  // namespace penstock::pool

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What stands on the board: each pool's account, each shard's seat, what a shard needs, and the messages between them.
+//
+// Invariant, whenever the budget's mutex is free: for every shard whose hungry count exceeds what is promised to it, no
+// permit that would serve it is free, and every shard that may have an idle connection for it has been sent a look.
+// "May have": a shard's stock is none only after it said so under the mutex, while it could see that others are
+// starving (account::attention); when it could not, it is unknown again before it is asked.
+#pragma once
+
+#include "pool/budget.hpp"
+#include "pool/limits.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace penstock::pool {
+
+/// One pool's part in the budget. Everything is guarded by the budget's mutex, except where said.
+struct account {
+    std::shared_ptr<budget> shared;  ///< never changes
+    pool_key key;                    ///< never changes
+    pool_limits limits{};
+    std::string node{};
+    std::uint64_t generation = 0;  ///< of settings: connections of older ones are retired
+    tally own{};
+    std::shared_ptr<tally> user_tally{};
+    std::shared_ptr<tally> node_tally{};  ///< null where no node is named
+    std::vector<std::shared_ptr<seat>> seats{};
+    bool in_use = false;  ///< somebody has wanted a connection: the minimum is kept from now on
+
+    /// How many shards on the board this pool's connections may help, plus over_bit while a limit of it is exceeded.
+    /// Written under the mutex, read by every release without it.
+    std::atomic<std::uint32_t> attention{0};
+    static constexpr std::uint32_t over_bit = 1U << 31;
+};
+
+/// What a shard lacks.
+struct need {
+    std::uint32_t hungry = 0;    ///< waiters for whom nothing is on its way
+    time_point oldest{};         ///< since when the first of them waits
+    std::uint32_t openable = 0;  ///< how many permits it would use at once; none while it backs off
+    bool may_use_reserve = false;
+};
+
+/// One of the promises to a shard (seat::promised) that is still to be kept. Destruction takes it back.
+class debt {
+public:
+    debt() = default;
+    explicit debt(std::shared_ptr<seat> to) : to_{std::move(to)} {}
+    debt(debt&& other) noexcept = default;
+    debt& operator=(debt&&) = delete;
+    ~debt();
+    [[nodiscard]] std::shared_ptr<seat> take() { return std::exchange(to_, nullptr); }
+
+private:
+    std::shared_ptr<seat> to_{};
+};
+
+/// A message to a shard.
+struct message {
+    enum class kind : std::uint8_t {
+        look,       ///< somebody starves: look through your idle connections (begin_look)
+        permit,     ///< the permit you waited for
+        gift,       ///< a connection of another shard, in `cargo`, with its permit
+        make_room,  ///< close your oldest idle connection for `whom`
+        changed,    ///< limits or generation of the pool changed
+    };
+    kind what = kind::look;
+    permit allowance{};
+    debt whom{};
+    std::shared_ptr<void> cargo{};
+};
+
+/// Where a shard gets its messages. deliver() is called from any thread and with the budget's mutex held: it may only
+/// queue.
+class mailbox {
+public:
+    virtual ~mailbox() = default;
+    virtual void deliver(message what) = 0;
+};
+
+/// One shard's place. Guarded by the budget's mutex, except where said.
+struct seat : std::enable_shared_from_this<seat> {
+    seat(std::shared_ptr<account> pool, std::shared_ptr<mailbox> messages)
+        : of{std::move(pool)}, box{std::move(messages)}
+    {
+    }
+
+    std::shared_ptr<account> of;   ///< never changes
+    std::shared_ptr<mailbox> box;  ///< never changes
+
+    // The need. Its shard also lowers these two without the mutex, as waiters are served.
+    std::atomic<std::uint32_t> hungry{0};
+    std::atomic<time_point::rep> oldest{0};
+
+    std::uint32_t openable = 0;
+    bool may_use_reserve = false;
+    std::uint32_t promised = 0;  ///< permits, connections and room that are on their way to it
+    bool present = false;        ///< between join and leave
+    bool on_board = false;
+    bool wide = false;  ///< a shared limit is in its way: other pools may help
+
+    enum class stock : std::uint8_t {
+        none,     ///< nothing idle
+        unknown,  ///< it may have something idle
+        known,    ///< it has, for other pools: the oldest since oldest_idle
+    };
+    stock idle = stock::unknown;
+    time_point oldest_idle{};
+    std::uint32_t idle_count = 0;  ///< as of its last housekeeping
+    bool asked = false;            ///< a look or make_room is on its way to it
+
+    [[nodiscard]] bool wants_more() const { return hungry.load(std::memory_order_relaxed) > promised; }
+    [[nodiscard]] bool wants_permit() const { return wants_more() && openable > promised; }
+    [[nodiscard]] time_point since() const { return time_point{duration{oldest.load(std::memory_order_relaxed)}}; }
+};
+
+/// A connection goes to another shard of its pool only if that one's first waiter is older by this much than the own
+/// one: a hand-over takes about that long, and less would only move connections to and fro between two busy shards.
+inline constexpr duration hand_over_margin = milliseconds{2};
+/// To serve another pool's waiter a connection must be closed and one opened, so that takes more.
+inline constexpr duration eviction_margin = milliseconds{250};
+
+}  // namespace penstock::pool
