@@ -45,7 +45,8 @@ enum class pool_mode : std::uint8_t {
 /// [listen]: where clients reach us, and their TLS ([tls]).
 struct listen_settings {
     std::vector<address> postgresql{{"127.0.0.1", default_listen_port}};
-    net::tls_options tls{};    ///< [tls] certificate, key, client_ca, client_verify, minimum_version
+    net::tls_options tls{.alpn_postgresql =
+                             true};  ///< [tls] certificate, key, client_ca, client_verify, minimum_version
     bool require_tls = false;  ///< [tls] require_tls: TCP clients without TLS are refused; Unix sockets are exempt
     friend bool operator==(const listen_settings&, const listen_settings&) = default;
 
@@ -89,7 +90,7 @@ struct monitor_settings {
     secret password{};
     std::string database{"postgres"};
     duration probe_interval = seconds{2};
-    duration probe_timeout = seconds{5};
+    duration probe_timeout = seconds{3};
     std::uint32_t probe_failures = 3;  ///< in a row, until a node counts as down
     friend bool operator==(const monitor_settings&, const monitor_settings&) = default;
 };

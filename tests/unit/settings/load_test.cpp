@@ -244,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(
         faulty{"[clients]\n idle_client_timout = 1",
                "2:2",
                "unknown key \"idle_client_timout\" in [clients]; did you mean \"idle_client_timeout\"?"},
-        faulty{"[pools]", "1:1", "unknown key \"pools\"; did you mean \"pool\"?"},
+        faulty{"[pools]", "1:2", "unknown key \"pools\"; did you mean \"pool\"?"},
         faulty{"pool_size = 5", "1:1", "it belongs elsewhere: [pool] pool_size"},
         faulty{"[pool]\nnodes = []", "2:1", "it belongs elsewhere: [[cluster]] nodes"},
         faulty{"[clients]\nmax_client_conn = 5",

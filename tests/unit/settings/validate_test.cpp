@@ -40,7 +40,7 @@ TEST_F(Validate, NamesAreUnique)
 {
     EXPECT_FAULT("[[database]]\nname='a'\n[[database]]\nname='a'", "4:1", "another database called \"a\"");
     EXPECT_FAULT("[[user]]\nname='app'\npassword='x'", "8:1", "another user called \"app\"");
-    EXPECT_FAULT("[[cluster]]\nnodes=['x']\n[[database]]", "4", "another cluster called \"main\"");
+    EXPECT_FAULT("[[cluster]]\nnodes=['x']\n[[database]]", "5:1", "another cluster called \"main\"");
 }
 
 TEST_F(Validate, NamesAreGiven)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "settings/lookup.hpp"
+
+#include <algorithm>
+
+namespace penstock::settings {
+
+namespace {
+
+constexpr std::string_view any_name = "*";
+
+template <class Entries>
+auto find_named(const Entries& entries, std::string_view name) -> decltype(entries.data())
+{
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [name](const auto& one) { return one.name == name; });
+    return found == entries.end() ? nullptr : &*found;
+}
+
+void apply(const pool_overrides& from, pool::pool_limits& to)
+{
+    to.size = from.size.value_or(to.size);
+    to.minimum = from.minimum.value_or(to.minimum);
+    to.reserve = from.reserve.value_or(to.reserve);
+    to.borrow_timeout = from.borrow_timeout.value_or(to.borrow_timeout);
+}
+
+}  // namespace
+
+const database_settings* find_database(const tree& all, std::string_view name)
+{
+    const auto* exact = find_named(all.databases, name);
+    return exact != nullptr ? exact : find_named(all.databases, any_name);
+}
+
+const user_settings* find_user(const tree& all, std::string_view name)
+{
+    return find_named(all.users, name);
+}
+
+const cluster_settings* find_cluster(const tree& all, std::string_view name)
+{
+    return find_named(all.clusters, name);
+}
+
+std::string server_database(const database_settings& database, std::string_view requested)
+{
+    return database.server_database.empty() ? std::string{requested} : database.server_database;
+}
+
+pool_mode effective_pool_mode(const tree& all, const database_settings& database, const user_settings* user)
+{
+    const auto of_database = database.pool.mode.value_or(all.pool.mode);
+    return user != nullptr ? user->pool.mode.value_or(of_database) : of_database;
+}
+
+pool::pool_limits effective_limits(const tree& all, const database_settings& database, const user_settings* user)
+{
+    auto limits = all.pool.limits;
+    apply(database.pool, limits);
+    if (user != nullptr) {
+        apply(user->pool, limits);
+    }
+    return limits;
+}
+
+pool::shared_limits effective_shared_limits(const tree& all, const cluster_settings& cluster, const user_settings* user)
+{
+    auto limits = all.pool.shared;
+    limits.per_node = cluster.max_connections_per_node;
+    if (user != nullptr && user->max_user_connections > 0) {
+        limits.per_user = user->max_user_connections;
+    }
+    return limits;
+}
+
+const std::string& effective_init_query(const tree& all, const database_settings& database)
+{
+    return database.init_query ? *database.init_query : all.pool.init_query;
+}
+
+std::uint32_t effective_user_client_limit(const tree& all, const user_settings* user)
+{
+    const auto general = all.clients.max_user_client_connections;
+    return user != nullptr ? user->max_user_client_connections.value_or(general) : general;
+}
+
+}  // namespace penstock::settings
