@@ -217,14 +217,18 @@ TEST_F(PoolShard, DropsAnIdleConnectionThatSpokeUnasked)
 TEST_F(PoolShard, NeverGrantsAnUnusableOne)
 {
     start();
-    borrow().release();
-    {
-        auto held = shard_->try_acquire();
-        held.release();
-    }
-    auto again = borrow();
-    again->usable = false;
-    again.release();
+    auto first = borrow();
+    auto second = borrow();
+    auto& used_last = *second;
+    first.release();
+    second.release();
+    used_last.usable = false;  // and its watcher has not spoken yet
+    auto third = shard_->try_acquire();
+    ASSERT_TRUE(third);
+    EXPECT_NE(&*third, &used_last);
+    EXPECT_TRUE(turns_until([&] { return server_.open == 1; }));
+    third->usable = false;
+    third.release();
     EXPECT_FALSE(shard_->try_acquire());
     EXPECT_TRUE(turns_until([&] { return server_.open == 0; }));
 }
@@ -283,7 +287,8 @@ TEST_F(PoolShard, AnUnreachableServerIsTriedAgainWhileTheDeadlineAllows)
 {
     pool_limits limits;
     limits.borrow_timeout = milliseconds{60};
-    limits.backoff_first = milliseconds{10};
+    limits.backoff_first = milliseconds{4};
+    limits.backoff_longest = milliseconds{8};
     start(limits);
     opener_->failing = true;
     net::event told{driver_};

@@ -182,9 +182,9 @@ public:
 
     void advance(duration by)
     {
-        now += by;
+        const auto before = std::exchange(now, now + by);
         for (auto& each : shards_) {
-            const auto due = each->core->next_tick(now);
+            const auto due = each->core->next_tick(before);
             if (due && *due <= now) {
                 each->core->tick(now);
                 carry_out(*each);
