@@ -210,6 +210,18 @@ TEST(Listen, ReplacesASocketFileOnlyWhereNobodyListens)
     EXPECT_TRUE(connect_now(on, where)->has_value());
 }
 
+TEST(Listen, DoesNotReplaceAListenerThatIsMerelyBusy)
+{
+    driver on;
+    const private_folder folder;
+    const auto where = *numeric_endpoint(folder.file("busy"), 0);
+    const owned_socket listening{*listen_on(where, 0)};
+    const auto filling = connect_now(on, where);
+    const auto refused = listen_on(where);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error(), make_error_code(boost::system::errc::address_in_use));
+}
+
 TEST(Listen, LeavesAFileOfAnotherKindAlone)
 {
     const private_folder folder;

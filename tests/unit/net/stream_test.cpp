@@ -169,6 +169,23 @@ TEST(Stream, KeepsWhatTheKernelDoesNotTakeAndTellsWhenItIsGone)
     EXPECT_EQ(told.times, 2);  // no longer congested, and empty
 }
 
+TEST(Stream, SleepsWhileTheUnixPeerReadsOnceTheBacklogIsGone)
+{
+    driver on;
+    auto pair = unix_pair(4096);
+    stream ours{on, pair.ours.release()};
+    ours.send(std::string(50000, 'x'));
+    EXPECT_TRUE(turn_until(on, [&] { return pair.theirs.hear().empty() && ours.backlog() == 0; }));
+    ours.send("something");
+    EXPECT_EQ(pair.theirs.hear(), "something");
+    on.run_once(duration{});
+    ours.send("something else");
+    EXPECT_EQ(pair.theirs.hear(), "something else");
+    const auto start = clock::now();
+    on.run_once(milliseconds{30});
+    EXPECT_GE(clock::now() - start, milliseconds{30});
+}
+
 TEST(Stream, PeekConsumesNothing)
 {
     driver on;

@@ -274,33 +274,62 @@ TEST(StreamTlsFaults, DirectTlsFollowsAPeek)
     EXPECT_EQ(pair.server->facts().alpn, "postgresql");
 }
 
-TEST(StreamTlsFaults, APeerThatTakesNoAnswersCannotMakeUsHoardThem)
+/// A client of OpenSSL's own, for what a stream would never do.
+class foreign_client {
+public:
+    foreign_client(driver& on, stream& server, int descriptor) : context_{client_context()}
+    {
+        make_non_blocking(descriptor);
+        server.start_tls(*server_context(), tls_role::server);
+        SSL_CTX_set_max_proto_version(context_->native(), TLS1_2_VERSION);
+        ssl_.reset(SSL_new(context_->native()));
+        SSL_clear_options(get(), SSL_OP_NO_RENEGOTIATION);
+        BIO* wire = BIO_new(BIO_s_socket());
+        BIO_set_fd(wire, descriptor, BIO_NOCLOSE);
+        SSL_set_bio(get(), wire, wire);
+        EXPECT_TRUE(turn_until(on, [&] {
+            const bool connected = SSL_connect(get()) == 1;
+            while (server.readable()) {
+                server.receive();
+            }
+            return connected;
+        }));
+    }
+    [[nodiscard]] SSL* get() const { return ssl_.get(); }
+
+private:
+    testing::context_pointer context_;
+    std::unique_ptr<SSL, testing::freed_by<SSL_free>> ssl_;
+};
+
+TEST(StreamTlsFaults, AGoodbyeCountsWithTheSocketStillOpen)
 {
-    // Each attempt at renegotiation is answered by a refusal, which this client does not read.
     driver on;
     auto sockets = unix_pair();
-    make_non_blocking(sockets.theirs.get());
     stream server{on, sockets.ours.release()};
-    server.start_tls(*server_context(), tls_role::server);
-    const auto context = client_context();
-    SSL_CTX_set_max_proto_version(context->native(), TLS1_2_VERSION);
-    const std::unique_ptr<SSL, testing::freed_by<SSL_free>> client{SSL_new(context->native())};
-    SSL_clear_options(client.get(), SSL_OP_NO_RENEGOTIATION);
-    BIO* wire = BIO_new(BIO_s_socket());
-    BIO_set_fd(wire, sockets.theirs.get(), BIO_NOCLOSE);
-    SSL_set_bio(client.get(), wire, wire);
-    EXPECT_TRUE(turn_until(on, [&] {
-        const bool connected = SSL_connect(client.get()) == 1;
-        while (server.readable()) {
-            server.receive();
-        }
-        return connected;
-    }));
+    const foreign_client client{on, server, sockets.theirs.get()};
+    EXPECT_EQ(SSL_write(client.get(), "bye", 3), 3);
+    SSL_shutdown(client.get());
+    EXPECT_TRUE(turn_until(on, [&] { return server.readable(); }));
+    EXPECT_EQ(server.receive().data, "bye");
+    EXPECT_TRUE(server.readable());
+    EXPECT_EQ(server.receive().how, received::kind::end);
+    EXPECT_FALSE(server.readable());
+    EXPECT_FALSE(server.peer_gone());
+}
+
+TEST(StreamTlsFaults, APeerThatTakesNoAnswersCannotMakeUsHoardThem)
+{
+    // An attempt at renegotiation is answered by a refusal, which this client does not read.
+    driver on;
+    auto sockets = unix_pair();
+    stream server{on, sockets.ours.release()};
+    const foreign_client client{on, server, sockets.theirs.get()};
     server.send(std::string(2 * mebibyte, 'x'));
     EXPECT_EQ(SSL_write(client.get(), "query", 5), 5);
     EXPECT_TRUE(turn_until(on, [&] { return server.readable(); }));
-    EXPECT_EQ(server.receive().data, "query");          // a large backlog alone is no fault
-    SSL_set0_rbio(client.get(), BIO_new(BIO_s_mem()));  // from now on it reads nothing
+    EXPECT_EQ(server.receive().data, "query");  // a large backlog alone is no fault
+    SSL_set0_rbio(client.get(), BIO_new(BIO_s_mem()));
     EXPECT_EQ(SSL_renegotiate(client.get()), 1);
     EXPECT_NE(SSL_do_handshake(client.get()), 1);
     EXPECT_TRUE(turn_until(on, [&] { return server.readable(); }));

@@ -80,6 +80,18 @@ TEST(TlsClient, ChecksNothingUnlessTold)
     EXPECT_EQ(fault_of_client({}, "other.example"), "");
 }
 
+TEST(TlsClient, LearnsANameOnlyWhereItIsChecked)
+{
+    for (const auto& [options, name] :
+         {std::pair{tls_options{}, ""}, std::pair{trusting(verify::full), "db.example"}}) {
+        driver on;
+        tls_pair pair{on, unix_pair()};
+        pair.shake(server_context(), client_context(options), "db.example");
+        pair.expect_established();
+        EXPECT_EQ(pair.client->facts().peer_common_name, name);
+    }
+}
+
 TEST(TlsClient, VerifyCaWantsAGoodSignature)
 {
     EXPECT_EQ(fault_of_client(trusting(verify::required), "other.example"), "");
