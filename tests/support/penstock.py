@@ -32,8 +32,8 @@ def program():
 
 
 def toml(settings):
-    """TOML of {section: {key: value}}; a list of dictionaries becomes [[section]]; plain values come first."""
-    lines = [f"{key} = {toml_value(value)}" for key, value in settings.items() if not is_section(value)]
+    """TOML of {section: {key: value}}; a list of dictionaries becomes [[section]], an empty one nothing; plain values come first."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in settings.items() if not is_section(value) and value != []]
     for name, section in settings.items():
         for entry in ([section] if isinstance(section, dict) else section if is_section(section) else []):
             lines.append(f"\n[{name}]" if isinstance(section, dict) else f"\n[[{name}]]")

@@ -26,7 +26,7 @@ TEST(LibpqText, FindsNoneWhereNoServerAnswered)
     EXPECT_EQ(fault.sqlstate, "");
     EXPECT_EQ(fault.sentence,
               "connection to server at \"127.0.0.1\", port 1 failed: Connection refused; "
-              " Is the server running on that host and accepting TCP/IP connections?");
+              "Is the server running on that host and accepting TCP/IP connections?");
 }
 
 TEST(LibpqText, BoundsAndCleansWhatAServerSays)

@@ -290,7 +290,8 @@ TEST(Acceptor, OutOfDescriptorsItPausesAndThenGoesOn)
     }
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
-    EXPECT_EQ(front.times_out_of_descriptors(), 1U + (clock::now() - start) / acceptor::pause);
+    EXPECT_GE(front.times_out_of_descriptors(), 1U);
+    EXPECT_LE(front.times_out_of_descriptors(), 1U + (clock::now() - start) / acceptor::pause);  // and not each turn
     EXPECT_LT(accepted.get(), 0);
     EXPECT_TRUE(turn_until(on, [&] { return accepted.get() >= 0; }));
     EXPECT_GE(clock::now() - start, acceptor::pause);

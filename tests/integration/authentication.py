@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Who gets in and how: the methods towards clients and towards PostgreSQL, users from the configuration, a userlist file and auth_query,
+# and SCRAM pass-through, where Penstock knows only a verifier.
+
+import pathlib
+import statistics
+import tempfile
+import time
+import unittest
+
+import psycopg2
+
+from cluster import PASSWORD
+from fixture import ProxyTest, shared_cluster, value
+from pgwire import Gone, ServerError, startup
+from wait import wait_until
+
+
+def verifier(user):
+    return shared_cluster().primary.sql("select rolpassword from pg_authid where rolname = %s", (user,))[0][0]
+
+
+class Methods(ProxyTest):
+    """Every way in, and every way PostgreSQL may ask for."""
+
+    @classmethod
+    def proxy_settings(cls):
+        users = [{"name": "app", "password": PASSWORD},
+                 {"name": "md5_user", "password": PASSWORD, "auth_method": "md5"},
+                 {"name": "trust_user", "auth_method": "trust"},
+                 {"name": "other", "auth_method": "reject", "password": PASSWORD},
+                 {"name": "lookup", "password": PASSWORD, "auth_method": "password"},
+                 {"name": "alias", "password": "another one", "server_user": "app", "server_password": PASSWORD}]
+        return {"user": users, "pool": {"connection_borrow_timeout": "3s"}}
+
+    def test_scram(self):
+        self.assertEqual(self.wire().simple("select current_user"), [("app",)])
+
+    def test_md5_on_both_sides(self):
+        self.assertEqual(self.wire(user="md5_user").simple("select current_user"), [("md5_user",)])
+        self.refused(lambda: self.wire(user="md5_user", password="wrong"), "28P01")
+
+    def test_trust(self):
+        self.assertEqual(self.wire(user="trust_user", password="whatever").simple("select current_user"), [("trust_user",)])
+
+    def test_reject(self):
+        error = self.refused(lambda: self.wire(user="other"))
+        self.assertIn(error.sqlstate, ("28000", "28P01"))
+
+    def test_clear_passwords_are_not_taken_without_tls(self):
+        self.refused(lambda: self.wire(user="lookup"), "28000")
+
+    def test_another_account_on_the_server(self):
+        self.assertEqual(self.wire(user="alias", password="another one").simple("select current_user"), [("app",)])
+        self.refused(lambda: self.wire(user="alias", password=PASSWORD), "28P01")
+
+    def test_empty_and_odd_names(self):
+        for user in ("", "nobody", "a" * 200, "app\n", "'; drop role app; --", "żółw"):
+            with self.subTest(user[:20]), self.assertRaises((ServerError, Gone)):
+                self.wire(user=user)
+        self.assert_others_unaffected()
+
+    def test_no_user_at_all(self):
+        wire = self.raw()
+        wire.send(startup({"database": "app"}))
+        self.assertEqual([m.fields()["C"] for m in wire.expect_end() if m.type == "E"], ["28000"])
+
+    def test_an_unknown_user_takes_as_long_as_a_wrong_password(self):
+        def seconds(user):
+            began = time.perf_counter()
+            self.refused(lambda: self.wire(user=user, password="wrong"))
+            return time.perf_counter() - began
+        pairs = [(seconds("app"), seconds("nobody")) for _ in range(15)]
+        known, unknown = (statistics.median(column) for column in zip(*pairs))
+        self.assertLess(abs(known - unknown), max(0.02, 0.5 * known), f"{known:.4f} s against {unknown:.4f} s")
+
+    def test_passwords_are_never_logged(self):
+        self.refused(lambda: self.wire(password="a very secret mistake"))
+        self.assert_works(self.wire())
+        log = self.penstock.log()
+        for secret in (PASSWORD, "a very secret mistake", "another one"):
+            self.assertNotIn(secret, log)
+
+
+class WrongServerPassword(ProxyTest):
+    settings = {"user": [{"name": "app", "password": "mine", "server_password": "not the server's"}],
+                "pool": {"connection_borrow_timeout": "2s"}}
+
+    def test_one_clear_sentence(self):
+        error = self.refused(lambda: self.wire(password="mine").simple("select 1"))
+        self.assertRegex(error.fields["M"], r"(?i)(password|refused|login)")
+        self.assertNotIn("not the server's", self.penstock.log())
+
+
+class PassThrough(ProxyTest):
+    """Penstock knows only the verifier that PostgreSQL stores; the client's own proof opens the server."""
+
+    @classmethod
+    def proxy_settings(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.userlist = pathlib.Path(cls.folder.name) / "userlist.txt"
+        cls.userlist.write_text(f'"app" "{verifier("app")}"\n"other" "{PASSWORD}"\n"md5_user" "{verifier("md5_user")}"\n')
+        return {"auth": {"auth_file": cls.userlist}, "user": []}
+
+    def test_with_a_verifier_from_the_userlist(self):
+        self.assertEqual(self.wire().simple("select current_user"), [("app",)])
+        self.refused(lambda: self.wire(password="wrong"), "28P01")
+
+    def test_with_a_clear_password_from_the_userlist(self):
+        self.assertEqual(self.wire(user="other").simple("select current_user"), [("other",)])
+
+    def test_a_new_userlist_on_sighup(self):
+        self.refused(lambda: self.wire(user="trust_user"), "28P01")
+        with self.userlist.open("a") as out:
+            out.write(f'"trust_user" "{PASSWORD}"\n')
+        self.penstock.reload()
+        wait_until(lambda: self.gets_in("trust_user"), "the new user gets in")
+
+    def gets_in(self, user):
+        try:
+            self.wire(user=user)
+            return True
+        except ServerError:
+            return False
+
+
+class AuthQuery(ProxyTest):
+    """Users are looked up in PostgreSQL itself, by parameters."""
+
+    QUERY = ("select rolname, rolpassword, rolvaliduntil, rolcanlogin from pg_authid where rolname = $1")
+
+    @classmethod
+    def proxy_settings(cls):
+        server = shared_cluster().primary
+        server.sql("alter role lookup superuser")
+        for name, options in (("asked", "login"), ("expired", "login valid until '2001-01-01'"), ("barred", "nologin"),
+                              ("future", "login valid until '2999-01-01'"), ("nopassword", "login")):
+            server.sql(f"drop role if exists {name}; create role {name} {options}" +
+                       ("" if name == "nopassword" else f" password '{PASSWORD}'"))
+        return {"auth": {"auth_query": cls.query(), "auth_query_user": "lookup", "auth_query_password": PASSWORD,
+                         "auth_query_database": "postgres", "auth_cache_time": "1s"}, "user": []}
+
+    @classmethod
+    def query(cls):
+        return cls.QUERY
+
+    def test_a_user_who_exists_gets_in(self):
+        self.assertEqual(self.wire(user="asked").simple("select current_user"), [("asked",)])
+        self.assertEqual(self.wire(user="future").simple("select current_user"), [("future",)])
+
+    def test_those_who_may_not_do_not(self):
+        for user in ("expired", "barred", "nopassword", "nobody", "' or true --", "asked\\"):
+            with self.subTest(user):
+                self.refused(lambda user=user: self.wire(user=user).simple("select 1"))
+        self.refused(lambda: self.wire(user="asked", password="wrong"), "28P01")
+        self.refused(lambda: self.wire(user="nopassword", password=""), "28P01")
+
+    def test_a_changed_password_counts_when_the_cache_has_passed(self):
+        self.wire(user="asked")
+        self.server.sql("alter role asked password 'changed'")
+        try:
+            wait_until(lambda: self.works_with("changed"), "the new password is known")
+            wait_until(lambda: not self.works_with(PASSWORD), "the old one is not")
+        finally:
+            self.server.sql(f"alter role asked password '{PASSWORD}'")
+
+    def works_with(self, password):
+        try:
+            self.wire(user="asked", password=password).simple("select 1")
+            return True
+        except ServerError:
+            return False
+
+    def test_nothing_of_the_client_reaches_the_query(self):
+        self.wire(user="asked", search_path="evil", options="-c role=other")
+        sessions = self.server.sql("select count(*) from pg_stat_activity where usename = 'lookup' and application_name like '%evil%'")
+        self.assertEqual(sessions, [(0,)])
+
+
+class AuthQueryOfTwoColumns(AuthQuery):
+    """PgBouncer's form, by which VALID UNTIL would have to be part of the query."""
+
+    @classmethod
+    def query(cls):
+        return ("select usename, passwd from pg_shadow join pg_roles on rolname = usename where usename = $1 and rolcanlogin "
+                "and (valuntil is null or valuntil > now())")
+
+
+class ToServersInClear(ProxyTest):
+    @classmethod
+    def proxy_settings(cls):
+        entry = {"name": "main", "nodes": [f"127.0.0.1:{shared_cluster().primary.port}"], "sslmode": "require"}
+        return {"cluster": [entry], "user": [{"name": "clear_user", "password": PASSWORD}]}
+
+    def test_a_clear_password_is_given_under_tls(self):
+        self.assertEqual(self.wire(user="clear_user").simple("select current_user"), [("clear_user",)])
+
+
+class ToServersInClearWithoutTls(ProxyTest):
+    @classmethod
+    def proxy_settings(cls):
+        entry = {"name": "main", "nodes": [f"127.0.0.1:{shared_cluster().primary.port}"], "sslmode": "disable"}
+        return {"cluster": [entry], "user": [{"name": "clear_user", "password": PASSWORD}],
+                "pool": {"connection_borrow_timeout": "2s"}}
+
+    def test_a_clear_password_is_not_given_without(self):
+        self.refused(lambda: self.wire(user="clear_user").simple("select 1"))
+
+
+class OverTls(ProxyTest):
+    @classmethod
+    def proxy_settings(cls):
+        cluster = shared_cluster()
+        return {"tls": {"certificate": cluster.certificate, "key": cluster.key},
+                "user": [{"name": "app", "password": PASSWORD, "auth_method": "password"}]}
+
+    def test_a_clear_password_is_taken(self):
+        connection = self.connect(sslmode="require")
+        self.assertEqual(value(connection, "select current_user"), "app")
+        with self.assertRaises(psycopg2.OperationalError):
+            self.connect(sslmode="require", password="wrong")
+
+
+if __name__ == "__main__":
+    unittest.main()
