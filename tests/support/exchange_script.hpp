@@ -163,7 +163,7 @@ inline std::string types_of(bytes stream)
 /// A session's half and its servers'.
 class exchange {
 public:
-    explicit exchange(parameter_list startup = {}, postgresql::front_limits limits = {}, std::size_t server_statements = 100)
+    explicit exchange(parameter_list startup = {}, front_limits limits = {}, std::size_t server_statements = 100)
         : client{store, limits, parameter_set::of(startup), 1}, server_statements_{server_statements}
     {
         add_server();
@@ -186,7 +186,7 @@ public:
     }
 
     /// The client sends. What consume() did not take stays for the next call.
-    postgresql::front_need send(bytes octets)
+    front_need send(bytes octets)
     {
         input_.append(octets);
         std::string server_scratch;
@@ -201,7 +201,7 @@ public:
     }
 
     /// The server answers.
-    postgresql::advance_result answer(bytes octets)
+    advance_result answer(bytes octets)
     {
         std::string scratch;
         outbox box{scratch};
