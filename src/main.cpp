@@ -1,5 +1,137 @@
 // SPDX-License-Identifier: Apache-2.0
-int main()
+//
+// The command line: what is to be done, with which settings, and the exit status. 0 went well, 1 could not start or is
+// unhealthy, 2 the settings or the command line are wrong.
+#include "app/application.hpp"
+#include "settings/load.hpp"
+#include "settings/url.hpp"
+#include "settings/values.hpp"
+#include "telemetry/log.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+
+namespace {
+
+using namespace penstock;
+
+/// Where the settings come from, and what the command line changes in them.
+struct arguments {
+    std::string url;
+    std::string file;
+    std::vector<std::string> listen;
+    std::vector<std::string> admin;
+    std::optional<unsigned> workers;
+};
+
+std::string text_of(const settings::fault_list& faults)
 {
-    return 2;
+    std::string text;
+    for (const auto& each : faults) {
+        text.append(text.empty() ? "" : "\n").append(each.text());
+    }
+    return text;
+}
+
+outcome<settings::tree> load(const arguments& given)
+{
+    auto loaded = given.file.empty() ? settings::from_url(given.url) : settings::load_file(given.file);
+    if (!loaded.ok()) {
+        return client_error{error_kind::internal, text_of(loaded.faults), {}};
+    }
+    const auto replace = [](const std::vector<std::string>& texts, std::vector<settings::address>& addresses) {
+        if (texts.empty()) {
+            return std::string{};
+        }
+        addresses.clear();
+        for (const auto& text : texts) {
+            auto address = settings::parse_address(text, settings::default_listen_port);
+            if (!address) {
+                return "\"" + text + "\" is no address to listen on; write host:port or unix:/folder:port";
+            }
+            addresses.push_back(*address);
+        }
+        return std::string{};
+    };
+    auto fault = replace(given.listen, loaded.settings.listen.postgresql);
+    if (fault.empty()) {
+        fault = replace(given.admin, loaded.settings.admin.listen);
+    }
+    if (!fault.empty()) {
+        return client_error{error_kind::internal, fault, {}};
+    }
+    if (given.workers) {
+        loaded.settings.workers = *given.workers;
+    }
+    return std::move(loaded.settings);
+}
+
+int serve(const arguments& given)
+{
+    auto settings = load(given);
+    if (!settings) {
+        std::cerr << "penstock: " << settings.error().detail << std::endl;
+        return 2;
+    }
+    log::configure(settings->logging);
+    app::application application{*settings, [given] { return load(given); }, [](const std::string& line) {
+                                     std::cout << line << std::endl;
+                                 }};
+    const auto started = application.start();
+    if (!started) {
+        std::cerr << "penstock: " << started.error().detail << std::endl;
+        return 1;
+    }
+    return application.run();
+}
+
+int check(const std::string& file)
+{
+    const auto faults = settings::check(file);
+    if (!faults.empty()) {
+        std::cerr << text_of(faults) << std::endl;
+        return 2;
+    }
+    std::cout << file << ": no faults" << std::endl;
+    return 0;
+}
+
+}  // namespace
+
+int main(int count, char** values)
+{
+    CLI::App parser{"Penstock: a connection-pooling proxy for databases", "penstock"};
+    parser.set_version_flag("--version", std::string{"penstock "} + PENSTOCK_VERSION);
+    arguments given;
+    parser.add_option("url", given.url, "postgres://user:password@host[:port][,host...]/database (or PENSTOCK_UPSTREAM)");
+    parser.add_option("-c,--config", given.file, "settings file (config/penstock.toml is the reference)");
+    parser.add_option("--listen", given.listen, "listen here instead: host:port or unix:/folder:port (repeatable)");
+    parser.add_option("--admin", given.admin, "the admin port, instead of 127.0.0.1:6430");
+    parser.add_option("--workers", given.workers, "threads; 0: one per core");
+
+    std::string checked;
+    auto* const check_command = parser.add_subcommand("check", "validate a settings file: every fault with its line");
+    check_command->add_option("file", checked, "the settings file")->required();
+    try {
+        parser.parse(count, values);
+    } catch (const CLI::ParseError& wrong) {
+        return parser.exit(wrong) == 0 ? 0 : 2;
+    }
+    if (*check_command) {
+        return check(checked);
+    }
+    if (given.url.empty() && given.file.empty()) {
+        const char* const upstream = std::getenv("PENSTOCK_UPSTREAM");
+        given.url = upstream == nullptr ? "" : upstream;
+    }
+    if (given.url.empty() && given.file.empty()) {
+        std::cerr << "penstock: tell me the database: penstock postgres://user:password@host/database, "
+                     "PENSTOCK_UPSTREAM in the environment, or --config FILE\n";
+        return 2;
+    }
+    return serve(given);
 }

@@ -14,6 +14,7 @@
 #include "protocols/postgresql/statement.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
+#include "protocols/wire/protocol.hpp"
 #include "protocols/wire/ring.hpp"
 
 #include "core/error.hpp"
@@ -57,7 +58,7 @@ enum class purpose : std::uint8_t {
     catch_up,  ///< the session's parameters, in front of its first message
     reapply,   ///< start-up values after a RESET
     probe,     ///< values of parameters that may have changed
-    rollback,  ///< of a transaction whose client has left
+    housekeeping,  ///< a clean-up, or a query of our own
 };
 
 /// A name of the client's that a pipelined message changed before the server confirmed it.
@@ -74,13 +75,6 @@ struct expected_reply {
     statement_ptr prepares{};                       ///< the statement the server knows if this succeeds
     std::unique_ptr<name_change> change{};          ///< undone where the server refuses or skips it
     std::shared_ptr<const text_effects> effects{};  ///< null: leaves nothing behind
-};
-
-/// How an advance() ended.
-enum class advance_result : std::uint8_t {
-    ok,
-    lost,       ///< the server ended the session with a FATAL error; last_error() tells
-    violation,  ///< the server broke the protocol; last_error() tells
 };
 
 class back {
@@ -119,6 +113,7 @@ public:
     [[nodiscard]] std::size_t outstanding() const { return expected_.size(); }
     /// 'I', 'T' or 'E', as of the last ReadyForQuery.
     [[nodiscard]] char transaction_status() const { return transaction_status_; }
+    [[nodiscard]] bool in_transaction() const { return transaction_status_ != 'I'; }
     /// Extended-protocol messages were sent and their Sync was not.
     [[nodiscard]] bool is_unsynced() const { return unsynced_; }
     /// No reply is owed and nothing half done: what comes next starts afresh.

@@ -12,6 +12,7 @@
 #include "protocols/postgresql/session_parameters.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/pin_reason.hpp"
+#include "protocols/wire/protocol.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -19,38 +20,6 @@
 #include <string>
 
 namespace penstock::postgresql {
-
-/// Bounds on what one client may make us hold.
-struct front_limits {
-    std::size_t inspected_statement = 1 << 20;  ///< octets; longer texts pass through in pieces
-    std::size_t statements = 10000;
-    std::size_t statement_memory = 16 << 20;    ///< octets
-};
-
-/// Why consume() stopped.
-enum class front_need : std::uint8_t {
-    more,     ///< everything was taken; or the rest is the start of a message
-    server,   ///< the next message needs a server connection
-    answers,  ///< the next message has to wait until the server owes nothing
-    leave,    ///< the client said goodbye
-    close,    ///< the client broke the protocol or a limit: error() tells
-};
-
-struct front_progress {
-    std::size_t consumed = 0;
-    front_need need = front_need::more;
-};
-
-/// What a session has done, for statistics.
-struct front_counters {
-    std::uint64_t queries = 0;      ///< Query and Execute
-    std::uint64_t client_parses = 0;
-    std::uint64_t server_parses = 0;
-    std::uint64_t binds = 0;
-    std::uint64_t catch_ups = 0;
-    std::uint64_t probes = 0;
-    std::uint64_t healed = 0;
-};
 
 class front {
 public:

@@ -151,7 +151,7 @@ void front::on_injected_failure(purpose why, back& server)
 {
     if (why == purpose::probe) {
         pins_.add(pin_reason::unknown_setting);  // what it is now cannot be asked for, so it cannot be carried
-    } else if (why == purpose::catch_up || why == purpose::reapply) {
+    } else if (why != purpose::prepare && why != purpose::evict) {
         server.must_close = true;
     }
 }

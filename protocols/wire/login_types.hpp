@@ -57,6 +57,7 @@ struct login_context {
     std::string client_address{}; ///< for messages; "127.0.0.1:40312" or "unix"
     /// Set where TLS was established before the first message of the protocol (direct TLS).
     std::optional<tls_facts> direct_tls{};
+    std::string early_input{};  ///< octets that came with the end of that handshake
 };
 
 /// What a cancel request names.

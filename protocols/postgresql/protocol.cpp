@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/postgresql/protocol.hpp"
+
+#include "protocols/postgresql/client_login.hpp"
+#include "protocols/postgresql/errors.hpp"
+#include "protocols/postgresql/frame.hpp"
+#include "protocols/postgresql/server_login.hpp"
+
+namespace penstock::postgresql {
+
+conversation<login_result> protocol::client_login(dialogue& line, login_context context)
+{
+    return postgresql::client_login(line, std::move(context));
+}
+
+conversation<outcome<server_identity>> protocol::server_login(dialogue& line, server_account account)
+{
+    return postgresql::server_login(line, std::move(account));
+}
+
+parameter_set_ptr protocol::carried_parameters(const client_identity& who)
+{
+    return parameter_set::of(who.parameters);
+}
+
+void protocol::encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key)
+{
+    postgresql::encode_greeting(out, parameters, key);
+}
+
+void protocol::encode_error(const client_error& error, std::string& out, bool fatal)
+{
+    postgresql::encode_error(error, out, fatal);
+}
+
+void protocol::encode_cancel(const cancel_key& key, std::string& out)
+{
+    constexpr std::uint32_t cancel_request_code = 80877102;  // 1234 << 16 | 5678
+    byte_writer{out}
+        .u32(static_cast<std::uint32_t>(12 + key.key.size()))
+        .u32(cancel_request_code)
+        .u32(key.process_id)
+        .raw(key.key);
+}
+
+void protocol::encode_goodbye(std::string& out)
+{
+    append_frame(out, from_client::terminate, {});
+}
+
+void protocol::announce_query(std::string_view text, front& asker, back& server, outbox& to_server)
+{
+    std::string nobody;
+    outbox to_client{nobody};
+    append_query(to_server.made(), text);
+    server.unnamed_stamp = 0;
+    expected_reply reply{.kind = reply_kind::query, .how = reply_disposition::swallow, .why = purpose::housekeeping};
+    server.announce(std::move(reply), asker, to_client);
+}
+
+void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& to_server)
+{
+    if (server.transaction_status() != 'I') {
+        announce_query("ROLLBACK", asker, server, to_server);
+    }
+    if (how == cleanup::everything) {
+        // Also ends SET ROLE and SET SESSION AUTHORIZATION, which RESET ALL leaves alone ("DISCARD" in the manual).
+        announce_query("DISCARD ALL", asker, server, to_server);
+        server.parameters = parameter_set::none();
+        server.statements.clear();
+    }
+}
+
+void protocol::end_abandoned(front& asker, back& server, outbox& to_server)
+{
+    std::string nobody;
+    outbox to_client{nobody};
+    if (server.is_copying_in()) {
+        append_frame(to_server.made(), from_client::copy_fail, bytes{"the client has left", 20});
+    }
+    if (server.is_unsynced()) {
+        append_frame(to_server.made(), from_client::sync, {});
+        server.announce({.kind = reply_kind::sync}, asker, to_client);
+    }
+}
+
+}  // namespace penstock::postgresql

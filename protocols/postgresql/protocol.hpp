@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The seam filled in for PostgreSQL; see protocols/wire/protocol.hpp for what each part is for.
+#pragma once
+
+#include "protocols/postgresql/back.hpp"
+#include "protocols/postgresql/front.hpp"
+#include "protocols/wire/conversation.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "protocols/wire/protocol.hpp"
+
+namespace penstock::postgresql {
+
+struct protocol {
+    static constexpr std::string_view name = "postgresql";
+
+    using front = postgresql::front;
+    using back = postgresql::back;
+    using statement_store = postgresql::statement_store;
+
+    static conversation<login_result> client_login(dialogue& line, login_context context);
+    static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
+
+    static bool begins_with_tls(char first) { return first == 0x16; }
+    static parameter_set_ptr carried_parameters(const client_identity& who);
+    static std::size_t cancel_secret_size(const client_identity& who) { return who.protocol_minor >= 2 ? 32 : 4; }
+
+    static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
+    static void encode_error(const client_error& error, std::string& out, bool fatal);
+    static void encode_cancel(const cancel_key& key, std::string& out);
+    static void encode_goodbye(std::string& out);
+
+    static void announce_query(std::string_view text, front& asker, back& server, outbox& to_server);
+    static void announce_reset(cleanup how, front& asker, back& server, outbox& to_server);
+    static void end_abandoned(front& asker, back& server, outbox& to_server);
+};
+
+static_assert(penstock::protocol<protocol>);
+
+}  // namespace penstock::postgresql

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/application.hpp"
+
+#include "admin/http.hpp"
+#include "admin/listener.hpp"
+#include "app/translate.hpp"
+#include "control/libpq_client.hpp"
+#include "control/loop.hpp"
+#include "net/connect.hpp"
+#include "proxy/worker.hpp"
+#include "settings/diff.hpp"
+#include "settings/url.hpp"
+#include "telemetry/log.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+namespace penstock::app {
+
+namespace {
+
+/// As many descriptors as we may have: each client and each server connection takes one.
+void raise_descriptor_limit()
+{
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+}  // namespace
+
+struct application::state {
+    state(settings::tree first, settings_source from, std::function<void(const std::string&)> tell)
+        : source{std::move(from)}, announce{std::move(tell)}, tree{std::move(first)}
+    {
+    }
+
+    outcome<bool> start();
+    outcome<bool> start_workers();
+    outcome<bool> open_listeners();
+    std::vector<admin::http_route> routes();
+    void start_monitors();
+    void watch_signals();
+    void reload();
+    void drain();
+    void look_whether_drained();
+    void stop_workers();
+
+    settings_source source;
+    std::function<void(const std::string&)> announce;
+    settings::tree tree;
+
+    control::loop loop;
+    std::unique_ptr<boost::asio::signal_set> signals;
+    std::unique_ptr<control::credentials> users;
+    std::unique_ptr<proxy::process> process;
+    std::vector<std::unique_ptr<proxy::worker>> workers;
+    std::vector<std::unique_ptr<control::monitor>> monitors;
+    std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
+    std::vector<int> listening;
+    std::vector<int> admin_listening;
+    std::vector<std::unique_ptr<admin::listener>> admin_listeners;
+    std::unique_ptr<admin::http_server> http;
+    bool draining = false;
+    time_point drain_deadline{};
+};
+
+application::application(settings::tree initial,
+                         settings_source source,
+                         std::function<void(const std::string&)> announce)
+    : state_{std::make_unique<state>(std::move(initial), std::move(source), std::move(announce))}
+{
+}
+
+application::~application() = default;
+
+outcome<bool> application::start()
+{
+    return state_->start();
+}
+
+int application::run()
+{
+    state_->loop.run();
+    state_->stop_workers();
+    log::info("stopped");
+    return 0;
+}
+
+outcome<bool> application::state::start()
+{
+    raise_descriptor_limit();
+    std::signal(SIGPIPE, SIG_IGN);
+    auto configuration = make_configuration(tree);
+    if (!configuration) {
+        return configuration.error();
+    }
+    auto opened = open_listeners();
+    if (!opened) {
+        return opened;
+    }
+    control::credential_surroundings surroundings;
+    surroundings.make_client = control::libpq_client::factory(loop);
+    surroundings.where_to_ask = [this]() -> std::optional<control::sql_target> {
+        auto account = auth_query_target(*process->current()->settings);
+        const auto view = account ? process->view_of(tree.clusters.front().name) : nullptr;
+        return view ? control::monitor::target_in(*view, std::move(*account)) : std::nullopt;
+    };
+    users = std::make_unique<control::credentials>(loop, credential_options_of(tree), std::move(surroundings));
+    process = std::make_unique<proxy::process>(*configuration, *users);
+    start_monitors();
+    auto started = start_workers();
+    if (!started) {
+        return started;
+    }
+    watch_signals();
+    announce("penstock is ready: DATABASE_URL=" + settings::client_url(tree, "****"));
+    return true;
+}
+
+outcome<bool> application::state::open_listeners()
+{
+    const auto open_all = [](const std::vector<settings::address>& wanted, std::vector<int>& into) -> outcome<bool> {
+        for (const auto& where : wanted) {
+            auto endpoint = listen_endpoint(where);
+            if (!endpoint) {
+                return endpoint.error();
+            }
+            auto descriptor = net::listen_on(*endpoint);
+            if (!descriptor) {
+                return client_error{error_kind::internal,
+                                    "cannot listen on " + where.text() + ": " + descriptor.error().message(),
+                                    {}};
+            }
+            into.push_back(*descriptor);
+        }
+        return true;
+    };
+    auto opened = open_all(tree.listen.postgresql, listening);
+    if (opened) {
+        opened = open_all(tree.admin.listen, admin_listening);
+    }
+    for (std::size_t place = 0; opened && place < listening.size(); ++place) {
+        auto& where = tree.listen.postgresql[place];
+        where.port = where.is_unix() ? where.port : net::local_port(listening[place]);
+    }
+    for (std::size_t place = 0; opened && place < admin_listening.size(); ++place) {
+        auto& where = tree.admin.listen[place];
+        where.port = where.is_unix() ? where.port : net::local_port(admin_listening[place]);
+    }
+    return opened;
+}
+
+void application::state::start_monitors()
+{
+    for (const auto& cluster : tree.clusters) {
+        control::monitor_surroundings surroundings;
+        surroundings.make_client = control::libpq_client::factory(loop);
+        surroundings.publish = [this](router::cluster_view_ptr view) { process->publish(std::move(view)); };
+        monitors.push_back(std::make_unique<control::monitor>(loop, monitor_options_of(tree, cluster), std::move(surroundings)));
+        monitors.back()->start();
+        process->publish(monitors.back()->current());
+    }
+}
+
+outcome<bool> application::state::start_workers()
+{
+    const auto count = tree.workers > 0 ? tree.workers : std::max(1U, std::thread::hardware_concurrency());
+    for (std::uint32_t index = 0; index < count; ++index) {
+        workers.push_back(std::make_unique<proxy::worker>(*process, index, nullptr));
+        process->add_worker(*workers.back());
+    }
+    auto& first = workers.front()->driver();
+    for (const int descriptor : listening) {
+        acceptors.push_back(std::make_unique<net::acceptor>(
+            first, descriptor, [this](int accepted) { process->least_busy().adopt(accepted); }));
+    }
+    for (const auto& each : workers) {
+        each->start();
+    }
+    http = std::make_unique<admin::http_server>(loop, routes());
+    for (const int descriptor : admin_listening) {
+        admin::listener_handlers handlers;
+        handlers.http = [this](int accepted) { http->serve(accepted); };
+        admin_listeners.push_back(std::make_unique<admin::listener>(loop, descriptor, std::move(handlers)));
+    }
+    for (const auto& where : tree.listen.postgresql) {
+        log::info("listening", {{"address", where.text()}, {"protocol", "postgresql"}});
+    }
+    for (const auto& where : tree.admin.listen) {
+        log::info("listening", {{"address", where.text()}, {"protocol", "http"}});
+    }
+    return true;
+}
+
+std::vector<admin::http_route> application::state::routes()
+{
+    return {admin::immediate_route("/health", "the process is alive", [](std::string_view) {
+        return admin::http_response{.body = "ok\n"};
+    })};
+}
+
+void application::state::watch_signals()
+{
+    signals = std::make_unique<boost::asio::signal_set>(loop.context(), SIGTERM, SIGINT, SIGHUP);
+    signals->async_wait([this](const boost::system::error_code& failed, int number) {
+        if (failed) {
+            return;
+        }
+        watch_signals();
+        if (number == SIGHUP) {
+            reload();
+        } else if (draining) {
+            log::warning("second signal: stopping at once");
+            loop.stop();
+        } else {
+            drain();
+        }
+    });
+}
+
+void application::state::reload()
+{
+    auto wanted = source();
+    if (!wanted) {
+        log::error("reload failed: the running settings stay", {{"reason", wanted.error().detail}});
+        return;
+    }
+    const auto differences = settings::compare(tree, *wanted);
+    for (const auto& each : differences.on_restart) {
+        log::warning("reload: needs a restart", {{"setting", each}});
+    }
+    auto next = settings::reloadable(tree, std::move(*wanted));
+    auto configuration = make_configuration(next);
+    if (!configuration) {
+        log::error("reload failed: the running settings stay", {{"reason", configuration.error().detail}});
+        return;
+    }
+    for (const auto& each : differences.on_reload) {
+        log::info("reload: changed", {{"setting", each}});
+    }
+    tree = std::move(next);
+    log::configure(tree.logging);
+    users->configure(credential_options_of(tree));
+    process->configure(*configuration);
+    log::info("reloaded", {{"changes", differences.on_reload.size()}});
+}
+
+void application::state::drain()
+{
+    draining = true;
+    process->draining = true;
+    drain_deadline = clock::now() + tree.drain_timeout;
+    log::info("draining", {{"clients", process->clients.load()},
+                           {"seconds", std::chrono::duration_cast<seconds>(tree.drain_timeout).count()}});
+    workers.front()->run_here([this] {
+        for (const auto& each : acceptors) {
+            each->close();
+        }
+    });
+    for (const auto& each : workers) {
+        each->drain(drain_deadline);
+    }
+    look_whether_drained();
+}
+
+void application::state::look_whether_drained()
+{
+    constexpr auto grace = seconds{3};  // for the sessions that are ended at the deadline
+    if (process->clients.load() == 0 || clock::now() > drain_deadline + grace) {
+        loop.stop();
+        return;
+    }
+    loop.call_after(milliseconds{20}, [this] { look_whether_drained(); });
+}
+
+void application::state::stop_workers()
+{
+    if (!draining) {
+        workers.front()->run_here([this] {
+            for (const auto& each : acceptors) {
+                each->close();
+            }
+        });
+    }
+    for (const auto& each : workers) {
+        each->join();
+    }
+    admin_listeners.clear();
+    http.reset();
+    monitors.clear();
+}
+
+}  // namespace penstock::app

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/translate.hpp"
+
+#include "settings/lookup.hpp"
+
+namespace penstock::app {
+
+namespace {
+
+control::sql_target account_on(const settings::cluster_settings& cluster)
+{
+    control::sql_target target;
+    target.tls = cluster.sslmode;
+    target.ca_file = cluster.tls.ca_file;
+    target.certificate_file = cluster.tls.certificate_file;
+    target.key_file = cluster.tls.key_file;
+    return target;
+}
+
+bool is_clear_text(const secret& stored)
+{
+    return !stored.empty() && !stored.reveal().starts_with("SCRAM-SHA-256$") && !stored.reveal().starts_with("md5");
+}
+
+}  // namespace
+
+outcome<proxy::configuration_ptr> make_configuration(settings::tree tree)
+{
+    auto made = std::make_shared<proxy::configuration>();
+    if (tree.listen.tls_available()) {
+        auto options = tree.listen.tls;
+        options.alpn_postgresql = true;
+        auto context = net::make_server_context(options);
+        if (!context) {
+            return context.error();
+        }
+        made->client_tls = *context;
+    }
+    for (const auto& cluster : tree.clusters) {
+        if (cluster.sslmode == settings::tls_mode::disable) {
+            continue;
+        }
+        auto context = net::make_client_context(cluster.tls);
+        if (!context) {
+            return context.error();
+        }
+        made->server_tls[cluster.name] = *context;
+    }
+    made->settings = std::make_shared<const settings::tree>(std::move(tree));
+    return proxy::configuration_ptr{std::move(made)};
+}
+
+control::credential_options credential_options_of(const settings::tree& tree)
+{
+    control::credential_options options;
+    for (const auto& user : tree.users) {
+        options.users.push_back(
+            {.name = user.name, .method = user.method.value_or(tree.auth.method), .stored = user.password});
+    }
+    options.users_file = tree.auth.userlist_file;
+    options.auth_query = tree.auth.query.query;
+    options.default_method = tree.auth.method;
+    options.cache_time = tree.auth.cache_time;
+    return options;
+}
+
+control::monitor_options monitor_options_of(const settings::tree& tree, const settings::cluster_settings& cluster)
+{
+    control::monitor_options options;
+    options.cluster = cluster.name;
+    for (const auto& node : cluster.nodes) {
+        options.nodes.push_back({.host = node.where.host, .port = node.where.port});
+    }
+    options.probe_interval = cluster.monitor.probe_interval;
+    options.probe_timeout = cluster.monitor.probe_timeout;
+    options.failures_until_down = cluster.monitor.probe_failures;
+    auto account = account_on(cluster);
+    account.user = cluster.monitor.user;
+    account.password = cluster.monitor.password;
+    account.database = cluster.monitor.database;
+    if (account.user.empty()) {
+        for (const auto& user : tree.users) {
+            const auto& password = user.server_user.empty() ? user.password : user.server_password;
+            if (is_clear_text(password)) {
+                account.user = user.server_user.empty() ? user.name : user.server_user;
+                account.password = password;
+                break;
+            }
+        }
+    }
+    if (!account.user.empty()) {
+        options.account = std::move(account);
+    }
+    return options;
+}
+
+std::optional<control::sql_target> auth_query_target(const settings::tree& tree)
+{
+    if (tree.auth.query.query.empty() || tree.clusters.empty()) {
+        return std::nullopt;
+    }
+    auto target = account_on(tree.clusters.front());
+    target.user = tree.auth.query.user;
+    target.password = tree.auth.query.password;
+    target.database = tree.auth.query.database.empty() ? "postgres" : tree.auth.query.database;
+    return target;
+}
+
+outcome<net::endpoint> listen_endpoint(const settings::address& where)
+{
+    auto host = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host == "*" ? std::string{"0.0.0.0"} : where.host;
+    auto endpoint = net::numeric_endpoint(host, where.port);
+    if (endpoint) {
+        return *endpoint;
+    }
+    auto resolved = net::resolve(host, where.port);
+    if (resolved && !resolved->empty()) {
+        return resolved->front();
+    }
+    return client_error{error_kind::internal, "cannot listen on " + where.text() + ": no such address", {}};
+}
+
+}  // namespace penstock::app

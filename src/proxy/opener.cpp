@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/opener.hpp"
+
+#include "protocols/postgresql/protocol.hpp"
+#include "proxy/login.hpp"
+#include "settings/lookup.hpp"
+
+namespace penstock::proxy {
+
+namespace {
+
+template <class C>
+pool::open_result<C> failed(error_kind kind, std::string detail, bool definitive = false, std::string sqlstate = {})
+{
+    pool::open_result<C> result;
+    result.failure.error = {kind, std::move(detail), std::move(sqlstate)};
+    result.failure.definitive = definitive;
+    return result;
+}
+
+const router::node* pick(const router::cluster_view& view, const std::string& wanted)
+{
+    for (const auto& each : view.nodes) {
+        if (each.host + ":" + std::to_string(each.port) == wanted) {
+            return &each;
+        }
+    }
+    return view.primary();
+}
+
+/// A refusal that will be repeated however often it is asked: wrong password, no such role or database, no entry in pg_hba.
+bool is_definitive(const client_error& error)
+{
+    return error.sqlstate.starts_with("28") || error.sqlstate == "3D000" || error.sqlstate == "42501" ||
+           error.sqlstate == "0A000";
+}
+
+}  // namespace
+
+template <protocol P>
+task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver& on, std::string node, time_point deadline)
+{
+    const auto view = process_.view_of(record_->key.cluster);
+    if (!view || view->primary() == nullptr) {
+        co_return failed<server_connection<P>>(error_kind::server_unavailable,
+                                               "cluster \"" + record_->key.cluster + "\" has no primary" +
+                                                   (view && !view->reason.empty() ? ": " + view->reason : ""));
+    }
+    const auto* where = pick(*view, node);
+    server_place place{.node = where->host + ":" + std::to_string(where->port), .address = {}, .address_text = {}};
+    if (where->endpoints.empty()) {
+        co_return failed<server_connection<P>>(error_kind::server_unavailable,
+                                               "the host name of server " + place.node + " cannot be resolved");
+    }
+    std::string fault;
+    for (const auto& endpoint : where->endpoints) {
+        auto wire = co_await net::connect(on, endpoint, deadline);
+        if (wire) {
+            place.address = endpoint;
+            place.address_text = endpoint.text();
+            co_return co_await log_in(on, std::move(*wire), std::move(place), where->host, deadline);
+        }
+        fault = wire.error().message();
+    }
+    co_return failed<server_connection<P>>(error_kind::server_unavailable,
+                                           "cannot connect to server " + place.node + ": " + fault);
+}
+
+template <protocol P>
+task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(
+    net::driver& on, std::unique_ptr<net::stream> wire, server_place place, std::string host, time_point deadline)
+{
+    const auto configuration = process_.current();
+    login_surroundings with;
+    if (const auto tls = configuration->server_tls.find(record_->key.cluster); tls != configuration->server_tls.end()) {
+        with.tls = tls->second;
+    }
+    with.role = net::tls_role::client;
+    with.host_name = host;
+    net::event told{on};
+    wire->subscribe(&told);
+    dialogue line;
+    auto talk = P::server_login(line, record_->account());
+    const auto end = co_await drive(on, *wire, told, line, talk, std::move(with), deadline);
+    wire->subscribe(nullptr);
+    auto identity = talk.take();
+    if (end == drive_end::timed_out) {
+        co_return failed<server_connection<P>>(error_kind::server_unavailable,
+                                               "server " + place.node + " did not finish our login in time");
+    }
+    if (!identity) {
+        auto error = identity.error();
+        const bool definitive = is_definitive(error);
+        const auto fault = wire->fault();
+        error.detail = "server " + place.node + ": " + error.detail + (fault.empty() ? "" : " (" + fault + ")");
+        co_return failed<server_connection<P>>(error.kind, error.detail, definitive, error.sqlstate);
+    }
+    opened result;
+    result.connection = std::make_unique<server_connection<P>>(
+        on, std::move(wire), std::move(*identity), std::move(place), configuration->settings->clients.server_statement_limit);
+    if (!record_->init_query.empty()) {
+        const bool ran = co_await result.connection->run(record_->init_query, deadline);
+        if (!ran) {
+            const auto why = result.connection->half().last_error().detail;
+            co_await result.connection->close();
+            co_return failed<server_connection<P>>(error_kind::server_login_failed, "init_query failed: " + why, true);
+        }
+    }
+    co_return result;
+}
+
+template class server_opener<postgresql::protocol>;
+
+}  // namespace penstock::proxy

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/process.hpp"
+
+#include "proxy/worker.hpp"
+#include "settings/lookup.hpp"
+
+#include <algorithm>
+
+namespace penstock::proxy {
+
+namespace {
+
+std::string text_of(const router::node& where)
+{
+    return where.host + ":" + std::to_string(where.port);
+}
+
+}  // namespace
+
+server_account pool_record::account() const
+{
+    const std::lock_guard lock{guard_};
+    return account_;
+}
+
+bool pool_record::learn(server_account newer)
+{
+    const std::lock_guard lock{guard_};
+    const bool differs = account_.password != newer.password || (newer.keys && account_.keys != newer.keys);
+    if (!newer.keys && newer.password.empty()) {
+        return false;  // this login proved nothing that a server would accept
+    }
+    account_ = std::move(newer);
+    return differs;
+}
+
+process::process(configuration_ptr initial, control::credentials& users)
+    : configuration_{std::move(initial)}, users_{users}, budget_{std::make_shared<pool::budget>()}
+{
+    const std::lock_guard lock{guard_};
+    set_limits_locked();
+}
+
+process::~process() = default;
+
+configuration_ptr process::current() const
+{
+    const std::lock_guard lock{guard_};
+    return configuration_;
+}
+
+void process::configure(configuration_ptr next)
+{
+    {
+        const std::lock_guard lock{guard_};
+        configuration_ = next;
+        set_limits_locked();
+        for (const auto& [key, record] : pools_) {
+            const auto* database = settings::find_database(*next->settings, key.database);
+            if (database != nullptr) {
+                record->shared->set_limits(
+                    settings::effective_limits(*next->settings, *database, settings::find_user(*next->settings, key.user)));
+            }
+        }
+    }
+    for (auto* each : workers_) {
+        each->configure(next);
+    }
+}
+
+router::cluster_view_ptr process::view_of(const std::string& cluster) const
+{
+    const std::lock_guard lock{guard_};
+    const auto found = views_.find(cluster);
+    return found == views_.end() ? nullptr : found->second;
+}
+
+void process::publish(router::cluster_view_ptr view)
+{
+    const std::lock_guard lock{guard_};
+    const auto* primary = view->primary();
+    views_[view->cluster] = view;
+    set_limits_locked();
+    if (primary == nullptr) {
+        return;
+    }
+    for (const auto& [key, record] : pools_) {
+        if (key.cluster == view->cluster && record->shared->node() != text_of(*primary)) {
+            record->shared->set_node(text_of(*primary));
+        }
+    }
+}
+
+std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
+                                               const settings::database_settings& database,
+                                               const settings::user_settings* user,
+                                               server_account account)
+{
+    const std::lock_guard lock{guard_};
+    auto& record = pools_[key];
+    if (!record) {
+        const auto& tree = *configuration_->settings;
+        std::string node;
+        if (const auto view = views_.find(key.cluster); view != views_.end() && view->second->primary() != nullptr) {
+            node = text_of(*view->second->primary());
+        }
+        record = std::make_shared<pool_record>();
+        record->key = key;
+        record->mode = settings::effective_pool_mode(tree, database, user);
+        record->init_query = settings::effective_init_query(tree, database);
+        record->shared = std::make_shared<pool::shared_pool>(
+            budget_, key, settings::effective_limits(tree, database, user), std::move(node));
+    }
+    record->learn(std::move(account));
+    return record;
+}
+
+std::vector<std::shared_ptr<pool_record>> process::pools() const
+{
+    const std::lock_guard lock{guard_};
+    std::vector<std::shared_ptr<pool_record>> all;
+    for (const auto& [key, record] : pools_) {
+        all.push_back(record);
+    }
+    return all;
+}
+
+worker& process::least_busy() const
+{
+    return **std::min_element(workers_.begin(), workers_.end(), [](const worker* left, const worker* right) {
+        return left->sessions() < right->sessions();
+    });
+}
+
+bool process::admit_user(const std::string& user, std::uint32_t limit)
+{
+    const std::lock_guard lock{guard_};
+    auto& count = user_clients_[user];
+    if (limit > 0 && count >= limit) {
+        return false;
+    }
+    ++count;
+    return true;
+}
+
+void process::dismiss_user(const std::string& user)
+{
+    const std::lock_guard lock{guard_};
+    const auto found = user_clients_.find(user);
+    if (found != user_clients_.end() && --found->second == 0) {
+        user_clients_.erase(found);
+    }
+}
+
+/// The per-node limit is the configured number, or max_connections_percent of what the smallest known node allows.
+void process::set_limits_locked()
+{
+    const auto& tree = *configuration_->settings;
+    auto limits = tree.pool.shared;
+    for (const auto& cluster : tree.clusters) {
+        auto allowed = cluster.max_connections_per_node;
+        const auto view = views_.find(cluster.name);
+        if (view != views_.end()) {
+            for (const auto& node : view->second->nodes) {
+                if (node.max_connections == 0) {
+                    continue;
+                }
+                const auto usable = node.max_connections - std::min(node.max_connections - 1, node.reserved_connections);
+                const auto share = std::max(1U, usable * cluster.max_connections_percent / 100);
+                allowed = allowed == 0 ? share : std::min(allowed, share);
+            }
+        }
+        if (allowed > 0) {
+            limits.per_node = limits.per_node == 0 ? allowed : std::min(limits.per_node, allowed);
+        }
+    }
+    budget_->set_limits(limits);
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all workers of the process share: the configuration in force, the clusters' views, the pools' accounts and limits.
+//
+// Everything here is thread-safe. Workers keep their own pointers to the immutable parts and are told of new ones by
+// messages; the mutex is for logins, new pools and reports.
+#pragma once
+
+#include "control/credentials.hpp"
+#include "net/tls_context.hpp"
+#include "pool/budget.hpp"
+#include "pool/shared_pool.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "router/cluster_view.hpp"
+#include "settings/settings.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace penstock::proxy {
+
+class worker;
+
+/// The settings in force and what was made from them; immutable.
+struct configuration {
+    std::shared_ptr<const settings::tree> settings{};
+    std::shared_ptr<const net::tls_context> client_tls{};  ///< null: clients cannot use TLS
+    std::map<std::string, std::shared_ptr<const net::tls_context>, std::less<>> server_tls{};  ///< by cluster
+};
+using configuration_ptr = std::shared_ptr<const configuration>;
+
+/// A pool as the process knows it: one for each account and database.
+struct pool_record {
+    pool::pool_key key{};
+    std::shared_ptr<pool::shared_pool> shared{};
+    std::string init_query{};
+    settings::pool_mode mode = settings::pool_mode::transaction;
+
+    [[nodiscard]] server_account account() const;
+    /// A client's login brought newer credentials. True where they differ from what was known.
+    bool learn(server_account newer);
+
+private:
+    mutable std::mutex guard_;
+    server_account account_{};
+};
+
+class process {
+public:
+    process(configuration_ptr initial, control::credentials& users);
+    ~process();
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+
+    [[nodiscard]] configuration_ptr current() const;
+    /// New settings: limits change live, workers are told, server connections made with older TLS settings are retired.
+    void configure(configuration_ptr next);
+
+    [[nodiscard]] router::cluster_view_ptr view_of(const std::string& cluster) const;
+    void publish(router::cluster_view_ptr view);
+
+    /// The pool for these names, made at the first call.
+    std::shared_ptr<pool_record> pool_for(const pool::pool_key& key,
+                                          const settings::database_settings& database,
+                                          const settings::user_settings* user,
+                                          server_account account);
+    [[nodiscard]] std::vector<std::shared_ptr<pool_record>> pools() const;
+
+    control::credentials& users() { return users_; }
+    const std::shared_ptr<pool::budget>& budget() { return budget_; }
+
+    /// Workers are added before any of them runs and outlive all use of the list.
+    void add_worker(worker& one) { workers_.push_back(&one); }
+    [[nodiscard]] const std::vector<worker*>& workers() const { return workers_; }
+    [[nodiscard]] worker& least_busy() const;
+
+    /// Logged-in clients and those on their way, over all workers.
+    std::atomic<std::uint32_t> clients{0};
+    std::atomic<bool> draining{false};
+
+    /// One more client of this user, if its limit (0: none) allows.
+    bool admit_user(const std::string& user, std::uint32_t limit);
+    void dismiss_user(const std::string& user);
+
+private:
+    void set_limits_locked();
+
+    mutable std::mutex guard_;
+    configuration_ptr configuration_;
+    control::credentials& users_;
+    std::shared_ptr<pool::budget> budget_;
+    std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
+    std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
+    std::map<std::string, std::uint32_t, std::less<>> user_clients_;
+    std::vector<worker*> workers_;
+};
+
+}  // namespace penstock::proxy

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/session.hpp"
+
+#include "proxy/cancel.hpp"
+#include "proxy/session_login_impl.hpp"
+#include "proxy/session_relay_impl.hpp"
+#include "telemetry/log.hpp"
+
+#include <algorithm>
+
+namespace penstock::proxy {
+
+namespace {
+
+/// How long a request goes on whose client has left, before it is cancelled; and then until its connection is given up.
+constexpr auto abandoned_grace = seconds{5};
+constexpr auto abandoned_patience = seconds{5};
+/// How long a client gets to take an error before its connection is closed.
+constexpr auto last_words_patience = seconds{2};
+
+}  // namespace
+
+template <protocol P>
+task<void> serve_client(worker& on, int descriptor)
+{
+    session<P> client{on, descriptor};
+    co_await client.run();
+}
+
+template <protocol P>
+session<P>::session(worker& on, int descriptor)
+    : worker_{on}, client_{on.driver(), descriptor}, event_{on.driver()}, since_{on.driver().now()}
+{
+    client_.subscribe(&event_);
+    number_ = on.enroll(*this);
+    on.owner().clients.fetch_add(1, std::memory_order_relaxed);
+}
+
+template <protocol P>
+session<P>::~session()
+{
+    worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
+    worker_.dismiss(number_);
+}
+
+template <protocol P>
+task<void> session<P>::run()
+{
+    const bool logged_in = co_await log_in();
+    if (logged_in) {
+        co_await serve();
+        co_await leave();
+    }
+    co_await say_last_words();
+}
+
+template <protocol P>
+void session<P>::sweep(time_point now)
+{
+    if (!front_ || over_) {
+        return;
+    }
+    const auto& limits = worker_.current()->settings->clients;
+    if (client_.backlog() > 0 && limits.client_write_timeout > duration::zero()) {
+        if (client_.octets_sent() != sent_mark_ || stuck_since_ == time_point{}) {
+            sent_mark_ = client_.octets_sent();
+            stuck_since_ = now;
+        } else if (now - stuck_since_ > limits.client_write_timeout) {
+            stop({error_kind::client_too_slow, {}}, false);
+        }
+        return;
+    }
+    stuck_since_ = {};
+    const bool idle = !lease_ && !ticket_;
+    if (idle && limits.idle_client_timeout > duration::zero() && now - since_ > limits.idle_client_timeout) {
+        stop({error_kind::idle_timeout, {}}, false);
+    } else if (lease_ && limits.idle_transaction_timeout > duration::zero() && lease_->half().is_quiet() &&
+               lease_->half().in_transaction() && now - since_ > limits.idle_transaction_timeout) {
+        stop({error_kind::idle_transaction_timeout, {}}, false);
+    }
+}
+
+template <protocol P>
+void session<P>::stop(client_error why, bool when_idle)
+{
+    if (when_idle && (!front_ || lease_ || ticket_)) {
+        stop_when_idle_ = true;
+        stop_ = std::move(why);
+        return;
+    }
+    stop_when_idle_ = false;
+    stop_ = std::move(why);
+    event_.notify();
+}
+
+template <protocol P>
+void session<P>::cancel(const std::string& key, std::function<void()> done)
+{
+    const bool theirs = !secret_.empty() && secret::equal_in_constant_time(key, secret_);
+    if (!theirs || !lease_ || !lease_->half().owes_client() || lease_->key().key.empty()) {
+        if (!theirs) {
+            worker_.counters().process.cancel_requests_unmatched.add();
+        }
+        done();
+        return;
+    }
+    pool_->counters->cancels.add();
+    std::string request;
+    P::encode_cancel(lease_->key(), request);
+    ++lease_->gate()->under_way;
+    const auto deadline = worker_.driver().now() + worker_.current()->settings->pool.cancel_timeout;
+    worker_.driver().spawn(
+        send_cancel(worker_.driver(), lease_->place(), std::move(request), deadline, lease_->gate(), std::move(done)));
+}
+
+template <protocol P>
+session_report session<P>::describe(time_point now) const
+{
+    session_report report;
+    report.id = number_;
+    report.process_id = number_;
+    report.user = user_;
+    report.database = database_;
+    report.application_name = application_name_;
+    report.client_address = client_.peer_address();
+    report.local_address = client_.local_address();
+    report.tls = client_.tls() == net::tls_state::established ? client_.facts().version : std::string{};
+    report.connected_at = connected_at_;
+    report.requested_at = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(now - since_);
+    if (front_) {
+        report.what = ticket_ ? session_report::state::waiting : lease_ ? session_report::state::active : session_report::state::idle;
+        report.pins = front_->pins();
+        report.prepared_statements = front_->statement_count();
+    }
+    if (ticket_) {
+        report.waiting_for = now - wait_since_;
+    }
+    if (lease_) {
+        report.server_id = lease_->id();
+    }
+    return report;
+}
+
+template <protocol P>
+void session<P>::end(client_error why, bool fatal)
+{
+    worker_.counters().process.count_client_error(why.kind);
+    if (why.kind != error_kind::shutting_down && why.kind != error_kind::idle_timeout) {
+        log::info("client is refused", {{"client", client_.peer_address()},
+                                        {"user", user_},
+                                        {"database", database_},
+                                        {"reason", name_of(why.kind)},
+                                        {"detail", why.detail}});
+    }
+    std::string out;
+    P::encode_error(why, out, fatal);
+    client_.send(out);
+    over_ = true;
+}
+
+template <protocol P>
+task<void> session<P>::leave()
+{
+    ticket_.reset();
+    if (lease_) {
+        co_await abandon();
+    }
+    copy_counters();
+    if (pin_counted_) {
+        pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() - 1);
+    }
+    pool_->counters->client_disconnects.add();
+    if (admitted_) {
+        worker_.owner().dismiss_user(user_);
+    }
+    log::debug("client left", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
+}
+
+/// Gives the lease back after its client has gone: ends what is half done, waits for the answers, has the rest cleaned up.
+template <protocol P>
+task<void> session<P>::abandon()
+{
+    client_.subscribe(nullptr);
+    auto& server = *lease_;
+    if (front_->is_mid_message() || server.half().must_close) {
+        pool_->counters->count_discard(telemetry::discard_reason::client_gone);
+        lease_.discard();
+        co_return;
+    }
+    std::string scratch;
+    {
+        outbox to_server{scratch};
+        P::end_abandoned(*front_, server.half(), to_server);
+        server.wire().send(to_server.contents());
+    }
+    auto deadline = worker_.driver().now() + (server.half().in_transaction() ? duration::zero() : abandoned_grace);
+    bool cancelled = false;
+    bool expired = false;
+    while (!server.half().is_quiet()) {
+        const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+            expired = true;
+            event_.notify();
+        });
+        const auto in = server.wire().receive();
+        bool lost = in.how == net::received::kind::end || in.how == net::received::kind::error;
+        if (in.how == net::received::kind::data) {
+            outbox to_nobody{scratch};
+            lost = server.half().advance(in.data, *front_, to_nobody) != advance_result::ok;
+        } else if (in.how == net::received::kind::would_block) {
+            co_await event_.wait();
+        }
+        worker_.driver().cancel(timer);
+        if (lost || (expired && cancelled)) {
+            pool_->counters->count_discard(telemetry::discard_reason::client_gone);
+            lease_.discard();
+            co_return;
+        }
+        if (expired) {
+            expired = false;
+            cancelled = true;
+            deadline = worker_.driver().now() + abandoned_patience;
+            cancel(secret_, [] {});
+        }
+    }
+    if (front_->must_stay()) {
+        server.needs(cleanup::everything);
+    } else if (server.half().in_transaction()) {
+        server.needs(cleanup::rollback);
+    }
+    if (server.needs_reset()) {
+        pool_->counters->resets.add();
+    }
+    server.lent_to = 0;
+    lease_.release();
+}
+
+/// What was sent last should arrive: a socket closed over unread input would take it back.
+template <protocol P>
+task<void> session<P>::say_last_words()
+{
+    if (client_.peer_gone() || client_.failed() || left_by_itself_) {
+        co_return;
+    }
+    client_.subscribe(&event_);
+    client_.shut_down_sending();
+    bool expired = false;
+    const auto timer = worker_.driver().call_at(worker_.driver().now() + last_words_patience, [this, &expired] {
+        expired = true;
+        event_.notify();
+    });
+    while (!expired) {
+        const auto in = client_.receive();
+        if (in.how == net::received::kind::would_block) {
+            co_await event_.wait();
+        } else if (in.how != net::received::kind::data) {
+            break;
+        }
+    }
+    worker_.driver().cancel(timer);
+}
+
+template <protocol P>
+void session<P>::copy_counters()
+{
+    auto& to = *pool_->counters;
+    const front_counters now = front_->counters();
+    to.queries.add(now.queries - counted_.queries);
+    to.client_parses.add(now.client_parses - counted_.client_parses);
+    to.server_parses.add(now.server_parses - counted_.server_parses);
+    to.binds.add(now.binds - counted_.binds);
+    to.catch_ups.add(now.catch_ups - counted_.catch_ups);
+    to.statements_healed.add(now.healed - counted_.healed);
+    counted_ = now;
+    to.client_bytes_received.add(client_.octets_received() - received_counted_);
+    to.client_bytes_sent.add(client_.octets_sent() - sent_counted_);
+    received_counted_ = client_.octets_received();
+    sent_counted_ = client_.octets_sent();
+}
+
+template class session<postgresql::protocol>;
+template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor);
+
+}  // namespace penstock::proxy

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A session, from login to disconnect: the one narrative, for every protocol.
+//
+// serve() does all it can without waiting, then waits for one event that fires for anything of interest: bytes or room on
+// either side, a granted lease, a request to stop. What bytes mean is the protocol's (front and back); who gets a connection
+// is the pool's. A session object lives in its root coroutine's frame and owns no buffer while it is idle.
+#pragma once
+
+#include "net/event.hpp"
+#include "net/stream.hpp"
+#include "pool/pool.hpp"
+#include "proxy/process.hpp"
+#include "proxy/server_connection.hpp"
+#include "proxy/session_base.hpp"
+#include "proxy/worker.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace penstock::proxy {
+
+/// The root coroutine of a client connection.
+template <protocol P>
+task<void> serve_client(worker& on, int descriptor);
+
+template <protocol P>
+class session final : public session_base {
+public:
+    session(worker& on, int descriptor);
+    ~session() override;
+
+    task<void> run();
+
+    void sweep(time_point now) override;
+    void stop(client_error why, bool when_idle) override;
+    void cancel(const std::string& key, std::function<void()> done) override;
+    [[nodiscard]] session_report describe(time_point now) const override;
+
+private:
+    using connection = server_connection<P>;
+
+    /// Why bytes of the client are not being taken.
+    enum class hold : std::uint8_t {
+        none,
+        server,   ///< a lease is being waited for
+        answers,  ///< the server has to answer first
+    };
+
+    // --- logging in: session_login_impl.hpp ---
+    /// False where the session ends here.
+    task<bool> log_in();
+    task<void> pass_cancel_on(cancel_key target);
+    task<bool> begin_tls_at_once(login_context& context);
+    task<bool> welcome(client_identity who, const user_record& record);
+    task<bool> greet(const client_identity& who);
+    task<bool> learn_greeting(const parameter_set_ptr& startup);
+    std::shared_ptr<pool_record> find_pool(const client_identity& who, const user_record& record);
+    void refuse(client_error why);
+
+    // --- serving: session_relay_impl.hpp ---
+    task<void> serve();
+    bool step();
+    bool take_from_server();
+    bool take_from_client();
+    void consume(bytes input, bool from_pending);
+    void need_server();
+    bool take_lease();
+    void begin_lease(pool::lease<connection> granted);
+    void after_answers();
+    bool may_release() const;
+    void release();
+    void server_lost(advance_result how);
+    void send_both(outbox& to_server, outbox& to_client);
+    void count_answers();
+
+    // --- leaving: session.cpp ---
+    task<void> leave();
+    task<void> abandon();
+    task<void> say_last_words();
+    void end(client_error why, bool fatal = true);
+    void copy_counters();
+
+    worker& worker_;
+    net::stream client_;
+    net::event event_;
+    std::uint32_t number_ = 0;
+    bool over_ = false;
+    bool left_by_itself_ = false;  ///< said goodbye or went away: nothing more is sent
+    bool stop_when_idle_ = false;
+    std::optional<client_error> stop_{};
+
+    worker_pool<P>* pool_ = nullptr;
+    std::unique_ptr<typename P::front> front_;
+    pool::lease<connection> lease_;
+    std::unique_ptr<pool::ticket<connection>> ticket_;
+    hold hold_ = hold::none;
+    std::string pending_;  ///< octets of the client that could not be taken yet
+
+    std::string user_;
+    std::string database_;
+    std::string application_name_;
+    std::string secret_;  ///< of the cancel key
+    bool admitted_ = false;
+
+    time_point since_{};          ///< last octets from the client
+    time_point asked_at_{};       ///< first request of the answers under way
+    time_point transaction_at_{}; ///< the lease began
+    time_point wait_since_{};
+    std::uint64_t sent_mark_ = 0; ///< client's octets_sent at the last sweep that saw a backlog
+    time_point stuck_since_{};
+    front_counters counted_{};
+    std::uint64_t received_counted_ = 0;
+    std::uint64_t sent_counted_ = 0;
+    std::uint64_t from_server_mark_ = 0;
+    std::uint64_t to_server_mark_ = 0;
+    bool pin_counted_ = false;
+    pin_set counted_pins_{};
+    std::chrono::system_clock::time_point connected_at_ = std::chrono::system_clock::now();
+};
+
+}  // namespace penstock::proxy

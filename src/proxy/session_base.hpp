@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a worker does with a session of any protocol: sweep it, stop it, cancel its query, describe it. Not on the hot path.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "protocols/wire/pin_reason.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace penstock::proxy {
+
+/// One session at a glance, for reports.
+struct session_report {
+    std::uint64_t id = 0;
+    std::string user{};
+    std::string database{};
+    std::string application_name{};
+    std::string client_address{};
+    std::string local_address{};
+    std::string tls{};  ///< version; empty for plain
+    enum class state : std::uint8_t { login, idle, waiting, active } what = state::login;
+    std::chrono::system_clock::time_point connected_at{};
+    std::chrono::system_clock::time_point requested_at{};
+    duration waiting_for{};
+    std::uint64_t server_id = 0;  ///< the leased connection, 0 for none
+    std::uint64_t process_id = 0; ///< as the client knows it from its cancel key
+    pin_set pins{};
+    std::uint64_t prepared_statements = 0;
+};
+
+class session_base {
+public:
+    virtual ~session_base() = default;
+
+    /// Looks at the deadlines; a few times a second.
+    virtual void sweep(time_point now) = 0;
+    /// Ends the session with this error. `when_idle`: only once it holds no server connection.
+    virtual void stop(client_error why, bool when_idle) = 0;
+    /// A cancel request came for it; `key` is what the requester knows. `done` is called on this thread once the request has
+    /// arrived at the server, or at once where there is nothing to cancel.
+    virtual void cancel(const std::string& key, std::function<void()> done) = 0;
+    [[nodiscard]] virtual session_report describe(time_point now) const = 0;
+};
+
+}  // namespace penstock::proxy

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a session logs in: who is it, may it, which pool serves it, and what it is greeted with. Part of session.cpp.
+#pragma once
+
+#include "protocols/wire/conversation.hpp"
+#include "proxy/login.hpp"
+#include "proxy/session.hpp"
+#include "settings/lookup.hpp"
+#include "telemetry/log.hpp"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+namespace penstock::proxy {
+
+/// "pgbouncer" is the console, unless a database is really called that.
+inline bool names_console(const settings::tree& tree, const std::string& database)
+{
+    return database == "pgbouncer" && std::none_of(tree.databases.begin(), tree.databases.end(), [&](const auto& each) {
+               return each.name == database;
+           });
+}
+
+template <protocol P>
+task<bool> session<P>::log_in()
+{
+    const auto configuration = worker_.current();
+    const auto& listen = configuration->settings->listen;
+    const auto deadline = worker_.driver().now() + configuration->settings->clients.client_login_timeout;
+    login_context context;
+    context.tls_available = configuration->client_tls != nullptr;
+    context.client_address = client_.peer_address();
+    context.require_tls = listen.require_tls && context.client_address != "unix";
+    const bool tls_settled = co_await begin_tls_at_once(context);
+    if (!tls_settled) {
+        co_return false;
+    }
+    user_record record;
+    login_surroundings with;
+    with.tls = configuration->client_tls;
+    with.role = net::tls_role::server;
+    with.keep_record = &record;
+    with.look_up = [this](const user_question& question, std::optional<user_record>& answer) {
+        worker_.look_up(question, answer, event_);
+    };
+    login_result result;
+    auto end = drive_end::done;
+    {
+        dialogue line;
+        line.feed(context.early_input);
+        auto talk = P::client_login(line, std::move(context));
+        end = co_await drive(worker_.driver(), client_, event_, line, talk, std::move(with), deadline);
+        result = talk.take();
+        pending_ = line.take_leftover();
+    }
+    switch (result.how) {
+    case login_result::kind::logged_in: break;
+    case login_result::kind::cancel: co_await pass_cancel_on(std::move(result.target)); co_return false;
+    case login_result::kind::refused:
+    case login_result::kind::gone:
+        if (end == drive_end::timed_out) {
+            refuse({error_kind::login_timeout, {}});
+        } else if (!result.reason.empty()) {
+            worker_.counters().process.count_login_failure(error_kind::invalid_authorization);
+            log::info("client could not log in", {{"client", client_.peer_address()},
+                                                  {"user", result.identity.user},
+                                                  {"reason", result.reason},
+                                                  {"tls", client_.fault()}});
+        }
+        co_return false;
+    }
+    if (client_.tls() == net::tls_state::established) {
+        worker_.counters().process.clients_with_tls.add();
+    }
+    co_return co_await welcome(std::move(result.identity), record);
+}
+
+/// A client may begin with TLS itself instead of asking for it ("direct TLS", sslnegotiation=direct).
+template <protocol P>
+task<bool> session<P>::begin_tls_at_once(login_context& context)
+{
+    bool expired = false;
+    const auto deadline = worker_.driver().now() + worker_.current()->settings->clients.client_login_timeout;
+    const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+        expired = true;
+        event_.notify();
+    });
+    char first = 0;
+    while (!expired && !stop_ && !client_.peer_gone() && client_.peek(&first, 1) == 0) {
+        co_await event_.wait();
+    }
+    if (!expired && context.tls_available && P::begins_with_tls(first)) {
+        client_.start_tls(*worker_.current()->client_tls, net::tls_role::server);
+        std::string early;
+        context.direct_tls = co_await detail::shake_hands(client_, event_, early, expired);
+        if (!context.direct_tls) {
+            log::info("TLS handshake failed", {{"client", client_.peer_address()}, {"reason", client_.fault()}});
+            expired = true;
+        }
+        context.early_input = std::move(early);
+    }
+    worker_.driver().cancel(timer);
+    if (expired) {
+        worker_.counters().process.count_login_failure(error_kind::login_timeout);
+    }
+    co_return !expired && !stop_;
+}
+
+template <protocol P>
+task<void> session<P>::pass_cancel_on(cancel_key target)
+{
+    worker_.counters().process.cancel_requests.add();
+    const auto& all = worker_.owner().workers();
+    const auto index = worker_of(target.process_id);
+    if (index >= all.size()) {
+        worker_.counters().process.cancel_requests_unmatched.add();
+        co_return;
+    }
+    // The requester sees the end of its connection once the request has arrived, as with a server.
+    bool arrived = false;
+    all[index]->cancel(std::move(target), [this, &arrived] {
+        worker_.run_here([this, &arrived] {
+            arrived = true;
+            event_.notify();
+        });
+    });
+    while (!arrived) {
+        co_await event_.wait();
+    }
+}
+
+template <protocol P>
+task<bool> session<P>::welcome(client_identity who, const user_record& record)
+{
+    auto& process = worker_.owner();
+    const auto& tree = *worker_.current()->settings;
+    user_ = who.user;
+    database_ = who.database;
+    for (const auto& [name, value] : who.parameters) {
+        if (name == "application_name") {
+            application_name_ = value;
+        }
+    }
+    const bool wants_console = worker_.serve_console() && names_console(tree, who.database);
+    if (wants_console) {
+        worker_.counters().process.logins.add();
+        co_await worker_.serve_console()(worker_, client_, event_, std::move(who));
+        left_by_itself_ = true;
+        co_return false;
+    }
+    if (worker_.is_draining()) {
+        refuse({error_kind::shutting_down, {}});
+        co_return false;
+    }
+    if (process.clients.load(std::memory_order_relaxed) > tree.clients.max_client_connections) {
+        refuse({error_kind::too_many_clients, {}});
+        co_return false;
+    }
+    const auto* user = settings::find_user(tree, who.user);
+    admitted_ = process.admit_user(who.user, settings::effective_user_client_limit(tree, user));
+    if (!admitted_) {
+        refuse({error_kind::too_many_clients, "too many clients of user \"" + who.user + "\""});
+        co_return false;
+    }
+    auto pool = find_pool(who, record);
+    if (!pool) {
+        refuse({error_kind::unknown_database, "database \"" + who.database + "\" does not exist"});
+        process.dismiss_user(who.user);
+        co_return false;
+    }
+    pool_ = &worker_.pool_of(std::move(pool));
+    const bool greeted = co_await greet(who);
+    if (!greeted) {
+        process.dismiss_user(who.user);
+    }
+    co_return greeted;
+}
+
+template <protocol P>
+std::shared_ptr<pool_record> session<P>::find_pool(const client_identity& who, const user_record& record)
+{
+    const auto& tree = *worker_.current()->settings;
+    const auto* database = settings::find_database(tree, who.database);
+    const auto* cluster = database == nullptr ? nullptr : settings::find_cluster(tree, database->cluster);
+    if (cluster == nullptr) {
+        return nullptr;
+    }
+    const auto* user = settings::find_user(tree, who.user);
+    server_account account;
+    account.user = who.user;
+    account.database = settings::server_database(*database, who.database);
+    account.tls = cluster->sslmode;
+    if (!cluster->options.empty()) {
+        account.parameters.emplace_back("options", cluster->options);
+    }
+    if (user != nullptr && !user->server_user.empty()) {
+        account.user = user->server_user;
+        account.password = user->server_password;
+    } else if (user != nullptr && !user->server_password.empty()) {
+        account.password = user->server_password;
+    } else if (!who.clear_password.empty()) {
+        account.password = who.clear_password;
+    } else if (!record.stored.reveal().starts_with("SCRAM-SHA-256$")) {
+        account.password = record.stored;
+    } else {
+        account.keys = who.keys;  // a server with the same verifier accepts the keys that the client's proof yielded
+    }
+    const pool::pool_key key{.cluster = cluster->name, .user = account.user, .database = account.database};
+    return worker_.owner().pool_for(key, *database, user, std::move(account));
+}
+
+template <protocol P>
+task<bool> session<P>::greet(const client_identity& who)
+{
+    const auto& limits = worker_.current()->settings->clients;
+    const front_limits bounds{.inspected_statement = limits.max_inspected_statement,
+                              .statements = limits.client_statement_limit,
+                              .statement_memory = limits.client_statement_memory};
+    auto startup = P::carried_parameters(who);
+    front_ = std::make_unique<typename P::front>(worker_.side().store, bounds, startup, worker_.next_stamp());
+    auto greeting = pool_->greetings.find(*startup);
+    if (!greeting) {
+        const bool learnt = co_await learn_greeting(startup);
+        if (!learnt) {
+            co_return false;
+        }
+        greeting = pool_->greetings.find(*startup);
+    }
+    front_->greeted(greeting);
+    if (pool_->record->mode == settings::pool_mode::session) {
+        front_->pin(pin_reason::session_pooling);
+    }
+    secret_.resize(P::cancel_secret_size(who));
+    RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
+    std::string out;
+    P::encode_greeting(out, *greeting, {.process_id = number_, .key = secret_});
+    client_.send(out);
+    worker_.counters().process.logins.add();
+    pool_->counters->client_logins.add();
+    since_ = worker_.driver().now();
+    log::debug("client logged in", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
+    co_return true;
+}
+
+/// The first client with these start-up parameters is greeted with what a server says to them.
+template <protocol P>
+task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
+{
+    const auto early = std::exchange(pending_, {});
+    need_server();
+    while (!lease_) {
+        if (client_.peer_gone() || stop_) {
+            ticket_.reset();
+            co_return false;
+        }
+        if (!over_ && !take_lease()) {
+            if (over_) {
+                co_return false;
+            }
+            co_await event_.wait();
+        }
+    }
+    std::string scratch;
+    outbox to_server{scratch};
+    std::string nobody;
+    outbox to_client{nobody};
+    front_->catch_up(lease_->half(), to_server, to_client);
+    lease_->wire().send(to_server.contents());
+    auto how = advance_result::ok;
+    while (how == advance_result::ok && !lease_->half().is_quiet()) {
+        const auto in = lease_->wire().receive();
+        if (in.how == net::received::kind::data) {
+            how = lease_->half().advance(in.data, *front_, to_client);
+            to_client.clear();
+        } else if (in.how == net::received::kind::would_block) {
+            co_await event_.wait();
+        } else {
+            how = advance_result::lost;
+        }
+    }
+    if (how != advance_result::ok) {
+        const auto why = lease_->half().last_error();
+        lease_.discard();
+        refuse({error_kind::settings_not_applied, why.detail, why.sqlstate});
+        co_return false;
+    }
+    parameter_list reported;
+    for (const auto& [name, value] : lease_->half().reported) {
+        reported.emplace_back(name, value);
+    }
+    pool_->greetings.add(*startup, std::move(reported));
+    release();
+    pending_ = early;
+    co_return true;
+}
+
+template <protocol P>
+void session<P>::refuse(client_error why)
+{
+    worker_.counters().process.count_login_failure(why.kind);
+    log::info("client is refused", {{"client", client_.peer_address()},
+                                    {"user", user_},
+                                    {"database", database_},
+                                    {"reason", name_of(why.kind)},
+                                    {"detail", why.detail}});
+    std::string out;
+    P::encode_error(why, out, true);
+    client_.send(out);
+    over_ = true;
+}
+
+}  // namespace penstock::proxy

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a session serves: bytes in both directions, the lease between them, and its end. Part of session.cpp.
+#pragma once
+
+#include "proxy/session.hpp"
+#include "telemetry/log.hpp"
+
+namespace penstock::proxy {
+
+template <protocol P>
+task<void> session<P>::serve()
+{
+    while (!over_) {
+        if (!step()) {
+            co_await event_.wait();
+        }
+    }
+}
+
+/// Does what can be done now. False where there is nothing.
+template <protocol P>
+bool session<P>::step()
+{
+    if (stop_ && (!stop_when_idle_ || (!lease_ && !ticket_))) {
+        end(*stop_);
+        return true;
+    }
+    if (ticket_) {
+        if (take_lease()) {
+            return true;
+        }
+        if (client_.peer_gone()) {
+            left_by_itself_ = true;
+            over_ = true;
+        }
+        return over_;
+    }
+    if (lease_ && lease_->wire().readable() && !client_.congested() && take_from_server()) {
+        return true;
+    }
+    if (lease_ && lease_->wire().congested()) {
+        return false;
+    }
+    return take_from_client();
+}
+
+template <protocol P>
+bool session<P>::take_from_server()
+{
+    const auto in = lease_->wire().receive();
+    if (in.how == net::received::kind::would_block) {
+        return false;
+    }
+    if (in.how != net::received::kind::data) {
+        server_lost(advance_result::ok);
+        return true;
+    }
+    auto& server = lease_->half();
+    auto how = advance_result::ok;
+    {
+        outbox to_client{worker_.side().to_client_scratch};
+        how = server.advance(in.data, *front_, to_client);
+        client_.send(to_client.contents());
+    }
+    if (how != advance_result::ok) {
+        server_lost(how);
+    } else if (server.is_quiet()) {
+        after_answers();
+    }
+    return true;
+}
+
+template <protocol P>
+bool session<P>::take_from_client()
+{
+    if (hold_ == hold::answers) {
+        if (lease_ && !lease_->half().is_quiet()) {
+            return false;
+        }
+        hold_ = hold::none;
+        consume(pending_, true);
+        return true;
+    }
+    if (!client_.readable()) {
+        return false;
+    }
+    const auto in = client_.receive();
+    switch (in.how) {
+    case net::received::kind::would_block: return false;
+    case net::received::kind::end:
+    case net::received::kind::error:
+        left_by_itself_ = true;
+        over_ = true;
+        return true;
+    case net::received::kind::data: break;
+    }
+    since_ = worker_.driver().now();
+    if (pending_.empty()) {
+        consume(in.data, false);
+    } else {
+        pending_.append(in.data);
+        consume(pending_, true);
+    }
+    return true;
+}
+
+/// Hands octets of the client to its front; what cannot be taken yet stays in pending_.
+template <protocol P>
+void session<P>::consume(bytes input, bool from_pending)
+{
+    std::size_t taken = 0;
+    while (true) {
+        front_progress progress;
+        {
+            outbox to_server{worker_.side().to_server_scratch};
+            outbox to_client{worker_.side().to_client_scratch};
+            if (lease_ && lease_->half().is_quiet()) {
+                asked_at_ = since_;
+            }
+            progress = front_->consume(input.substr(taken), lease_ ? &lease_->half() : nullptr, to_server, to_client);
+            send_both(to_server, to_client);
+        }
+        taken += progress.consumed;
+        switch (progress.need) {
+        case front_need::more: break;
+        case front_need::server:
+            need_server();
+            if (lease_) {
+                continue;
+            }
+            break;
+        case front_need::answers: hold_ = hold::answers; break;
+        case front_need::leave:
+            left_by_itself_ = true;
+            over_ = true;
+            break;
+        case front_need::close: end(front_->error()); break;
+        }
+        break;
+    }
+    if (from_pending) {
+        pending_.erase(0, taken);
+        if (pending_.empty() && pending_.capacity() > 256) {
+            pending_ = {};
+        }
+    } else {
+        pending_.assign(input.substr(taken));
+    }
+    if (lease_ && lease_->half().is_quiet() && !over_) {
+        after_answers();
+    }
+}
+
+template <protocol P>
+void session<P>::send_both(outbox& to_server, outbox& to_client)
+{
+    if (!to_server.empty()) {
+        lease_->wire().send(to_server.contents());
+    }
+    if (!to_client.empty()) {
+        client_.send(to_client.contents());
+    }
+}
+
+/// Borrows a connection: at once where one is idle and nobody waits ahead, else by a ticket.
+template <protocol P>
+void session<P>::need_server()
+{
+    if (auto granted = pool_->shard->try_acquire()) {
+        pool_->counters->wait_time.add(0);
+        begin_lease(std::move(granted));
+        return;
+    }
+    hold_ = hold::server;
+    wait_since_ = worker_.driver().now();
+    ticket_ = std::make_unique<pool::ticket<connection>>();
+    pool_->shard->enqueue(*ticket_, event_);
+}
+
+/// Whether the ticket has come to something.
+template <protocol P>
+bool session<P>::take_lease()
+{
+    if (!ticket_ || ticket_->state() == pool::ticket_state::waiting) {
+        return false;
+    }
+    if (ticket_->state() == pool::ticket_state::rejected) {
+        auto why = ticket_->error();
+        ticket_.reset();
+        if (why.kind == error_kind::borrow_timeout) {
+            pool_->counters->borrow_timeouts.add();
+        }
+        end(std::move(why));
+        return false;
+    }
+    auto granted = ticket_->take();
+    ticket_.reset();
+    hold_ = hold::none;
+    pool_->counters->waits.add();
+    const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(worker_.driver().now() - wait_since_);
+    pool_->counters->wait_time.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, waited.count())));
+    begin_lease(std::move(granted));
+    if (!pending_.empty()) {
+        consume(pending_, true);
+    }
+    return true;
+}
+
+template <protocol P>
+void session<P>::begin_lease(pool::lease<connection> granted)
+{
+    lease_ = std::move(granted);
+    lease_->subscribe(&event_);
+    lease_->lent_to = number_;
+    from_server_mark_ = lease_->wire().octets_received();
+    to_server_mark_ = lease_->wire().octets_sent();
+    pool_->counters->assignments.add();
+    transaction_at_ = worker_.driver().now();
+}
+
+/// The server owes nothing: what has to be injected goes out, and if nothing keeps the lease, it is given back.
+template <protocol P>
+void session<P>::after_answers()
+{
+    auto& server = lease_->half();
+    count_answers();
+    {
+        outbox to_server{worker_.side().to_server_scratch};
+        outbox to_client{worker_.side().to_client_scratch};
+        front_->settle(server, to_server, to_client);
+        send_both(to_server, to_client);
+    }
+    if (auto healed = front_->take_healed_batch(); !healed.empty()) {
+        pending_.insert(0, healed);
+        hold_ = hold::none;
+        consume(pending_, true);
+        return;
+    }
+    if (may_release()) {
+        release();
+    }
+}
+
+template <protocol P>
+bool session<P>::may_release() const
+{
+    return lease_->half().is_idle() && !front_->must_stay() && !front_->is_mid_message() && hold_ == hold::none;
+}
+
+template <protocol P>
+void session<P>::release()
+{
+    const auto& wire = lease_->wire();
+    pool_->counters->server_bytes_received.add(wire.octets_received() - from_server_mark_);
+    pool_->counters->server_bytes_sent.add(wire.octets_sent() - to_server_mark_);
+    lease_->lent_to = 0;
+    if (lease_->half().must_close) {
+        lease_.discard();
+    } else {
+        lease_.release();
+    }
+    copy_counters();
+    if (stop_when_idle_ && stop_) {
+        event_.notify();
+    }
+}
+
+template <protocol P>
+void session<P>::count_answers()
+{
+    auto& server = lease_->half();
+    const auto now = worker_.driver().now();
+    const auto micros = [now](time_point from) {
+        return static_cast<std::uint64_t>(
+            std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(now - from).count()));
+    };
+    if (asked_at_ != time_point{}) {
+        pool_->counters->query_time.add(micros(asked_at_));
+        asked_at_ = {};
+        if (server.is_idle()) {
+            pool_->counters->transactions.add();
+            pool_->counters->transaction_time.add(micros(transaction_at_));
+            transaction_at_ = now;
+        }
+    }
+    if (const auto pins = front_->pins(); pins != counted_pins_) {
+        pins.for_each([this](pin_reason reason) {
+            if (!counted_pins_.has(reason)) {
+                pool_->counters->count_pin(static_cast<std::size_t>(reason));
+            }
+        });
+        counted_pins_ = pins;
+        if (pin_counted_ != !pins.empty()) {
+            pin_counted_ = !pins.empty();
+            pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() + (pin_counted_ ? 1 : std::uint64_t(-1)));
+        }
+    }
+}
+
+/// The server is gone, or cannot be trusted any more. Takes only its exchange where nothing else was lost with it.
+template <protocol P>
+void session<P>::server_lost(advance_result how)
+{
+    auto& server = lease_->half();
+    const bool said_why = how == advance_result::lost;
+    client_error why{error_kind::server_lost, {}, {}};
+    if (how == advance_result::violation) {
+        why = {error_kind::outcome_unknown, server.last_error().detail, {}};
+    } else if (said_why) {
+        why.detail = "the server ended the connection: " + server.last_error().detail;
+    } else if (server.owes_client()) {
+        why.kind = error_kind::outcome_unknown;
+    }
+    log::warning("server connection lost", {{"server", lease_->place().node},
+                                            {"client", client_.peer_address()},
+                                            {"user", user_},
+                                            {"database", database_},
+                                            {"reason", server.last_error().detail}});
+    pool_->counters->count_discard(how == advance_result::violation ? telemetry::discard_reason::protocol_violation
+                                                                     : telemetry::discard_reason::server_closed);
+    const bool more_is_lost = server.in_transaction() || front_->must_stay();
+    bool answered = false;
+    if (!more_is_lost) {
+        outbox to_client{worker_.side().to_client_scratch};
+        answered = front_->on_server_lost(server, why, to_client);
+        client_.send(to_client.contents());
+    }
+    lease_.discard();
+    hold_ = hold::none;
+    if (!answered) {
+        end(std::move(why));
+        return;
+    }
+    worker_.counters().process.count_client_error(why.kind);
+    if (!pending_.empty()) {
+        consume(pending_, true);
+    }
+}
+
+}  // namespace penstock::proxy

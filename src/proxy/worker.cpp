@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/worker.hpp"
+
+#include "net/event.hpp"
+#include "net/stream.hpp"
+#include "pool/pool_impl.hpp"
+#include "proxy/opener.hpp"
+#include "proxy/session.hpp"
+#include "telemetry/log.hpp"
+
+#include <unistd.h>
+
+namespace penstock::proxy {
+
+namespace {
+
+/// Between two looks at the deadlines.
+constexpr auto sweep_interval = milliseconds{300};
+/// The lower bits of a cancel key's process id number the session, the upper ones its worker.
+constexpr std::uint32_t number_mask = (1U << 22) - 1;
+
+}  // namespace
+
+worker::worker(process& owner, std::uint32_t index, console serve_console)
+    : process_{owner}, index_{index}, console_{std::move(serve_console)}, configuration_{owner.current()}
+{
+}
+
+worker::~worker()
+{
+    join();
+}
+
+void worker::start()
+{
+    thread_ = std::thread{[this] {
+        driver_.call_at(clock::now() + sweep_interval, [this] { sweep(); });
+        driver_.run();
+    }};
+}
+
+void worker::join()
+{
+    if (!thread_.joinable()) {
+        return;
+    }
+    driver_.post([this] { driver_.spawn(finish()); });
+    thread_.join();
+}
+
+/// Ends every session, then every pool, then the loop.
+task<void> worker::finish()
+{
+    constexpr auto look_again = milliseconds{5};
+    draining_ = true;
+    while (session_count_.load(std::memory_order_relaxed) > 0) {
+        for (const auto& [number, who] : sessions_) {
+            who->stop({error_kind::shutting_down, {}}, false);
+        }
+        co_await net::sleep_until(driver_, clock::now() + look_again);
+    }
+    for (auto& [key, pool] : postgresql_.pools) {
+        pool->shard->drain();
+        co_await pool->shard->closed();
+    }
+    while (driver_.running() > 1) {
+        co_await net::sleep_until(driver_, clock::now() + look_again);
+    }
+    postgresql_.pools.clear();
+    driver_.stop();
+}
+
+void worker::adopt(int descriptor)
+{
+    session_count_.fetch_add(1, std::memory_order_relaxed);
+    driver_.post([this, descriptor] { begin(descriptor); });
+}
+
+void worker::begin(int descriptor)
+{
+    counters_.process.clients_accepted.add();
+    driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor));
+}
+
+void worker::configure(configuration_ptr next)
+{
+    driver_.post([this, next = std::move(next)] {
+        configuration_ = next;
+        for (auto& [key, pool] : postgresql_.pools) {
+            pool->greetings.clear();
+        }
+    });
+}
+
+void worker::cancel(cancel_key key, std::function<void()> done)
+{
+    driver_.post([this, key = std::move(key), done = std::move(done)] {
+        const auto found = sessions_.find(key.process_id);
+        if (found == sessions_.end()) {
+            counters_.process.cancel_requests_unmatched.add();
+            done();
+            return;
+        }
+        found->second->cancel(key.key, done);
+    });
+}
+
+void worker::drain(time_point deadline)
+{
+    driver_.post([this, deadline] {
+        draining_ = true;
+        const client_error why{error_kind::shutting_down, {}};
+        for (const auto& [number, who] : sessions_) {
+            who->stop(why, true);
+        }
+        driver_.call_at(deadline, [this, why] {
+            for (const auto& [number, who] : sessions_) {
+                who->stop(why, false);
+            }
+        });
+    });
+}
+
+worker_pool<postgresql::protocol>& worker::pool_of(std::shared_ptr<pool_record> record)
+{
+    auto& mine = postgresql_.pools[record->key];
+    if (!mine) {
+        using connection = server_connection<postgresql::protocol>;
+        mine = std::make_unique<worker_pool<postgresql::protocol>>();
+        mine->counters = &counters_.of_pool({record->key.cluster, record->key.user, record->key.database});
+        auto opener = std::make_shared<server_opener<postgresql::protocol>>(process_, record);
+        mine->shard = std::make_unique<pool::shard<connection>>(driver_, record->shared, std::move(opener));
+        mine->record = std::move(record);
+    }
+    return *mine;
+}
+
+std::uint32_t worker::enroll(session_base& who)
+{
+    std::uint32_t number = 0;
+    do {
+        last_number_ = (last_number_ + 1) & number_mask;
+        number = index_ << 22 | last_number_;
+    } while (last_number_ == 0 || sessions_.contains(number));
+    sessions_.emplace(number, &who);
+    return number;
+}
+
+void worker::dismiss(std::uint32_t number)
+{
+    sessions_.erase(number);
+    session_count_.fetch_sub(1, std::memory_order_relaxed);
+    counters_.process.clients_closed.add();
+}
+
+void worker::for_each_session(const std::function<void(const session_base&)>& look) const
+{
+    for (const auto& [number, who] : sessions_) {
+        look(*who);
+    }
+}
+
+void worker::look_up(const user_question& question, std::optional<user_record>& answer, net::event& told)
+{
+    if (auto known = process_.users().known(question)) {
+        answer = std::move(known);
+        return;
+    }
+    process_.users().look_up(question, [this, &answer, &told](user_record record) {
+        driver_.post([&answer, &told, record = std::move(record)] {
+            answer = record;
+            told.notify();
+        });
+    });
+}
+
+void worker::sweep()
+{
+    for (const auto& [number, who] : sessions_) {
+        who->sweep(driver_.now());
+    }
+    driver_.call_at(driver_.now() + sweep_interval, [this] { sweep(); });
+}
+
+}  // namespace penstock::proxy
+
+namespace penstock::pool {
+
+template class shard<proxy::server_connection<postgresql::protocol>>;
+template class lease<proxy::server_connection<postgresql::protocol>>;
+template class ticket<proxy::server_connection<postgresql::protocol>>;
+
+}  // namespace penstock::pool

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One worker: a thread, its driver, the sessions it serves and its shard of every pool.
+//
+// Everything of a connection happens on its worker's thread. Other threads talk to it by adopt(), configure(), cancel(),
+// drain() and run_here(), all of which post a message. The worker outlives its sessions and waits for them before it goes.
+#pragma once
+
+#include "net/driver.hpp"
+#include "pool/pool.hpp"
+#include "protocols/postgresql/protocol.hpp"
+#include "proxy/process.hpp"
+#include "proxy/profile.hpp"
+#include "proxy/server_connection.hpp"
+#include "proxy/session_base.hpp"
+#include "telemetry/counters.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace penstock::net {
+class event;
+class stream;
+}  // namespace penstock::net
+
+namespace penstock::proxy {
+
+/// One worker's part of a pool.
+template <protocol P>
+struct worker_pool {
+    std::shared_ptr<pool_record> record;
+    std::unique_ptr<pool::shard<server_connection<P>>> shard;
+    telemetry::pool_counters* counters = nullptr;
+    profiles greetings;
+};
+
+/// What sessions of one protocol share within a worker.
+template <protocol P>
+struct protocol_side {
+    typename P::statement_store store;
+    std::map<pool::pool_key, std::unique_ptr<worker_pool<P>>> pools;
+    std::string to_server_scratch;
+    std::string to_client_scratch;
+};
+
+class worker {
+public:
+    /// Serves a client that asked for the console's database; it owns the stream until it returns.
+    using console = std::function<task<void>(worker&, net::stream&, net::event&, client_identity)>;
+
+    worker(process& owner, std::uint32_t index, console serve_console);
+    ~worker();
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    void start();
+    /// Ends the thread; the sessions have gone or are ended now. From another thread.
+    void join();
+
+    // --- from any thread ---
+
+    /// A client that was accepted. The descriptor is the worker's from here on.
+    void adopt(int descriptor);
+    void configure(configuration_ptr next);
+    /// `done` is called, on this worker's thread, once the request has arrived or came to nothing.
+    void cancel(cancel_key key, std::function<void()> done);
+    /// No new clients; idle sessions end now, the others as they become idle, those left at `deadline` then.
+    void drain(time_point deadline);
+    void run_here(std::function<void()> work) { driver_.post(std::move(work)); }
+    [[nodiscard]] std::uint32_t sessions() const { return session_count_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t index() const { return index_; }
+    [[nodiscard]] const telemetry::worker_counters& counters() const { return counters_; }
+
+    // --- on the worker's thread ---
+
+    net::driver& driver() { return driver_; }
+    process& owner() { return process_; }
+    [[nodiscard]] const configuration_ptr& current() const { return configuration_; }
+    telemetry::worker_counters& counters() { return counters_; }
+    protocol_side<postgresql::protocol>& side() { return postgresql_; }
+    [[nodiscard]] bool is_draining() const { return draining_; }
+
+    /// The shard of this pool, made at the first call.
+    worker_pool<postgresql::protocol>& pool_of(std::shared_ptr<pool_record> record);
+
+    /// A number for a new session's cancel key, unique in the process while the session is enrolled.
+    std::uint32_t enroll(session_base& who);
+    void dismiss(std::uint32_t number);
+    /// A stamp no other session of this worker has had.
+    std::uint64_t next_stamp() { return ++last_stamp_; }
+    void for_each_session(const std::function<void(const session_base&)>& look) const;
+    const console& serve_console() const { return console_; }
+
+    /// Finds a user's record and notifies; for login_surroundings.
+    void look_up(const user_question& question, std::optional<user_record>& answer, net::event& told);
+
+private:
+    void sweep();
+    void begin(int descriptor);
+    task<void> finish();
+
+    process& process_;
+    std::uint32_t index_;
+    console console_;
+    configuration_ptr configuration_;
+    net::driver driver_;
+    telemetry::worker_counters counters_;
+    protocol_side<postgresql::protocol> postgresql_;
+    std::unordered_map<std::uint32_t, session_base*> sessions_;
+    std::atomic<std::uint32_t> session_count_{0};
+    std::uint32_t last_number_ = 0;
+    std::uint64_t last_stamp_ = 0;
+    bool draining_ = false;
+    std::thread thread_;
+};
+
+/// Which worker a cancel key's process id names.
+[[nodiscard]] constexpr std::uint32_t worker_of(std::uint32_t process_id) { return process_id >> 22; }
+
+}  // namespace penstock::proxy
