@@ -117,7 +117,7 @@ class OneUrl(unittest.TestCase):
     def start(self, arguments, environment):
         # The default ports may be taken on a developer's machine, so the address is given.
         penstock = Penstock(arguments=arguments, environment=environment)
-        penstock.arguments = [*arguments, "--listen", f"127.0.0.1:{penstock.port}", "--admin-listen", f"127.0.0.1:{penstock.admin_port}"]
+        penstock.arguments = [*arguments, "--listen", f"127.0.0.1:{penstock.port}", "--admin", f"127.0.0.1:{penstock.admin_port}"]
         self.addCleanup(penstock.discard)
         return penstock.start()
 

@@ -16,7 +16,7 @@ from wait import wait_until
 _clusters = {}
 
 
-def shared_cluster(replicas=0, max_connections=100):
+def shared_cluster(replicas=0, max_connections=200):
     """The PostgreSQL of this process with so many replicas, started at the first call, stopped at exit."""
     key = (replicas, max_connections)
     if key not in _clusters:

@@ -157,6 +157,72 @@ TEST(PoolFairness, OtherPoolsMakeRoomUnderASharedLimitOldestIdleFirst)
     world.drain();
 }
 
+TEST(PoolFairness, RoomPromisedByAShardThatLeavesIsSoughtElsewhere)
+{
+    world world{{.process = 2, .per_node = 0, .per_user = 0}, {of_size(3), of_size(3), of_size(3)}, 1};
+    for (const std::size_t pool : {1, 2}) {
+        world.request(world.at(pool));
+    }
+    world.come_to_rest();
+    world.give_back(world.at(1), 0);
+    world.advance(seconds{1});
+    world.give_back(world.at(2), 0);
+    world.request(world.at(0));
+    world.request(world.at(0));
+    for (const std::size_t pool : {1, 2}) {
+        while (!world.at(pool).box->messages.empty() && world.at(pool).closing.empty()) {
+            world.deliver(world.at(pool));
+        }
+    }
+    ASSERT_EQ(world.at(1).box->messages.size(), 1U) << "make_room";
+    world.lose_idle(world.at(1));
+    world.finish_closing(world.at(1), 0);
+    world.leave(1);
+    world.come_to_rest();
+    EXPECT_EQ(world.at(0).leased.size(), 2U);
+    world.drain();
+}
+
+TEST(PoolFairness, APermitFreedMeanwhileNeedsNoRoom)
+{
+    world world{{.process = 2, .per_node = 0, .per_user = 0}, {of_size(3), of_size(3), of_size(3)}, 1};
+    world.request(world.at(1));
+    world.request(world.at(2));
+    world.come_to_rest();
+    world.give_back(world.at(1), 0);
+    world.request(world.at(0));
+    world.deliver(world.at(1));  // look
+    world.deliver(world.at(2));
+    world.deliver(world.at(1));  // make_room
+    ASSERT_EQ(world.at(1).closing.size(), 1U);
+    world.give_back(world.at(2), 0, world::returning::broken);
+    world.finish_closing(world.at(2), 0);
+    world.deliver(world.at(0));
+    EXPECT_EQ(world.at(0).opening.size(), 1U) << "although the first is still saying goodbye";
+    world.come_to_rest();
+    world.drain();
+}
+
+TEST(PoolFairness, AShardThatLeavesLeavesItsPlaceAndItsPermitToOthers)
+{
+    two_shards world{of_size(1)};
+    world.request(world.left);
+    world.come_to_rest();
+    world.request(world.right);
+    world.come_to_rest();
+    world.give_back(world.left, 0, world::returning::broken);
+    world.finish_closing(world.left, 0);
+    world.request(world.left);
+    ASSERT_EQ(world.right.box->messages.size(), 1U);
+    world.right.core->drain(world.now);
+    world.right.core->actions().clear();
+    world.leave(1);
+    world.come_to_rest();
+    EXPECT_EQ(world.left.leased.size(), 1U);
+    EXPECT_EQ(world.pool(0).usage().starving, 0U);
+    world.drain();
+}
+
 TEST(PoolFairness, AnotherUsersConnectionIsNoHelpAgainstAUserLimit)
 {
     two_pools world{of_size(5), of_size(5), {.process = 0, .per_node = 0, .per_user = 1}};

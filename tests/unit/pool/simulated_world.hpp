@@ -160,6 +160,7 @@ public:
     /// The next message of a shard arrives. `usable`: whether a connection handed over is still good.
     void deliver(simulated_shard& to, bool usable = true)
     {
+        ASSERT_FALSE(to.box->messages.empty());
         auto next = std::move(to.box->messages.front());
         to.box->messages.pop_front();
         if (next.what != message::kind::gift) {
@@ -190,6 +191,17 @@ public:
                 carry_out(*each);
             }
         }
+    }
+
+    /// An empty shard leaves; its messages are never read.
+    void leave(std::size_t index)
+    {
+        const auto box = shards_[index]->box;
+        shards_.erase(shards_.begin() + static_cast<std::ptrdiff_t>(index));
+        for (const auto& each : box->messages) {
+            sockets_ -= each.what == message::kind::gift ? 1 : 0;
+        }
+        box->messages.clear();
     }
 
     /// Lets everything under way come to its good end, without any session giving anything back.

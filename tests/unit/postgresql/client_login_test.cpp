@@ -56,7 +56,10 @@ TEST(ClientLogin, WrongPassword)
     const auto error = error_in(peer.hears());
     EXPECT_EQ(error.sqlstate, "28P01");
     EXPECT_EQ(error.text, "password authentication failed for user \"ann\"");
-    EXPECT_EQ(peer.end().how, how::refused);
+    const auto result = peer.end();
+    EXPECT_EQ(result.how, how::refused);
+    EXPECT_EQ(result.identity.user, "ann");
+    EXPECT_NE(result.reason.find("wrong password"), std::string::npos);
 }
 
 TEST(ClientLogin, ASecondStartupMessageNeverReplacesTheFirst)

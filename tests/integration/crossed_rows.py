@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The crossed-rows test: many sessions share a few connections while backends are killed, statements time out, queries are cancelled and
+# clients vanish in the middle. Every row carries the token of the session that asked; a foreign token, once, is a failure.
+
+import contextlib
+import os
+import random
+import threading
+import time
+import unittest
+
+from fixture import ProxyTest, rows
+from pgwire import SYNC, Gone, ServerError, Wire, bind, cancel_request, describe, execute, parse, query
+from wait import wait_until
+
+SESSIONS, CONNECTIONS, ROUNDS = 24, 4, 60
+EXPECTED_ERRORS = {"57P01", "57014", "08006", "08007", "08001", "25P02", "57P03"}
+
+
+class Foreign(Exception):
+    pass
+
+
+class Session:
+    """One client that asks again and again and looks at every row it gets."""
+
+    def __init__(self, number, penstock, dice):
+        self.penstock, self.dice = penstock, dice
+        self.token = f"session-{number}-{dice.getrandbits(64):016x}"
+        self.wire = None
+        self.rows_seen = 0
+        self.asked = 0
+
+    def work(self):
+        for _ in range(ROUNDS):
+            try:
+                if self.wire is None:
+                    self.log_in()
+                self.round()
+            except ServerError as error:
+                if error.sqlstate not in EXPECTED_ERRORS:
+                    raise
+                self.recover()
+            except (Gone, OSError):
+                self.wire = None
+        if self.wire is not None:
+            self.wire.close()
+
+    def log_in(self):
+        self.wire = self.penstock.wire(timeout=60)
+        self.wire.send(parse("select $1::text as token, n from generate_series(1, $2::int) n", "mine"), SYNC)
+        raise_error(self.wire.until_ready())
+        self.wire.simple(f"set app.token = '{self.token}'")
+
+    def recover(self):
+        if self.wire.status != "I":
+            with contextlib.suppress(ServerError):
+                self.wire.simple("rollback")
+
+    def round(self):
+        self.dice.choices([self.simple, self.extended, self.prepared, self.setting, self.transaction, self.pipeline, self.timeout,
+                           self.vanish, self.cancelled], [20, 20, 30, 20, 10, 20, 4, 4, 4])[0]()
+
+    def check(self, messages, expected=None):
+        seen = 0
+        for message in messages:
+            if message.type == "D":
+                seen += 1
+                if message.row()[0] != self.token.encode():
+                    raise Foreign(f"{self.token} received {message.row()!r}")
+        raise_error(messages)
+        self.rows_seen += seen
+        if expected is not None and seen != expected:
+            raise Foreign(f"{self.token} received {seen} rows instead of {expected}")
+
+    def simple(self):
+        count = self.dice.randrange(1, 200)
+        self.wire.send(query(f"select '{self.token}', n, repeat('x', 50) from generate_series(1, {count}) n"))
+        self.check(self.wire.until_ready(), count)
+
+    def extended(self):
+        count = self.dice.randrange(1, 50)
+        self.wire.send(parse("select $1::text, n from generate_series(1, $2::int) n"), bind((self.token, count)), describe("", "P"),
+                       execute(), SYNC)
+        self.check(self.wire.until_ready(), count)
+
+    def prepared(self):
+        count = self.dice.randrange(1, 50)
+        self.wire.send(bind((self.token, count), "mine"), execute(), SYNC)
+        self.check(self.wire.until_ready(), count)
+
+    def setting(self):
+        self.wire.send(query("select current_setting('app.token')"))
+        self.check(self.wire.until_ready(), 1)
+
+    def transaction(self):
+        self.wire.simple("begin")
+        for _ in range(self.dice.randrange(1, 4)):
+            self.prepared()
+        self.wire.simple("commit")
+
+    def pipeline(self):
+        depth = self.dice.randrange(2, 20)
+        self.wire.send(*(bind((self.token, 2), "mine") + execute() + SYNC for _ in range(depth)))
+        failed = None
+        for _ in range(depth):
+            try:
+                self.check(self.wire.until_ready(), 2)
+            except ServerError as error:
+                failed = error
+        if failed:
+            raise failed
+
+    def timeout(self):
+        self.wire.simple("begin")
+        self.wire.simple("set local statement_timeout = 5")
+        self.wire.send(query(f"select '{self.token}' from pg_sleep(1)"))
+        try:
+            self.check(self.wire.until_ready())
+        finally:
+            if self.wire.status == "E":
+                self.wire.simple("rollback")
+
+    def vanish(self):
+        self.wire.send(query(f"select '{self.token}', n, repeat('x', 500) from generate_series(1, 2000) n"))
+        if self.dice.random() < 0.5:
+            self.wire.expect("TD")
+        (self.wire.reset if self.dice.random() < 0.5 else self.wire.close)()
+        self.wire = None
+
+    def cancelled(self):
+        self.wire.send(query(f"select '{self.token}' from pg_sleep(0.05)"))
+        with contextlib.closing(Wire(self.penstock.port)) as other:
+            other.send(cancel_request(self.wire.process_id, self.wire.cancel_key))
+        self.check(self.wire.until_ready())
+
+
+def raise_error(messages):
+    for message in messages:
+        if message.type == "E":
+            raise ServerError(message.fields())
+
+
+class CrossedRows(ProxyTest):
+    pool_size = CONNECTIONS
+    settings = {"pool": {"connection_borrow_timeout": "60s", "server_retry_longest": "200ms"}}
+
+    def test_no_row_reaches_anybody_but_its_session(self):
+        seed = int(os.environ.get("PENSTOCK_TEST_SEED", time.time_ns() % 1_000_000))
+        print(f"seed {seed}: PENSTOCK_TEST_SEED={seed} ./dev test crossed_rows", flush=True)
+        sessions = [Session(number, self.penstock, random.Random(seed * 1000 + number)) for number in range(SESSIONS)]
+        failures, stop = [], threading.Event()
+
+        def body(session):
+            try:
+                session.work()
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=body, args=(session,)) for session in sessions]
+        killer = threading.Thread(target=self.kill_now_and_then, args=(stop, random.Random(seed)))
+        for thread in [*threads, killer]:
+            thread.start()
+        for thread in threads:
+            thread.join(180)
+        stop.set()
+        killer.join()
+        self.assertEqual([repr(error) for error in failures], [])
+        self.assertFalse(any(thread.is_alive() for thread in threads), "a client is stuck")
+        self.assertGreater(sum(session.rows_seen for session in sessions), SESSIONS * ROUNDS)
+        self.assert_clean_afterwards()
+
+    def kill_now_and_then(self, stop, dice):
+        watcher = self.server.connect(user="postgres")
+        while not stop.wait(dice.uniform(0.02, 0.2)):
+            rows(watcher, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' order by random() limit 1")
+        watcher.close()
+
+    def assert_clean_afterwards(self):
+        self.wait_for_no_lease()
+        wait_until(lambda: len(self.server.backends()) <= CONNECTIONS, "no more connections than allowed")
+        fresh = [self.wire() for _ in range(CONNECTIONS)]
+        for wire in fresh:
+            wire.simple("begin")
+            self.assertIn(wire.simple("select current_setting('app.token', true)")[0][0], (None, ""))
+        for wire in fresh:
+            wire.simple("commit")
+
+
+if __name__ == "__main__":
+    unittest.main()
