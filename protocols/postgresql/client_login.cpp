@@ -88,6 +88,7 @@ conversation<login_result> client_login(dialogue& line, login_context context)
     if (proof.how == client_proof::state::failed) {
         auto refused = refuse(line, proof.error);
         refused.reason.append(proof.reason.empty() ? "" : " (" + proof.reason + ")");
+        refused.identity.user = std::move(start.message.user);  // claimed, not proved: for the log
         co_return std::move(refused);
     }
     login_result done{.how = login_result::kind::logged_in};
