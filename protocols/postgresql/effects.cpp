@@ -7,8 +7,33 @@ namespace penstock::postgresql {
 
 namespace {
 
-constexpr token_set body_tokens{
-    token_kind::identifier, token_kind::quoted_identifier, token_kind::open, token_kind::close, token_kind::semicolon};
+/// All that counts in the middle of a statement. A name with the first letter and length of one of these is given as
+/// well.
+constexpr token_filter make_body_filter()
+{
+    token_filter filter{
+        .kinds =
+            kinds_of({token_kind::identifier, token_kind::quoted_identifier, token_kind::open, token_kind::semicolon}),
+        .calls_only = true};
+    filter.want_only({"into",
+                      "insert",
+                      "merge",
+                      "update",
+                      "set_config",
+                      "set_limit",
+                      "setseed",
+                      "setval",
+                      "nextval",
+                      "currval",
+                      "lastval",
+                      "dblink_connect",
+                      "dblink_connect_u"});
+    filter.names['p' & 31] = ~std::uint64_t{0}
+                             << std::string_view{"pg_temp"}.size();  // pg_temp_..., pg_advisory_lock, ...
+    return filter;
+}
+
+constexpr auto body_filter = make_body_filter();
 
 bool is_name(token_kind kind)
 {
@@ -33,13 +58,19 @@ void effects_collector::feed(bytes chunk)
         effects_.pins.add(pin_reason::unknown_setting);
     }
     while (true) {
-        const bool skims = statement_.at >= phase::create && !call_.is_open();
-        const auto kind = scanner_.next(chunk, skims ? body_tokens : token_set::all());
+        const auto kind = scanner_.next(chunk, may_skim() ? body_filter : every_token);
         if (kind == token_kind::none) {
             break;
         }
         take(kind);
     }
+}
+
+/// Nothing is expected but what the body filter lets through.
+bool effects_collector::may_skim() const
+{
+    return statement_.at == phase::body && !statement_.is_routine && !statement_.makes_temporary &&
+           statement_.last_word != sql_word::pg_temp && !call_.is_open();
 }
 
 const text_effects& effects_collector::finish()
@@ -69,29 +100,27 @@ void effects_collector::take(token_kind kind)
         statement_.starts_in_body = false;
         statement_.in_atomic_body = token.word != sql_word::end;
     }
-    statement_.depth += kind == token_kind::open ? 1 : 0;
     if (call_.is_open()) {
-        call_.advance(token, statement_.depth, effects_);
+        call_.advance(token, scanner_.depth() + (kind == token_kind::close ? 1 : 0), effects_);
     }
     if (kind == token_kind::open) {
         take_call();
-    } else if (kind == token_kind::close) {
-        statement_.depth -= statement_.depth > 0 ? 1 : 0;
     } else if (is_name(kind)) {
         take_name(token);
+    } else if (kind == token_kind::dot && follows(sql_word::pg_temp)) {
+        statement_.makes_temporary = true;
     }
     if (statement_.at != phase::body) {
         take_in_phase(token);
     }
-    if (is_name(kind)) {
-        statement_.last_word = token.word;
-    }
+    statement_.last_word = token.word;
 }
 
 /// A semicolon in parentheses belongs to CREATE RULE, one between BEGIN ATOMIC and END to a routine's body.
 void effects_collector::take_semicolon()
 {
-    if (statement_.depth > 0) {
+    statement_.last_word = sql_word::none;
+    if (scanner_.depth() > 0) {
         return;
     }
     if (statement_.in_atomic_body) {
@@ -108,9 +137,6 @@ void effects_collector::take_name(const sql_token& token)
     if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes()) {
         effects_.pins.add(pin_reason::opaque);  // U&"..." may be any name
     }
-    if (now.last_word == sql_word::pg_temp && scanner_.previous() == token_kind::dot) {
-        now.makes_temporary = true;
-    }
     switch (token.word) {
         case sql_word::none: break;
         case sql_word::pg_temp:
@@ -125,26 +151,19 @@ void effects_collector::take_name(const sql_token& token)
             }
             break;
         case sql_word::update: now.has_update = true; break;
-        case sql_word::into: now.in_into = !follows(sql_word::insert) && !follows(sql_word::merge); break;
-        case sql_word::temp:
-        case sql_word::temporary:
-            now.makes_temporary =
-                now.makes_temporary ||
-                (now.in_into && (follows(sql_word::into) || follows(sql_word::local) || follows(sql_word::global)));
+        case sql_word::into:
+            if (now.at == phase::body && !follows(sql_word::insert) && !follows(sql_word::merge)) {
+                now.at = phase::into;
+            }
             break;
         case sql_word::commit: now.in_on_commit = follows(sql_word::on); break;
         case sql_word::drop:
             now.drops_on_commit =
-                now.drops_on_commit || (now.in_on_commit && follows(sql_word::commit) && now.depth == 0);
+                now.drops_on_commit || (now.in_on_commit && follows(sql_word::commit) && scanner_.depth() == 0);
             break;
         case sql_word::atomic:
-            if (now.is_routine && now.depth == 0 && follows(sql_word::begin)) {
+            if (now.is_routine && scanner_.depth() == 0 && follows(sql_word::begin)) {
                 now.in_atomic_body = now.starts_in_body = true;
-            }
-            break;
-        case sql_word::create:
-            if (now.verb == statement_verb::explain) {
-                now.at = phase::create;  // EXPLAIN ANALYZE CREATE TABLE ... AS does create it
             }
             break;
         default: break;
@@ -154,11 +173,11 @@ void effects_collector::take_name(const sql_token& token)
 /// A parenthesis was opened: behind a name it is a call of a function.
 void effects_collector::take_call()
 {
-    if (statement_.is_definition || !is_name(scanner_.previous())) {
+    if (statement_.is_definition || !scanner_.is_adjacent()) {
         return;
     }
     switch (statement_.last_word) {
-        case sql_word::set_config: call_.begin(statement_.depth, effects_); break;
+        case sql_word::set_config: call_.begin(scanner_.depth(), effects_); break;
         case sql_word::set_limit: effects_.touch("pg_trgm.similarity_threshold"); break;
         case sql_word::advisory_lock: effects_.pins.add(pin_reason::advisory_lock); break;
         case sql_word::sequence: effects_.pins.add(pin_reason::sequence); break;
@@ -196,6 +215,8 @@ void effects_collector::take_in_phase(const sql_token& token)
         case phase::transaction_end: take_transaction_end(token.word); break;
         case phase::create: take_create(token.word); break;
         case phase::declare: take_declare(token.word); break;
+        case phase::explain: take_explain(token.word); break;
+        case phase::into: take_into(token.word); break;
         case phase::body: break;
     }
 }
@@ -240,7 +261,7 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::merge: return enter(verb::merge, phase::body);
         case sql_word::truncate: return enter(verb::truncate, phase::body);
         case sql_word::lock: return enter(verb::lock, phase::body);
-        case sql_word::explain: return enter(verb::explain, phase::body);
+        case sql_word::explain: return enter(verb::explain, phase::explain);
         case sql_word::create: return enter(verb::create, phase::create);
         case sql_word::alter: return enter(verb::alter, phase::body);
         case sql_word::drop: return enter(verb::drop, phase::body);
@@ -323,6 +344,24 @@ void effects_collector::take_declare(sql_word word)
     }
 }
 
+/// EXPLAIN ANALYZE CREATE TABLE ... AS does create it; DECLARE is explained only.
+void effects_collector::take_explain(sql_word word)
+{
+    if (scanner_.depth() == 0 && word != sql_word::none) {
+        statement_.at = word == sql_word::create ? phase::create : phase::body;
+    }
+}
+
+void effects_collector::take_into(sql_word word)
+{
+    if (word == sql_word::temp || word == sql_word::temporary) {
+        statement_.makes_temporary = true;
+    }
+    if (word != sql_word::into && word != sql_word::local && word != sql_word::global) {
+        statement_.at = phase::body;
+    }
+}
+
 void effects_collector::enter(statement_verb verb, phase next)
 {
     statement_.verb = verb;
@@ -364,7 +403,7 @@ sql_token effects_collector::describe(token_kind kind) const
 /// The token before this one is that word.
 bool effects_collector::follows(sql_word word) const
 {
-    return statement_.last_word == word && scanner_.previous() == token_kind::identifier;
+    return statement_.last_word == word && scanner_.is_adjacent();
 }
 
 text_effects inspect(std::string_view text, lexical_mode mode)

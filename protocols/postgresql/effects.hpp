@@ -39,17 +39,18 @@ private:
         prepare,              ///< TRANSACTION or a name
         prepare_transaction,  ///< after PREPARE TRANSACTION, which may be a name as well
         transaction_end,      ///< after COMMIT, ROLLBACK and the like
-        // From here on names, parentheses and semicolons are enough.
-        create,   ///< the words between CREATE and what is created
-        declare,  ///< before the query of a cursor
-        body,     ///< nothing but what counts anywhere
+        create,               ///< the words between CREATE and what is created
+        declare,              ///< before the query of a cursor
+        explain,              ///< the statement that is explained
+        into,                 ///< after INTO: a table, which may be a temporary one
+        body,                 ///< nothing but what counts anywhere
     };
 
     /// What is known of the statement that is being read.
     struct statement {
         phase at = phase::verb;
         statement_verb verb = statement_verb::none;
-        sql_word last_word = sql_word::none;  ///< of the last name
+        sql_word last_word = sql_word::none;  ///< of the last token that was given
         bool is_counted = false;              ///< it has a token
         bool is_definition = false;           ///< of code that does not run now: calls in it are not made
         bool is_routine = false;              ///< CREATE FUNCTION or PROCEDURE
@@ -58,9 +59,7 @@ private:
         bool makes_temporary = false;         ///< a temporary object, or something in pg_temp
         bool drops_on_commit = false;         ///< ON COMMIT DROP
         bool in_on_commit = false;            ///< after ON COMMIT
-        bool in_into = false;                 ///< after SELECT ... INTO
         bool has_update = false;              ///< UPDATE was seen
-        std::uint32_t depth = 0;              ///< open parentheses
     };
 
     void take(token_kind kind);
@@ -74,10 +73,13 @@ private:
     void take_transaction_end(sql_word word);
     void take_create(sql_word word);
     void take_declare(sql_word word);
+    void take_explain(sql_word word);
+    void take_into(sql_word word);
     void enter(statement_verb verb, phase next);
     void finish_statement();
     [[nodiscard]] sql_token describe(token_kind kind) const;
     [[nodiscard]] bool follows(sql_word word) const;
+    [[nodiscard]] bool may_skim() const;
 
     lexical_mode mode_{};
     scanner scanner_;

@@ -1,106 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The scanner is a state machine over octets. Within a chunk it runs in tight loops; where a chunk ends inside a token,
-// `place_` says where we are and buffer_ keeps the beginning of the token's text.
+// The scanner is a state machine over octets. start() is the hot loop: it passes over whole tokens that nobody wants
+// without leaving. What begins a longer construct, or was cut by the end of a chunk, is scanner_places.cpp's.
 #include "protocols/wire/scanner.hpp"
 
+#include "protocols/wire/octet_classes.hpp"
+
 #include <algorithm>
-#include <cstring>
 
 namespace penstock {
 
 namespace {
 
-enum class octet_class : std::uint8_t {
-    other,
-    blank,
-    newline,
-    letter,  ///< may begin a name: letters, underscore, everything above 127
-    digit,
-    quote,
-    double_quote,
-    dollar,
-    minus,
-    slash,
-    operation,
-    comma,
-    dot,
-    semicolon,
-    open,
-    close,
-};
-
-constexpr std::array<octet_class, 256> classify_octets()
+std::string_view view(const char* from, const char* to)
 {
-    std::array<octet_class, 256> table{};
-    const auto set = [&table](std::string_view octets, octet_class value) {
-        for (const char octet : octets) {
-            table[static_cast<unsigned char>(octet)] = value;
-        }
-    };
-    set(" \t\f\v", octet_class::blank);
-    set("\n\r", octet_class::newline);
-    set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_", octet_class::letter);
-    std::fill(table.begin() + 128, table.end(), octet_class::letter);
-    set("0123456789", octet_class::digit);
-    set("'", octet_class::quote);
-    set("\"", octet_class::double_quote);
-    set("$", octet_class::dollar);
-    set("-", octet_class::minus);
-    set("/", octet_class::slash);
-    set("~!@#^&|`?+*%<>=:[]", octet_class::operation);
-    set(",", octet_class::comma);
-    set(".", octet_class::dot);
-    set(";", octet_class::semicolon);
-    set("(", octet_class::open);
-    set(")", octet_class::close);
-    return table;
+    return {from, static_cast<std::size_t>(to - from)};
 }
 
-constexpr auto octet_classes = classify_octets();
-
-octet_class class_of(char octet)
+const char* find_end_of_name(const char* at, const char* end)
 {
-    return octet_classes[static_cast<unsigned char>(octet)];
-}
-
-bool is_name_start(char octet)
-{
-    return class_of(octet) == octet_class::letter;
-}
-
-bool is_digit(char octet)
-{
-    return octet >= '0' && octet <= '9';
-}
-
-constexpr std::array<bool, 256> name_octets()
-{
-    std::array<bool, 256> table{};
-    for (std::size_t octet = 0; octet < table.size(); ++octet) {
-        const auto kind = octet_classes[octet];
-        table[octet] = kind == octet_class::letter || kind == octet_class::digit || kind == octet_class::dollar;
+    while (at != end && goes_on_in_name(*at)) {
+        ++at;
     }
-    return table;
+    return at;
 }
 
-constexpr auto goes_on_in_name = name_octets();
-
-/// The first octet that ends a run inside a string: its quote, or a backslash where those escape.
-const char* find_end_of_run(const char* at, const char* end, char quote, bool backslashes)
+const char* find_end_of_number(const char* at, const char* end)
 {
-    if (backslashes) {
-        return std::find_if(at, end, [quote](char octet) { return octet == quote || octet == '\\'; });
+    while (at != end && (is_digit(*at) || *at == '.')) {
+        ++at;
     }
-    // Most strings are short, and then a loop is quicker than a call.
-    const char* const near = end - at > 24 ? at + 24 : end;
-    for (; at != near; ++at) {
-        if (*at == quote) {
-            return at;
-        }
+    return at;
+}
+
+/// The token that such an octet is on its own.
+token_kind kind_of(octet_class single)
+{
+    switch (single) {
+        case octet_class::operation: return token_kind::operation;
+        case octet_class::comma: return token_kind::comma;
+        case octet_class::dot: return token_kind::dot;
+        case octet_class::semicolon: return token_kind::semicolon;
+        default: return token_kind::other;
     }
-    const void* const found = at == end ? nullptr : std::memchr(at, quote, static_cast<std::size_t>(end - at));
-    return found == nullptr ? end : static_cast<const char*>(found);
+}
+
+/// The closing quote of a short text without quotes inside, if the octet after it is there to prove it; otherwise null.
+const char* find_near_quote(const char* at, const char* end, char quote)
+{
+    constexpr std::ptrdiff_t near = 64;
+    const char* const last = end - at > near ? at + near : end;
+    while (at != last && *at != quote) {
+        ++at;
+    }
+    return at != last && at + 1 != end && at[1] != quote ? at : nullptr;
 }
 
 }  // namespace
@@ -110,29 +63,38 @@ void scanner::begin(lexical_mode mode)
     mode_ = mode;
     place_ = place::between;
     current_ = token_kind::none;
-    previous_ = token_kind::none;
     continuable_ = false;
     newline_ = false;
+    given_ = passed_ = false;
     depth_ = 0;
     text_ = {};
 }
 
-token_kind scanner::next(bytes& chunk, token_set wanted)
+token_kind scanner::next(bytes& chunk, const token_filter& wanted)
 {
     cursor in{chunk.data(), chunk.data() + chunk.size(), chunk.data()};
     auto kind = token_kind::none;
+    passed_ = passed_ && !given_;
     while (!in.empty()) {
-        kind = step(in);
-        if (kind == token_kind::none) {
-            continue;  // a comment or a blank went by, a state was entered, or the chunk is used up
+        if (place_ == place::between) {
+            kind = start(in, wanted);
+            if (kind != token_kind::none) {
+                break;
+            }
+        } else {
+            kind = resume(in);
+            if (kind == token_kind::none) {
+                continue;
+            }
+            if (is_wanted(kind, text_, wanted)) {
+                current_ = kind;
+                break;
+            }
+            pass(kind);
+            kind = token_kind::none;
         }
-        previous_ = current_;
-        current_ = kind;
-        if (wanted.has(kind)) {
-            break;
-        }
-        kind = token_kind::none;
     }
+    given_ = kind != token_kind::none;
     chunk.remove_prefix(static_cast<std::size_t>(in.at - chunk.data()));
     return kind;
 }
@@ -151,372 +113,131 @@ bool scanner::is_inside() const
     }
 }
 
-token_kind scanner::step(cursor& in)
+/// Reads tokens from between two of them until one is wanted, or until place_ says that another construct has begun.
+/// Names and single octets are most of a text, so these are passed over before anything else is asked.
+token_kind scanner::start(cursor& in, const token_filter& wanted)
 {
-    return place_ == place::between ? start(in) : resume(in);
-}
-
-token_kind scanner::start(cursor& in)
-{
-    while (!in.empty()) {
-        switch (class_of(*in.at)) {
-            case octet_class::newline: newline_ = true; [[fallthrough]];
-            case octet_class::blank: ++in.at; break;
-            case octet_class::letter:
-                begin_text(in);
-                place_ = place::identifier;
-                return in_identifier(in);
-            case octet_class::digit:
-                begin_text(in);
-                place_ = place::number;
-                return in_number(in, token_kind::number);
-            case octet_class::quote: {
-                const bool continued = current_ == token_kind::string && continuable_ && newline_;
-                ++in.at;
-                open_quote(in, '\'', continued ? backslashes_ : mode_.backslash_escapes, false);
-                return in_quoted(in);
+    const char* at = in.at;  // registers, not memory
+    const char* const end = in.end;
+    while (at != end) {
+        const char* const from = at;
+        const auto begun = class_of(*at++);
+        if (begun == octet_class::letter) {
+            at = find_end_of_name(at, end);
+            if (at == end || (at - from == 1 && (*at == '\'' || *at == '&'))) {
+                return leave(in, from, place::identifier);
             }
-            case octet_class::double_quote:
-                ++in.at;
-                open_quote(in, '"', false, false);
-                return in_quoted(in);
-            case octet_class::dollar:
-                ++in.at;
-                place_ = place::dollar;
-                return token_kind::none;
-            case octet_class::minus:
-                ++in.at;
-                place_ = place::minus;
-                return token_kind::none;
-            case octet_class::slash:
-                ++in.at;
-                place_ = place::slash;
-                return token_kind::none;
-            case octet_class::operation: return single(in, token_kind::operation);
-            case octet_class::comma: return single(in, token_kind::comma);
-            case octet_class::dot: return single(in, token_kind::dot);
-            case octet_class::semicolon: return single(in, token_kind::semicolon);
-            case octet_class::open: return single(in, token_kind::open);
-            case octet_class::close: return single(in, token_kind::close);
-            case octet_class::other: return single(in, token_kind::other);
+            if (wanted.wants(token_kind::identifier) && wanted.wants_name(view(from, at))) {
+                return give(in, at, token_kind::identifier, view(from, at));
+            }
+            pass(token_kind::identifier);
+        } else if (begun == octet_class::blank) {
+            newline_ = newline_ || *from == '\n' || *from == '\r';
+        } else if (is_single(begun)) {
+            const auto kind = kind_of(begun);
+            if (wanted.wants(kind)) {
+                return give(in, at, kind, view(from, at));
+            }
+            pass(kind);
+        } else if (begun == octet_class::open) {
+            ++depth_;
+            if (wanted.wants(token_kind::open) && !(passed_ && wanted.calls_only)) {
+                return give(in, at, token_kind::open, view(from, at));
+            }
+            pass(token_kind::open);
+        } else if (begun == octet_class::close) {
+            depth_ -= depth_ > 0 ? 1 : 0;
+            if (wanted.wants(token_kind::close)) {
+                return give(in, at, token_kind::close, view(from, at));
+            }
+            pass(token_kind::close);
+        } else if (begun == octet_class::digit) {
+            at = find_end_of_number(at, end);
+            if (at == end) {
+                return leave(in, from, place::number);
+            }
+            if (wanted.wants(token_kind::number)) {
+                return give(in, at, token_kind::number, view(from, at));
+            }
+            pass(token_kind::number);
+        } else if (begun == octet_class::quote || begun == octet_class::double_quote) {
+            open_quote(*from);
+            const char* const close = backslashes_ ? nullptr : find_near_quote(at, end, *from);
+            if (close == nullptr) {
+                return leave(in, at, place::quoted);
+            }
+            const auto kind = end_quote();
+            if (is_wanted(kind, view(at, close), wanted)) {
+                return give(in, close + 1, kind, view(at, close));
+            }
+            pass(kind);
+            at = close + 1;
+        } else {
+            return leave(in, at, place_after(begun));
         }
     }
+    in.at = at;
     return token_kind::none;
 }
 
-token_kind scanner::resume(cursor& in)
+/// A token ends before `at` and is wanted.
+token_kind scanner::give(cursor& in, const char* at, token_kind kind, std::string_view text)
 {
-    in.from = in.at;
-    switch (place_) {
-        case place::between: return start(in);
-        case place::identifier: return in_identifier(in);
-        case place::unicode_prefix: return after_unicode_prefix(in);
-        case place::owed_ampersand:
-            place_ = place::between;
-            text_ = "&";
-            return token_kind::operation;
-        case place::number: return in_number(in, token_kind::number);
-        case place::minus: return after_minus(in);
-        case place::slash: return after_slash(in);
-        case place::line_comment: return in_line_comment(in);
-        case place::block_comment:
-        case place::comment_slash:
-        case place::comment_star: return in_block_comment(in);
-        case place::quoted: return in_quoted(in);
-        case place::quoted_escape:
-            ++in.at;
-            place_ = place::quoted;
-            return in_quoted(in);
-        case place::quoted_end: return after_quote(in);
-        case place::dollar: return after_dollar(in);
-        case place::parameter: return in_number(in, token_kind::parameter);
-        case place::dollar_tag: return in_dollar_tag(in);
-        case place::dollar_body: return in_dollar_body(in);
-        case place::lost: in.at = in.end; return token_kind::none;
-    }
-    return token_kind::none;
-}
-
-token_kind scanner::in_identifier(cursor& in)
-{
-    while (!in.empty() && goes_on_in_name[static_cast<unsigned char>(*in.at)]) {
-        ++in.at;
-    }
-    if (in.empty()) {
-        keep(in.from, in.at);
-        return token_kind::none;
-    }
-    take_text(in, in.at);
-    return after_identifier(in);
-}
-
-/// A name of one letter directly before a quote is the prefix of a string. There is at least one octet.
-token_kind scanner::after_identifier(cursor& in)
-{
-    if (text_.size() == 1 && (*in.at == '\'' || *in.at == '&')) {
-        const char prefix = to_lower(text_.front());
-        if (*in.at == '\'' && (prefix == 'e' || prefix == 'b' || prefix == 'x' || prefix == 'n')) {
-            ++in.at;
-            open_quote(in, '\'', prefix == 'e' || (prefix == 'n' && mode_.backslash_escapes), false);
-            return in_quoted(in);
-        }
-        if (*in.at == '&' && prefix == 'u') {
-            keep(text_.data(), text_.data() + 1);
-            ++in.at;
-            place_ = place::unicode_prefix;
-            return token_kind::none;
-        }
-    }
-    place_ = place::between;
-    return token_kind::identifier;
-}
-
-token_kind scanner::after_unicode_prefix(cursor& in)
-{
-    const char octet = *in.at;
-    if (octet == '\'' || octet == '"') {
-        ++in.at;
-        open_quote(in, octet, false, true);
-        return in_quoted(in);
-    }
-    place_ = place::owed_ampersand;
-    text_ = {buffer_.data(), 1};
-    clipped_ = false;
-    return token_kind::identifier;
-}
-
-token_kind scanner::in_number(cursor& in, token_kind kind)
-{
-    const bool points = kind == token_kind::number;
-    while (!in.empty() && (is_digit(*in.at) || (points && *in.at == '.'))) {
-        ++in.at;
-    }
-    if (in.empty()) {
-        keep(in.from, in.at);
-        return token_kind::none;
-    }
-    take_text(in, in.at);
-    place_ = place::between;
+    in.at = at;
+    current_ = kind;
+    clipped_ = text.size() > most_text;
+    text_ = text.substr(0, most_text);
     return kind;
 }
 
-/// In a string or quoted name. in.from is where its text begins in this chunk.
-token_kind scanner::in_quoted(cursor& in)
+/// A token ended and is not wanted.
+void scanner::pass(token_kind kind)
 {
-    while (true) {
-        in.at = find_end_of_run(in.at, in.end, quote_, backslashes_);
-        if (in.empty()) {
-            keep(in.from, in.at);
-            return token_kind::none;
-        }
-        if (*in.at == '\\') {
-            escaped_ = true;
-            ++in.at;
-            if (in.empty()) {
-                keep(in.from, in.at);
-                place_ = place::quoted_escape;
-                return token_kind::none;
-            }
-            ++in.at;
-            continue;
-        }
-        const char* const quote = in.at++;
-        if (in.empty()) {
-            keep(in.from, quote);
-            place_ = place::quoted_end;
-            return token_kind::none;
-        }
-        if (*in.at != quote_) {
-            take_text(in, quote);
-            place_ = place::between;
-            continuable_ = true;
-            newline_ = false;
-            return quote_ == '"' ? token_kind::quoted_identifier : token_kind::string;
-        }
-        doubled_ = true;
-        ++in.at;
-    }
+    current_ = kind;
+    passed_ = true;
 }
 
-/// After a quote that ended a chunk.
-token_kind scanner::after_quote(cursor& in)
+/// Goes on in resume(), at `at`, where the text of the token begins as well.
+token_kind scanner::leave(cursor& in, const char* at, place where)
 {
-    if (*in.at == quote_) {
-        doubled_ = true;
-        keep(&quote_, &quote_ + 1);
-        ++in.at;
-        place_ = place::quoted;
-        return in_quoted(in);
-    }
-    take_text(in, in.at);
-    place_ = place::between;
+    in.at = at;
+    place_ = where;
+    begin_text(in);
+    return token_kind::none;
+}
+
+/// A string or quoted name without prefix begins.
+void scanner::open_quote(char quote)
+{
+    const bool continued = current_ == token_kind::string && continuable_ && newline_;
+    backslashes_ = quote == '\'' && (continued ? backslashes_ : mode_.backslash_escapes);
+    quote_ = quote;
+    doubled_ = escaped_ = false;
+}
+
+token_kind scanner::end_quote()
+{
     continuable_ = true;
     newline_ = false;
     return quote_ == '"' ? token_kind::quoted_identifier : token_kind::string;
 }
 
-token_kind scanner::after_minus(cursor& in)
+bool scanner::is_wanted(token_kind kind, std::string_view text, const token_filter& wanted) const
 {
-    if (*in.at == '-') {
-        ++in.at;
-        place_ = place::line_comment;
-        return token_kind::none;
+    if (!wanted.wants(kind)) {
+        return false;
     }
-    place_ = place::between;
-    text_ = "-";
-    return token_kind::operation;
+    switch (kind) {
+        case token_kind::identifier: return wanted.wants_name(text);
+        case token_kind::quoted_identifier: return escaped_ || wanted.wants_name(text);
+        case token_kind::open: return !passed_ || !wanted.calls_only;
+        default: return true;
+    }
 }
 
-token_kind scanner::after_slash(cursor& in)
+scanner::place scanner::place_after(octet_class begun)
 {
-    if (*in.at == '*') {
-        ++in.at;
-        depth_ = 1;
-        continuable_ = false;
-        place_ = place::block_comment;
-        return token_kind::none;
-    }
-    place_ = place::between;
-    text_ = "/";
-    return token_kind::operation;
-}
-
-token_kind scanner::in_line_comment(cursor& in)
-{
-    in.at = std::find_if(in.at, in.end, [](char octet) { return octet == '\n' || octet == '\r'; });
-    if (!in.empty()) {
-        place_ = place::between;
-    }
-    return token_kind::none;
-}
-
-token_kind scanner::in_block_comment(cursor& in)
-{
-    for (; !in.empty(); ++in.at) {
-        const char octet = *in.at;
-        if (place_ == place::comment_slash && octet == '*') {
-            depth_ += depth_ < UINT32_MAX ? 1 : 0;
-            place_ = place::block_comment;
-        } else if (place_ == place::comment_star && octet == '/') {
-            place_ = place::block_comment;
-            if (--depth_ == 0) {
-                ++in.at;
-                place_ = place::between;
-                return token_kind::none;
-            }
-        } else {
-            place_ = octet == '*' ? place::comment_star : octet == '/' ? place::comment_slash : place::block_comment;
-        }
-    }
-    return token_kind::none;
-}
-
-token_kind scanner::after_dollar(cursor& in)
-{
-    const char octet = *in.at;
-    begin_text(in);
-    if (is_digit(octet)) {
-        place_ = place::parameter;
-        return in_number(in, token_kind::parameter);
-    }
-    if (octet == '$' || is_name_start(octet)) {
-        place_ = place::dollar_tag;
-        return in_dollar_tag(in);
-    }
-    place_ = place::between;
-    text_ = "$";
-    return token_kind::other;
-}
-
-/// The tag is kept in buffer_ until the string ends.
-token_kind scanner::in_dollar_tag(cursor& in)
-{
-    while (!in.empty() && *in.at != '$' && goes_on_in_name[static_cast<unsigned char>(*in.at)]) {
-        ++in.at;
-    }
-    keep(in.from, in.at);
-    if (in.empty()) {
-        return token_kind::none;
-    }
-    if (*in.at != '$') {
-        place_ = place::between;  // "$name" is no token of PostgreSQL's: the text will be refused
-        text_ = "$";
-        return token_kind::other;
-    }
-    ++in.at;
-    matched_ = 0;
-    place_ = clipped_ ? place::lost : place::dollar_body;
-    return token_kind::none;
-}
-
-token_kind scanner::in_dollar_body(cursor& in)
-{
-    for (; !in.empty(); ++in.at) {
-        const char octet = *in.at;
-        if (matched_ == 0) {
-            const void* const dollar = std::memchr(in.at, '$', in.left());
-            in.at = dollar == nullptr ? in.end - 1 : static_cast<const char*>(dollar);
-            matched_ = dollar == nullptr ? 0 : 1;
-        } else if (octet == '$') {
-            if (matched_ == kept_ + 1) {
-                ++in.at;
-                place_ = place::between;
-                text_ = {};
-                return token_kind::dollar_string;
-            }
-            matched_ = 1;
-        } else {
-            matched_ = matched_ <= kept_ && buffer_[matched_ - 1] == octet ? matched_ + 1 : 0;
-        }
-    }
-    return token_kind::none;
-}
-
-/// in.at is behind the opening quote.
-void scanner::open_quote(cursor& in, char quote, bool backslashes, bool unicode)
-{
-    begin_text(in);
-    quote_ = quote;
-    backslashes_ = backslashes;
-    doubled_ = false;
-    escaped_ = unicode;
-    place_ = place::quoted;
-}
-
-void scanner::begin_text(cursor& in)
-{
-    in.from = in.at;
-    kept_ = 0;
-    clipped_ = false;
-}
-
-void scanner::keep(const char* from, const char* to)
-{
-    const auto length = static_cast<std::size_t>(to - from);
-    const auto taken = std::min(length, buffer_.size() - kept_);
-    std::memcpy(buffer_.data() + kept_, from, taken);
-    kept_ += static_cast<std::uint32_t>(taken);
-    clipped_ = clipped_ || taken < length;
-}
-
-/// The token's text is what was kept and [in.from, to).
-void scanner::take_text(cursor& in, const char* to)
-{
-    if (kept_ == 0 && !clipped_) {
-        const auto length = static_cast<std::size_t>(to - in.from);
-        text_ = {in.from, std::min(length, most_text)};
-        clipped_ = length > most_text;
-        return;
-    }
-    keep(in.from, to);
-    text_ = {buffer_.data(), kept_};
-}
-
-token_kind scanner::single(cursor& in, token_kind kind)
-{
-    text_ = {in.at++, 1};
-    place_ = place::between;
-    return kind;
+    return begun == octet_class::dollar ? place::dollar : begun == octet_class::minus ? place::minus : place::slash;
 }
 
 std::string decode_name(std::string_view text, bool quoted)

@@ -20,6 +20,8 @@
 
 namespace penstock {
 
+enum class octet_class : std::uint8_t;  // octet_classes.hpp
+
 enum class token_kind : std::uint8_t {
     none,               ///< no token: the chunk is used up
     identifier,         ///< a name or keyword without quotes
@@ -38,25 +40,52 @@ enum class token_kind : std::uint8_t {
 };
 
 /// Which tokens a caller wants to see; others are passed over, which is faster.
-class token_set {
-public:
-    constexpr token_set(std::initializer_list<token_kind> kinds)
+struct token_filter {
+    std::uint32_t kinds = ~0U;  ///< a bit for each wanted kind
+    /// Of opening parentheses only those directly behind a token that was given are wanted.
+    bool calls_only = false;
+    /// Of names only those whose bit is set: by the lower five bits of the first octet (which are alike for both cases
+    /// of a letter) and by the length. The last bit stands for that length and all above. U& names are always wanted.
+    std::array<std::uint64_t, 32> names = every_name();
+
+    [[nodiscard]] constexpr bool wants(token_kind kind) const
     {
-        for (const auto kind : kinds) {
-            bits_ |= 1U << static_cast<unsigned>(kind);
+        return (kinds >> static_cast<unsigned>(kind) & 1U) != 0;
+    }
+    [[nodiscard]] constexpr bool wants_name(std::string_view text) const
+    {
+        const auto letter = text.empty() ? 0U : static_cast<unsigned char>(text.front()) & 31U;
+        return (names[letter] >> (text.size() < 63 ? text.size() : 63) & 1U) != 0;
+    }
+
+    /// No names but these, in lower case.
+    constexpr void want_only(std::initializer_list<std::string_view> words)
+    {
+        names.fill(0);
+        for (const auto word : words) {
+            names[static_cast<unsigned char>(word.front()) & 31U] |= std::uint64_t{1} << word.size();
         }
     }
-    [[nodiscard]] static constexpr token_set all()
-    {
-        token_set every{};
-        every.bits_ = ~0U;
-        return every;
-    }
-    [[nodiscard]] constexpr bool has(token_kind kind) const { return (bits_ >> static_cast<unsigned>(kind) & 1U) != 0; }
 
 private:
-    std::uint32_t bits_ = 0;
+    static constexpr std::array<std::uint64_t, 32> every_name()
+    {
+        std::array<std::uint64_t, 32> all{};
+        all.fill(~std::uint64_t{0});
+        return all;
+    }
 };
+
+[[nodiscard]] constexpr std::uint32_t kinds_of(std::initializer_list<token_kind> kinds)
+{
+    std::uint32_t bits = 0;
+    for (const auto kind : kinds) {
+        bits |= 1U << static_cast<unsigned>(kind);
+    }
+    return bits;
+}
+
+inline constexpr token_filter every_token{};
 
 /// Names are cut to so many octets, as PostgreSQL does (NAMEDATALEN - 1).
 inline constexpr std::size_t longest_name = 63;
@@ -72,7 +101,7 @@ public:
     /// Takes the next wanted token off the front of `chunk`. When it gives none the chunk is used up, and a token that
     /// may go on is kept for the next one. To end the text give it one more chunk, a newline, which ends every token
     /// that can end.
-    [[nodiscard]] token_kind next(bytes& chunk, token_set wanted = token_set::all());
+    [[nodiscard]] token_kind next(bytes& chunk, const token_filter& wanted = every_token);
 
     /// The token's text, at most most_text octets. Views the chunk or this scanner; valid until the next call.
     [[nodiscard]] std::string_view text() const { return text_; }
@@ -83,8 +112,10 @@ public:
     /// The string or quoted name holds backslash escapes, or is a U& form, which is not decoded here.
     [[nodiscard]] bool has_escapes() const { return escaped_; }
 
-    /// The token before the last one that next() gave or passed over.
-    [[nodiscard]] token_kind previous() const { return previous_; }
+    /// No token was passed over between the last one that next() gave and the one before that.
+    [[nodiscard]] bool is_adjacent() const { return !passed_; }
+    /// How many parentheses are open.
+    [[nodiscard]] std::uint32_t depth() const { return depth_; }
 
     /// We are inside a string, a quoted name or a block comment.
     [[nodiscard]] bool is_inside() const;
@@ -124,8 +155,7 @@ private:
         [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end - at); }
     };
 
-    token_kind step(cursor& in);
-    token_kind start(cursor& in);
+    token_kind start(cursor& in, const token_filter& wanted);
     token_kind resume(cursor& in);
     token_kind in_identifier(cursor& in);
     token_kind after_identifier(cursor& in);
@@ -141,26 +171,34 @@ private:
     token_kind in_dollar_tag(cursor& in);
     token_kind in_dollar_body(cursor& in);
 
-    void open_quote(cursor& in, char quote, bool backslashes, bool unicode);
+    token_kind give(cursor& in, const char* at, token_kind kind, std::string_view text);
+    void pass(token_kind kind);
+    token_kind leave(cursor& in, const char* at, place where);
+    token_kind open_prefixed(cursor& in, char quote, bool backslashes, bool unicode);
+    void open_quote(char quote);
+    token_kind end_quote();
     void begin_text(cursor& in);
     void keep(const char* from, const char* to);
     void take_text(cursor& in, const char* to);
-    token_kind single(cursor& in, token_kind kind);
+    [[nodiscard]] static place place_after(octet_class begun);
+    [[nodiscard]] bool is_wanted(token_kind kind, std::string_view text, const token_filter& wanted) const;
 
     lexical_mode mode_{};
     place place_ = place::between;
-    token_kind current_ = token_kind::none;
-    token_kind previous_ = token_kind::none;
-    char quote_ = '\'';         ///< what closes the string or quoted name
-    bool backslashes_ = false;  ///< a backslash escapes, in this string
+    token_kind current_ = token_kind::none;  ///< the last token, given or not
+    char quote_ = '\'';                      ///< what closes the string or quoted name
+    bool backslashes_ = false;               ///< a backslash escapes, in this string
     bool doubled_ = false;
     bool escaped_ = false;
     bool clipped_ = false;
-    bool newline_ = false;       ///< a line has ended since the last string
-    bool continuable_ = false;   ///< only spaces and line comments since the last string
-    std::uint32_t depth_ = 0;    ///< of nested block comments
-    std::uint32_t matched_ = 0;  ///< octets of the closing dollar tag, its first $ included
-    std::uint32_t kept_ = 0;     ///< octets in buffer_
+    bool given_ = false;          ///< the last call of next() gave a token
+    bool passed_ = false;         ///< a token was passed over since the last one that was given
+    bool newline_ = false;        ///< a line has ended since the last string
+    bool continuable_ = false;    ///< only spaces and line comments since the last string
+    std::uint32_t depth_ = 0;     ///< open parentheses
+    std::uint32_t comments_ = 0;  ///< open block comments
+    std::uint32_t matched_ = 0;   ///< octets of the closing dollar tag, its first $ included
+    std::uint32_t kept_ = 0;      ///< octets in buffer_
     std::string_view text_{};
     std::array<char, most_text> buffer_;  ///< text of a token that is split over chunks, or a dollar quote's tag
 };
