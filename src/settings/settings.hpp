@@ -84,7 +84,7 @@ struct node_settings {
 
 using tls_mode = server_account::tls_mode;
 
-/// The account of the health checks. Without a user the checks use what is known: the process has no other account.
+/// The account of the health checks. Without a user it is the first of [[user]] whose password is known in clear text.
 struct monitor_settings {
     std::string user{};
     secret password{};
@@ -145,10 +145,10 @@ struct user_settings {
 
 /// Looking users up in the database itself.
 struct auth_query_settings {
-    std::string query{};     ///< auth_query: $1 is the user's name; empty: no look-ups
-    std::string user{};      ///< auth_query_user
-    secret password{};       ///< auth_query_password
-    std::string database{};  ///< auth_query_database: asked there; empty: in the database the client wants
+    std::string query{};               ///< auth_query: $1 is the user's name; empty: no look-ups
+    std::string user{};                ///< auth_query_user
+    secret password{};                 ///< auth_query_password
+    std::string database{"postgres"};  ///< auth_query_database: asked there
     friend bool operator==(const auth_query_settings&, const auth_query_settings&) = default;
 };
 

@@ -277,6 +277,13 @@ TEST(LoadFault, OfAMissingFileIsOneClearSentence)
     EXPECT_EQ(check("/").size(), 1U);
 }
 
+TEST(LoadFault, NeverHoldsANumberThatMayBeASecret)
+{
+    const auto faults = load_with_rest("[auth]\nauth_query_password = 49153625364758697081\n").faults;
+    EXPECT_FALSE(faults.empty());
+    EXPECT_EQ(all_texts(faults).find("4915"), std::string::npos) << all_texts(faults);
+}
+
 TEST(LoadFault, NeverHoldsASecret)
 {
     // Each of these has "hunter2" where somebody might put it by mistake.
