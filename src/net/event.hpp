@@ -30,8 +30,21 @@ public:
     /// Waits for the next notification; returns at once where one is pending.
     auto wait() { return awaiter{*this}; }
 
+    /// Suspends until the next turn of the loop, so that others have theirs; a firing in between resumes earlier.
+    auto yield() { return yielder{*this}; }
+
 private:
     friend class driver;
+    struct yielder {
+        event& self;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> waiter) noexcept
+        {
+            self.waiter_ = waiter;
+            self.notify();
+        }
+        void await_resume() const noexcept { self.pending_ = false; }
+    };
     struct awaiter {
         event& self;
         bool await_ready() const noexcept

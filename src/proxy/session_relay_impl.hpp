@@ -11,8 +11,17 @@ namespace penstock::proxy {
 template <protocol P>
 task<void> session<P>::serve()
 {
+    constexpr int longest_run = 16;  // steps; then the worker's other sessions have their turn
+    int steps = 0;
     while (!over_) {
-        if (!step()) {
+        const bool progress = step();
+        if (progress && ++steps < longest_run) {
+            continue;
+        }
+        steps = 0;
+        if (progress) {
+            co_await event_.yield();
+        } else {
             co_await event_.wait();
         }
     }
