@@ -13,6 +13,7 @@ import psycopg2
 
 from cluster import PASSWORD
 from fixture import ProxyTest, shared_cluster, value
+from penstock import run_once, toml
 from pgwire import Gone, ServerError, startup
 from wait import wait_until
 
@@ -30,7 +31,6 @@ class Methods(ProxyTest):
                  {"name": "md5_user", "password": PASSWORD, "auth_method": "md5"},
                  {"name": "trust_user", "auth_method": "trust"},
                  {"name": "other", "auth_method": "reject", "password": PASSWORD},
-                 {"name": "lookup", "password": PASSWORD, "auth_method": "password"},
                  {"name": "alias", "password": "another one", "server_user": "app", "server_password": PASSWORD}]
         return {"user": users, "pool": {"connection_borrow_timeout": "3s"}}
 
@@ -48,8 +48,14 @@ class Methods(ProxyTest):
         error = self.refused(lambda: self.wire(user="other"))
         self.assertIn(error.sqlstate, ("28000", "28P01"))
 
-    def test_clear_passwords_are_not_taken_without_tls(self):
-        self.refused(lambda: self.wire(user="lookup"), "28000")
+    def test_clear_passwords_need_tls_to_be_configured(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(toml({"cluster": [{"name": "main", "nodes": ["127.0.0.1:1"]}],
+                             "user": [{"name": "app", "password": "x", "auth_method": "password"}]}))
+            file.flush()
+            status, out, err = run_once("check", file.name)
+        self.assertEqual(status, 2)
+        self.assertIn("TLS", out + err)
 
     def test_another_account_on_the_server(self):
         self.assertEqual(self.wire(user="alias", password="another one").simple("select current_user"), [("app",)])
@@ -165,6 +171,7 @@ class AuthQuery(ProxyTest):
             wait_until(lambda: not self.works_with(PASSWORD), "the old one is not")
         finally:
             self.server.sql(f"alter role asked password '{PASSWORD}'")
+            wait_until(lambda: self.works_with(PASSWORD), "the first password is known again")
 
     def works_with(self, password):
         try:
@@ -174,9 +181,14 @@ class AuthQuery(ProxyTest):
             return False
 
     def test_nothing_of_the_client_reaches_the_query(self):
-        self.wire(user="asked", search_path="evil", options="-c role=other")
-        sessions = self.server.sql("select count(*) from pg_stat_activity where usename = 'lookup' and application_name like '%evil%'")
-        self.assertEqual(sessions, [(0,)])
+        """A search_path of the client's choosing must not decide which table the query reads."""
+        self.server.sql("create schema if not exists evil; drop view if exists evil.pg_authid; create view evil.pg_authid as "
+                        "select 'nobody'::name as rolname, 'x' as rolpassword, null as rolvaliduntil, true as rolcanlogin;"
+                        "grant all on schema evil to public; grant select on evil.pg_authid to public", database="postgres")
+        self.addCleanup(self.server.sql, "drop schema evil cascade", database="postgres")
+        hidden = {"search_path": "evil, pg_catalog", "options": "-c search_path=evil,pg_catalog", "application_name": "evil"}
+        self.refused(lambda: self.wire(user="nobody", password="x", **hidden), "28P01")
+        self.assertEqual(self.wire(user="asked", **hidden).simple("select current_user"), [("asked",)])
 
 
 class AuthQueryOfTwoColumns(AuthQuery):
@@ -215,6 +227,9 @@ class OverTls(ProxyTest):
         cluster = shared_cluster()
         return {"tls": {"certificate": cluster.certificate, "key": cluster.key},
                 "user": [{"name": "app", "password": PASSWORD, "auth_method": "password"}]}
+
+    def test_a_clear_password_is_not_taken_without_tls(self):
+        self.refused(self.wire, "28000")
 
     def test_a_clear_password_is_taken(self):
         connection = self.connect(sslmode="require")

@@ -29,7 +29,9 @@ SETTINGS = {
     "lock_timeout": ["0", "'9s'"],
     "role": ["other", "none", "app"],
 }
-LOOK = "select " + ", ".join(f"current_setting('{name}', true)" for name in SETTINGS if name != "role") + \
+# A custom setting that was ever set on a PostgreSQL connection is '' there when it is reset, and null where it never was: that is
+# PostgreSQL's own, and no pooler can take it back, so both count as unset.
+LOOK = "select " + ", ".join(f"nullif(current_setting('{name}', true), '')" for name in SETTINGS if name != "role") + \
     ", current_user, current_setting('transaction_isolation'), '2026-02-03 04:05:06+00'::timestamptz::text"
 
 
@@ -188,7 +190,7 @@ class StateLeak(ProxyTest):
 
     def prepare(self, pair):
         name = f"s{self.dice.randrange(4)}"
-        text = self.dice.choice([f"select 'session {pair.number}', current_setting('app.tenant', true), current_user",
+        text = self.dice.choice([f"select 'session {pair.number}', nullif(current_setting('app.tenant', true), ''), current_user",
                                  "select current_setting('work_mem'), current_setting('timezone')", LOOK])
         pair.prepare(name, text)
         pair.statements.append(name)

@@ -84,7 +84,7 @@ class Penstock:
             "listen": {"postgresql": [f"127.0.0.1:{self.port}"]},
             "log": {"level": "debug"},
             "admin": {"listen": [f"127.0.0.1:{self.admin_port}"], "admin_users": ["app"], "stats_users": ["other"]},
-            "cluster": [{"name": "main", "nodes": hosts}],
+            "cluster": [{"name": "main", "nodes": hosts, "monitor_user": "lookup", "monitor_password": PASSWORD}],
             "database": [{"name": "*", "cluster": "main"}],
             "user": [{"name": name, "password": PASSWORD} for name in ("app", "other")],
         }

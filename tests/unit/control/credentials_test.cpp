@@ -8,9 +8,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 namespace penstock::control {
 namespace {
@@ -245,6 +247,38 @@ TEST_F(Credentials, TakesNewOptions)
     options.users = {{"app", auth_method::scram_sha_256, secret{"x"}}};
     who.configure(options);
     EXPECT_TRUE(who.known({"app", "db"})->exists);
+}
+
+TEST_F(Credentials, MayBeAskedByManyThreadsWhileItChanges)
+{
+    auto options = asking();
+    options.users = {{"app", auth_method::scram_sha_256, secret{"x"}}};
+    credentials who{on, options, surroundings()};
+    std::atomic<int> given = 0;
+    std::vector<std::thread> threads;
+    for (int number = 0; number < 3; ++number) {
+        threads.emplace_back([&who, &given, options] {
+            for (int round = 0; round < 100; ++round) {
+                EXPECT_TRUE(who.known({"app", "db"})->exists);
+                who.look_up({"u" + std::to_string(round), "db"}, [&given](const user_record&) { ++given; });
+                who.forget("u1");
+                if (round % 10 == 0) {
+                    who.configure(options);
+                }
+            }
+        });
+    }
+    const auto answer_all = [this, &given] {
+        while (!database.questions.empty()) {
+            const auto user = database.questions.front().query.parameters.front();
+            database.answer(one_row({user, "secret"}));
+        }
+        return given == 300;
+    };
+    EXPECT_TRUE(on.run_until(answer_all, seconds{30}));
+    for (auto& thread : threads) {
+        thread.join();
+    }
 }
 
 }  // namespace
