@@ -35,6 +35,7 @@ std::size_t place_of_sqlstate(std::string_view text)
 void append_line(std::string& sentence, std::string_view line)
 {
     constexpr std::size_t longest = 500;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     if (line.empty() || line.starts_with("LOCATION:") || sentence.size() >= longest) {
         return;
     }

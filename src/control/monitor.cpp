@@ -25,8 +25,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr duration shortest_pause = milliseconds{100};  ///< between two probes of one node, however suspected it is
-
 /// What the coroutine of one node keeps between its rounds.
 struct watch {
     explicit watch(asio::io_context& io) : nap{io} {}
@@ -266,7 +264,7 @@ asio::awaitable<void> monitor::state::take_nap(std::size_t index)
 {
     auto& own = *watches[index];
     const auto begun = clock::now();
-    own.nap.expires_at(begun + std::min(shortest_pause, options.probe_interval));
+    own.nap.expires_at(begun + std::min(options.shortest_pause, options.probe_interval));
     co_await own.nap.async_wait(asio::as_tuple(asio::use_awaitable));
     if (stopped || own.hurry) {
         co_return;
@@ -283,7 +281,7 @@ void monitor::state::hasten(std::size_t index)
     }
     auto& own = *watches[index];
     own.hurry = true;
-    if (own.nap.expiry() > clock::now() + shortest_pause) {
+    if (own.nap.expiry() > clock::now() + options.shortest_pause) {
         own.nap.cancel();
     }
 }

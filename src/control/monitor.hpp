@@ -28,7 +28,8 @@ struct monitor_options {
     /// None: names are resolved but nothing is probed.
     std::optional<sql_target> account{};
     duration probe_interval = seconds{5};
-    duration probe_timeout = seconds{3};  ///< for connecting and asking
+    duration probe_timeout = seconds{3};          ///< for connecting and asking
+    duration shortest_pause = milliseconds{100};  ///< between two probes of a node, however suspected it is
     std::uint32_t failures_until_down = 3;
     duration resolve_interval = seconds{30};  ///< how often host names are asked for again
 };

@@ -185,7 +185,8 @@ TEST_F(Http, WaitsForAnAnswerFromAnotherThread)
         http_response response;
         response.body = "at last";
         held(response);
-        held(response);  // once is enough
+        response.body = "once more";
+        held(response);  // is not listened to
     }};
     worker.join();
     EXPECT_EQ(body_of(client.read_until("at last")), "at last");

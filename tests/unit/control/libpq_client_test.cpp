@@ -203,6 +203,15 @@ TEST_F(LibpqClient, KeepsTheConnectionAndReplacesALostOne)
     EXPECT_EQ(server.connections(), 2);
 }
 
+TEST_F(LibpqClient, AsksOnceMoreWhereAKeptConnectionBreaksAtTheQuestion)
+{
+    scripted_server server{{{welcome, {rows(data_row("1")), ""}, false}, {welcome, {rows(data_row("2"))}}}};
+    libpq_client client{on, server.target()};
+    EXPECT_TRUE(ask(client).ok());
+    EXPECT_EQ(ask(client).rows.at(0), sql_row{"2"});
+    EXPECT_EQ(server.connections(), 2);
+}
+
 TEST_F(LibpqClient, AnswersInTheOrderOfTheQuestions)
 {
     scripted_server server{{{welcome, {rows(data_row("1")), rows(data_row("2"))}}}};

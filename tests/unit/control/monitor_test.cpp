@@ -118,6 +118,22 @@ TEST_F(Monitor, ProbesASuspectedNodeAtOnce)
     EXPECT_TRUE(wait_for_questions(1));
 }
 
+TEST_F(Monitor, IsWokenByASuspicion)
+{
+    auto options = watching({{"127.0.0.1", 1}});
+    options.shortest_pause = milliseconds{1};
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(1));
+    database.answer(one_row({"f", "100", "3"}));
+    bool asleep = false;
+    on.call_after(milliseconds{10}, [&asleep] { asleep = true; });
+    ASSERT_TRUE(on.run_until([&asleep] { return asleep; }, seconds{5}));
+    EXPECT_TRUE(database.questions.empty());
+    watcher.suspect({0});
+    EXPECT_TRUE(wait_for_questions(1));
+}
+
 TEST_F(Monitor, ProbesNothingWithoutAnAccount)
 {
     auto options = watching({{"db.internal", 1}});
