@@ -7,6 +7,7 @@
 #include "telemetry/log.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
@@ -84,9 +85,10 @@ TEST_F(Credentials, KnowsThatAUserIsAbsentWhereThereIsNobodyToAsk)
 
 TEST_F(Credentials, TakesTheFileAfterTheConfiguration)
 {
-    char path[] = "/tmp/penstock-userlist-XXXXXX";
-    const int file = mkstemp(path);
+    auto path = testing::TempDir() + "penstock-userlist-XXXXXX";
+    const int file = mkstemp(path.data());
     ASSERT_GE(file, 0);
+    close(file);
     std::ofstream{path} << "\"app\" \"of the file\"\n\"other\" \"md5" << std::string(32, 'a') << "\"\nbroken\n";
     credential_options options;
     options.users = {{"app", auth_method::scram_sha_256, secret{"of the configuration"}}};
@@ -96,7 +98,7 @@ TEST_F(Credentials, TakesTheFileAfterTheConfiguration)
     EXPECT_EQ(who.known({"other", "db"})->method, auth_method::md5);
     ASSERT_EQ(lines.size(), 1U);
     EXPECT_NE(lines[0].find("3"), std::string::npos);
-    std::remove(path);
+    std::remove(path.c_str());
 }
 
 TEST_F(Credentials, PassesTheNameAsAParameter)
