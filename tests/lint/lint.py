@@ -85,9 +85,10 @@ def third_party_faults(path, text):
     if module is None:
         return
     for number, _, header in includes(text):
-        for prefix, allowed in rules.THIRD_PARTY.items():
-            if header.startswith(prefix) and module not in allowed:
-                yield Fault(path, number, f"{module} may not include {header}; only {', '.join(sorted(allowed))} may")
+        prefixes = [prefix for prefix in rules.THIRD_PARTY if header.startswith(prefix)]
+        allowed = rules.THIRD_PARTY[max(prefixes, key=len)] if prefixes else {module}
+        if module not in allowed:
+            yield Fault(path, number, f"{module} may not include {header}; only {', '.join(sorted(allowed))} may")
 
 
 def spread_faults(files):

@@ -41,7 +41,7 @@ LAYERS = {
              "wire", "core"},
 }
 
-# Third-party include prefix -> the modules that may use it.
+# Third-party include prefix -> the modules that may use it; the longest prefix that fits counts.
 THIRD_PARTY = {
     "libpq-fe.h": {"control"},
     "mysql.h": {"control"},
@@ -54,6 +54,7 @@ THIRD_PARTY = {
     "boost/beast": {"admin"},
     "boost/asio": {"control", "admin", "app"},
     "openssl/": {"core", "net", "wire", "postgresql", "mysql", "control"},
+    "openssl/rand.h": {"core", "net", "postgresql", "mysql", "proxy", "admin"},
     "boost/json": {"admin", "telemetry"},
 }
 
