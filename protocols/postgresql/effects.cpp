@@ -170,10 +170,10 @@ void effects_collector::take_name(const sql_token& token)
     }
 }
 
-/// A parenthesis was opened: behind a name it is a call of a function.
+/// A parenthesis was opened: directly behind a name, which is what the filter sees to, it is a call of a function.
 void effects_collector::take_call()
 {
-    if (statement_.is_definition || !scanner_.is_adjacent()) {
+    if (statement_.is_definition) {
         return;
     }
     switch (statement_.last_word) {

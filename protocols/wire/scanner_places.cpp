@@ -27,7 +27,6 @@ const char* find_end_of_run(const char* at, const char* end, char quote, bool ba
 
 token_kind scanner::resume(cursor& in)
 {
-    in.from = in.at;
     switch (place_) {
         case place::between: break;
         case place::identifier: return in_identifier(in);

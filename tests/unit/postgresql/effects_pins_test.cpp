@@ -21,6 +21,7 @@ TEST(PinsOfCreate, AreForTemporaryObjects)
         {"CREATE /* a */ TEMP -- b\n TABLE t (a int)", "create pins:temporary_object"},
         {"EXPLAIN ANALYZE CREATE TEMP TABLE t AS SELECT 1", "explain pins:temporary_object"},
         {"EXPLAIN (ANALYZE, BUFFERS) CREATE TEMP TABLE t AS SELECT 1", "explain pins:temporary_object"},
+        {"EXPLAIN (FORMAT text, ANALYZE) CREATE TEMP TABLE t AS SELECT 1", "explain pins:temporary_object"},
         {"BEGIN; CREATE TEMP TABLE t (a int); COMMIT", "begin*3 pins:temporary_object"},
     });
 }
@@ -39,6 +40,7 @@ TEST(PinsOfCreate, AreNotForTablesThatGoOnCommit)
         {"CREATE TEMP TABLE t (a int); CREATE TEMP TABLE u (a int) ON COMMIT DROP", "create*2 pins:temporary_object"},
         {"CREATE TEMP TABLE t (a int) ON COMMIT DROP; CREATE TEMP TABLE u (a int)", "create*2 pins:temporary_object"},
         {"CREATE TEMP TABLE t (\"on\" int) commit drop", "create pins:temporary_object"},
+        {"CREATE TEMP TABLE t (on commit drop)", "create pins:temporary_object"},
     });
 }
 
@@ -65,6 +67,8 @@ TEST(PinsOfSelectInto, AreForTemporaryTables)
         {"SELECT * INTO LOCAL TEMP t FROM s", "select pins:temporary_object"},
         {"SELECT * INTO GLOBAL TEMPORARY TABLE t FROM s", "select pins:temporary_object"},
         {"WITH x AS (SELECT 1) SELECT * INTO TEMP t FROM x", "with pins:temporary_object"},
+        {"EXPLAIN ANALYZE SELECT 1 AS a INTO TEMP t", "explain pins:temporary_object"},
+        {"SELECT insert, a INTO TEMP t FROM s", "select pins:temporary_object"},
         {"SELECT * INTO t FROM temp", "select"},
         {"SELECT * INTO \"temp\" FROM s", "select"},
         {"INSERT INTO temp VALUES (1)", "insert"},

@@ -39,7 +39,6 @@ TEST(EffectsOfSet, NameCustomSettings)
         {"SET transaction.x = 1", "set touched:transaction.x"},
         {"SET SESSION session.x = 1", "set touched:session.x"},
         {"SET LOCAL local.x = 1", "set"},
-        {"SET app.all = 1", "set touched:app.all"},
     });
 }
 

@@ -39,10 +39,12 @@ std::string write_token(const scanner& from, token_kind kind)
 {
     std::string word{prefix_of(kind)};
     switch (kind) {
-        case token_kind::identifier:
         case token_kind::number:
         case token_kind::parameter:
         case token_kind::operation: word.append(":").append(from.text()); break;
+        case token_kind::identifier:
+            word.append(":").append(from.text()).append(from.is_clipped() ? "#clipped" : "");
+            break;
         case token_kind::quoted_identifier:
         case token_kind::string:
             word.append(":").append(from.text());
@@ -329,7 +331,8 @@ TEST(Scanner, ClipsLongTexts)
         {"'" + exact + "'", "str:" + exact},
         {"'" + longer + "'", "str:" + exact + "#clipped"},
         {"\"" + longer + "\" 'b'", "qid:" + exact + "#clipped str:b"},
-        {longer + "('a')", "id:" + exact + " ( str:a )"},
+        {longer + "('a')", "id:" + exact + "#clipped ( str:a )"},
+        {exact + "('a')", "id:" + exact + " ( str:a )"},
     });
 }
 
