@@ -54,8 +54,14 @@ control::credential_options credential_options_of(const settings::tree& tree)
 {
     control::credential_options options;
     for (const auto& user : tree.users) {
+        const auto method = user.method.value_or(tree.auth.method);
+        const bool needs_secret =
+            method == auth_method::scram_sha_256 || method == auth_method::md5 || method == auth_method::password;
+        if (needs_secret && user.password.empty()) {
+            continue;  // the entry only sets limits: who it is, the file or the query says
+        }
         options.users.push_back(
-            {.name = user.name, .method = user.method.value_or(tree.auth.method), .stored = user.password});
+            {.name = user.name, .method = method, .stored = user.password});
     }
     options.users_file = tree.auth.userlist_file;
     options.auth_query = tree.auth.query.query;

@@ -27,7 +27,8 @@ bool pool_record::learn(server_account newer)
 {
     const std::lock_guard lock{guard_};
     const bool differs = account_.password != newer.password || (newer.keys && account_.keys != newer.keys);
-    if (!newer.keys && newer.password.empty()) {
+    const bool is_first = account_.user.empty();
+    if (!is_first && !newer.keys && newer.password.empty()) {
         return false;  // this login proved nothing that a server would accept
     }
     account_ = std::move(newer);
@@ -165,7 +166,9 @@ void process::set_limits_locked()
                 if (node.max_connections == 0) {
                     continue;
                 }
-                const auto usable = node.max_connections - std::min(node.max_connections - 1, node.reserved_connections);
+                constexpr std::uint32_t probes = 1;  // the monitor's own connection
+                const auto kept = node.reserved_connections + probes;
+                const auto usable = node.max_connections - std::min(node.max_connections - 1, kept);
                 const auto share = std::max(1U, usable * cluster.max_connections_percent / 100);
                 allowed = allowed == 0 ? share : std::min(allowed, share);
             }
