@@ -2,12 +2,13 @@
 //
 // The server's half of an exchange: which replies a server connection owes, and where in its bytes each one ends.
 //
-// Every request that is sent is announced; advance() hops from frame to frame and says what the client is to get: replies to
-// its own requests, nothing of what was injected, and replies we make up for what the server was never asked. Row data is
-// hopped over by its length, never read or held. Effects apply when the server confirms. A reply that fits no request is a
-// fault of the server and ends the connection. See "Message Flow" in the PostgreSQL manual.
+// Every request that is sent is announced; advance() hops from frame to frame and says what the client is to get:
+// replies to its own requests, nothing of what was injected, and replies we make up for what the server was never
+// asked. Row data is hopped over by its length, never read or held. Effects apply when the server confirms. A reply
+// that fits no request is a fault of the server and ends the connection. See "Message Flow" in the PostgreSQL manual.
 #pragma once
 
+#include "protocols/postgresql/client_statements.hpp"
 #include "protocols/postgresql/effects.hpp"
 #include "protocols/postgresql/frame.hpp"
 #include "protocols/postgresql/known_statements.hpp"
@@ -42,29 +43,29 @@ enum class reply_kind : std::uint8_t {
     function_call,       ///< ReadyForQuery
 };
 
+/// Whether the request is of the extended query protocol: if it fails, the server skips to the next Sync.
+[[nodiscard]] constexpr bool is_extended(reply_kind kind)
+{
+    return kind != reply_kind::query && kind != reply_kind::sync && kind != reply_kind::function_call;
+}
+
 /// What becomes of the reply.
 enum class reply_disposition : std::uint8_t {
     relay,
-    swallow,         ///< to a message we injected
-    swallow_success, ///< injected; but an error answers the client's own next message
-    synthesise,      ///< the server was not asked: we make the reply up in its place
+    swallow,          ///< to a message we injected
+    swallow_success,  ///< injected; but an error answers the client's own next message
+    synthesise,       ///< the server was not asked: we make the reply up in its place
 };
 
 /// Why an injected request was sent.
 enum class purpose : std::uint8_t {
-    client,    ///< it was not injected
-    prepare,   ///< a statement this server did not know
-    evict,     ///< Close of a statement over the limit
-    catch_up,  ///< the session's parameters, in front of its first message
-    reapply,   ///< start-up values after a RESET
-    probe,     ///< values of parameters that may have changed
+    client,        ///< it was not injected
+    prepare,       ///< a statement this server did not know
+    evict,         ///< Close of a statement over the limit
+    catch_up,      ///< the session's parameters, in front of its first message
+    reapply,       ///< start-up values after a RESET
+    probe,         ///< values of parameters that may have changed
     housekeeping,  ///< a clean-up, or a query of our own
-};
-
-/// A name of the client's that a pipelined message changed before the server confirmed it.
-struct name_change {
-    std::string name;
-    statement_ptr before;  ///< null: the name was free
 };
 
 struct expected_reply {
@@ -72,9 +73,13 @@ struct expected_reply {
     reply_disposition how = reply_disposition::relay;
     purpose why = purpose::client;
     bool failed = false;
-    statement_ptr prepares{};                       ///< the statement the server knows if this succeeds
-    std::unique_ptr<name_change> change{};          ///< undone where the server refuses or skips it
+    statement_ptr prepares{};                       ///< the statement the server has if this succeeds (Close: has lost)
+    std::unique_ptr<client_error> instead{};  ///< what the client is told in the place of the server's error
+    std::unique_ptr<statement_change> change{};     ///< undone where the server refuses or skips it
     std::shared_ptr<const text_effects> effects{};  ///< null: leaves nothing behind
+    std::uint64_t unnamed_version = 0;  ///< what the client's unnamed statement became with this; 0: it is as before
+    std::uint64_t batch = 0;            ///< announce() fills it in
+    std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
 };
 
 class back {
@@ -83,19 +88,21 @@ public:
 
     // --- what is sent ---
 
-    /// The caller has put the request into `to_server` (or, for synthesise, nowhere). Returns the entry for additions.
-    expected_reply* announce(expected_reply reply, front& client, outbox& to_client);
-    /// Adds effects that became known only with the end of the newest announced request's text.
-    void amend_newest(std::shared_ptr<const text_effects> effects)
-    {
-        if (!expected_.empty()) {
-            expected_.back().effects = std::move(effects);
-        }
-    }
-    /// Closes statements over the limit, so that one more can be prepared.
-    void make_room(front& client, outbox& to_server, outbox& to_client);
-    /// Makes the server know `wanted` before what is sent next, and closes what is over the limit. False where it was known.
+    /// The caller has put the request into `to_server` (or, for synthesise, nowhere).
+    void announce(expected_reply reply, front& client, outbox& to_client);
+    /// The newest announced request, for what becomes known only with the end of its text; null where it has been
+    /// skipped.
+    [[nodiscard]] expected_reply* newest() { return expected_.empty() ? nullptr : &expected_.back(); }
+    /// CopyDone or CopyFail has been sent.
+    void note_copy_end();
+    /// A Sync has been sent to a server that reads COPY data and will not answer it.
+    void note_sync_in_copy() { ++syncs_in_copy_; }
+    /// Before a Parse of `wanted`: closes statements over the limit, and `wanted` itself if the server may have it.
+    void make_way(const statement_ptr& wanted, front& client, outbox& to_server, outbox& to_client);
+    /// Makes the server know `wanted` before what is sent next, and closes what is over the limit. False where it was
+    /// known.
     bool ensure_known(const statement_ptr& wanted,
+                      std::string_view name,
                       front& client,
                       outbox& to_server,
                       outbox& to_client,
@@ -116,12 +123,20 @@ public:
     [[nodiscard]] bool in_transaction() const { return transaction_status_ != 'I'; }
     /// Extended-protocol messages were sent and their Sync was not.
     [[nodiscard]] bool is_unsynced() const { return unsynced_; }
+    /// After an error the server discards what it is sent up to a Sync that has not been sent.
+    [[nodiscard]] bool is_skipping() const { return skipping_; }
+    /// The batch under way; what an error makes the server skip is of the same batch.
+    [[nodiscard]] std::uint64_t batch() const { return batch_; }
+    /// What is sent next may be skipped by the server, since a message before it in its batch may fail.
+    [[nodiscard]] bool may_skip() const { return in_batch_; }
     /// No reply is owed and nothing half done: what comes next starts afresh.
     [[nodiscard]] bool is_quiet() const { return expected_.empty() && !unsynced_ && frame_left_ == 0 && held_.empty(); }
     /// Nothing of the current client's is left in it, as far as messages tell.
     [[nodiscard]] bool is_idle() const { return is_quiet() && transaction_status_ == 'I'; }
     /// The server waits for COPY data.
     [[nodiscard]] bool is_copying_in() const { return copying_in_; }
+    /// And its end has not been sent, so the server understands nothing but COPY data.
+    [[nodiscard]] bool takes_only_copy_data() const { return copying_in_ && !copy_ended_; }
     /// Requests of the client's that have not been answered, in order; the last may lack its Sync (is_unsynced()).
     [[nodiscard]] const ring<expected_reply>& expected() const { return expected_; }
     /// A frame is under way of which the client has a part.
@@ -136,7 +151,7 @@ public:
     // --- what the server connection carries; effects apply on confirmation ---
 
     known_statements statements;
-    parameter_set_ptr parameters = parameter_set::none();  ///< set here beyond the server's defaults
+    parameter_set_ptr parameters = parameter_set::none();      ///< set here beyond the server's defaults
     std::map<std::string, std::string, std::less<>> reported;  ///< last ParameterStatus of each name
     /// Whose unnamed statement the server holds: a session's stamp, 0 for none.
     std::uint64_t unnamed_stamp = 0;
@@ -145,33 +160,45 @@ public:
 
 private:
     advance_result frame(const frame_header& header, bytes whole, front& client, outbox& to_client, bool copied);
-    advance_result begin_hop(const frame_header& header, bytes start, front& client, outbox& to_client, bool copied);
+    advance_result begin_hop(const frame_header& header, bytes start, outbox& to_client, bool copied);
     advance_result on_error(bytes body, bytes whole, front& client, outbox& to_client, bool copied);
     advance_result on_parameter_status(bytes body, bytes whole, front& client, outbox& to_client, bool copied);
+    bool note_reported(std::string_view name, std::string_view value);
     bool must_hold(char type);
     bool is_relayed(char type);
     void relay(bytes octets, outbox& to_client, bool copied);
     [[nodiscard]] bool fits(char type) const;
     [[nodiscard]] bool ends(char type) const;
+    [[nodiscard]] bool is_being_prepared(const statement_ptr& wanted, std::string_view name) const;
+    void send_close(const statement_ptr& leaving, front& client, outbox& to_server, outbox& to_client);
     void complete(front& client, outbox& to_client);
+    void refuse(expected_reply& refused, std::string_view sqlstate, front& client);
     void skip_to_sync(front& client);
-    void forget_swallowed_syncs();
+    void skip(expected_reply& skipped, front& client, std::size_t later);
+    void undo_names(statement_change& change, front& client, std::size_t later);
+    void undo_unnamed(expected_reply& skipped, front& client, std::size_t later);
+    void begin_copy_in(front& client);
+    void drop_behind_front();
+    advance_result lose_count_of_syncs();
     void mute_batch();
     [[nodiscard]] bool batch_is_alone() const;
     void make_up_replies(front& client, outbox& to_client);
-    void undo(expected_reply& skipped, front& client);
     advance_result fault(std::string what);
 
     ring<expected_reply> expected_;
     std::size_t statement_limit_;
     char transaction_status_ = 'I';
+    std::uint64_t batch_ = 1;  ///< grows with every Sync sent
+    bool in_batch_ = false;    ///< extended-protocol messages of this batch may be unanswered
     bool unsynced_ = false;
-    bool skipping_ = false;       ///< the server discards what it is sent up to the next Sync
+    bool skipping_ = false;
     bool copying_in_ = false;
+    bool copy_ended_ = false;          ///< CopyDone or CopyFail has been sent for the COPY under way
+    std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data
     bool relayed_ = false;
-    bool relaying_frame_ = false; ///< what becomes of the rest of the frame under way
-    std::size_t frame_left_ = 0;  ///< octets of the frame under way that have not come
-    std::string held_;            ///< a frame, or the start of one, that has to be whole to be judged
+    bool relaying_frame_ = false;  ///< what becomes of the rest of the frame under way
+    std::size_t frame_left_ = 0;   ///< octets of the frame under way that have not come
+    std::string held_;             ///< a frame, or the start of one, that has to be whole to be judged
     client_error last_error_{};
 };
 

@@ -34,10 +34,21 @@ void client_statements::erase(std::string_view name)
     }
 }
 
-void client_statements::clear()
+std::unique_ptr<client_statements::map> client_statements::take_all()
 {
-    names_.reset();
     memory_ = 0;
+    return std::move(names_);
+}
+
+void client_statements::restore(std::unique_ptr<map> names)
+{
+    names_ = std::move(names);
+    memory_ = 0;
+    if (names_) {
+        for (const auto& [name, value] : *names_) {
+            memory_ += name.size() + value->cost();
+        }
+    }
 }
 
 }  // namespace penstock::postgresql

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Frames of the client: which are whole, which pass through in pieces, and when they may go. front_requests.cpp has what each
-// request means, front_state.cpp what its reply changes.
+// Frames of the client: which are whole, which pass through in pieces, and when they may go. front_requests.cpp has
+// what each request means, front_state.cpp what its reply changes.
 #include "protocols/postgresql/front.hpp"
+
+#include "protocols/postgresql/errors.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -14,9 +16,21 @@ namespace {
 /// Up to here every message is taken whole; beyond, those that can be long pass through in pieces.
 constexpr std::size_t short_message = 16 * 1024;
 
-bool is_known(char type) { return type != '\0' && std::strchr("BCdcfDEHFPQSX", type) != nullptr; }
+/// Replies that may be owed before the client's next message waits; what is owed costs us memory and the client
+/// nothing.
+constexpr std::size_t most_outstanding = 16 * 1024;
+/// And in a batch that lacks its Sync, where waiting might be for ever.
+constexpr std::size_t most_unsynced = 1024 * 1024;
 
-bool may_be_long(char type) { return type != '\0' && std::strchr("BdfFPQ", type) != nullptr; }
+bool is_known(char type)
+{
+    return type != '\0' && std::strchr("BCdcfDEHFPQSX", type) != nullptr;
+}
+
+bool may_be_long(char type)
+{
+    return type != '\0' && std::strchr("BdfFPQ", type) != nullptr;
+}
 
 }  // namespace
 
@@ -43,13 +57,15 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         }
         const auto header = load_header(rest);
         if (!is_known(header.type)) {
-            return {at, fail(error_kind::protocol_violation,
-                             "invalid frontend message type " + std::to_string(static_cast<unsigned char>(header.type)))};
+            return {at,
+                    fail(error_kind::protocol_violation,
+                         "invalid frontend message type " + std::to_string(static_cast<unsigned char>(header.type)))};
         }
         if (!header.is_sound() || (header.frame_size() > short_message && !may_be_long(header.type))) {
-            return {at, fail(error_kind::protocol_violation,
-                             std::string{"invalid length of message type "} + header.type + ": " +
-                                 std::to_string(header.length))};
+            return {at,
+                    fail(error_kind::protocol_violation,
+                         std::string{"invalid length of message type "} + header.type + ": " +
+                             std::to_string(header.length))};
         }
         const auto size = header.frame_size();
         if (size <= rest.size()) {
@@ -80,48 +96,76 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
 std::size_t front::whole_limit(char type) const
 {
     switch (type) {
-    case from_client::parse: return std::max(short_message, limits_.inspected_statement);
-    case from_client::copy_data:
-    case from_client::copy_fail: return 0;
-    default: return short_message;
+        case from_client::parse: return std::max(short_message, limits_.inspected_statement);
+        case from_client::copy_data:
+        case from_client::copy_fail: return 0;
+        default: return short_message;
     }
 }
 
 front_need front::frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client)
 {
     switch (header.type) {
-    case from_client::terminate: return front_need::leave;
-    case from_client::copy_data:
-    case from_client::copy_done:
-    case from_client::copy_fail:
-        // Outside COPY the server would ignore these; it may have failed while the client was still sending.
-        if (server != nullptr && !server->is_quiet()) {
-            to_server.pass(whole);
-        }
-        return front_need::more;
-    case from_client::flush:
-        if (server != nullptr && !server->is_quiet()) {
-            to_server.pass(whole);
-        }
-        return front_need::more;
-    case from_client::sync:
-        if (server == nullptr) {
-            skipping_ = false;
-            append_ready(to_client.made(), 'I');
+        case from_client::terminate: return front_need::leave;
+        case from_client::copy_data:
+        case from_client::copy_done:
+        case from_client::copy_fail:
+            // Outside COPY the server would ignore these; it may have failed while the client was still sending.
+            if (server != nullptr && !server->is_quiet()) {
+                to_server.pass(whole);
+                if (header.type != from_client::copy_data) {
+                    server->note_copy_end();
+                }
+            }
             return front_need::more;
-        }
-        break;
-    default: break;
+        case from_client::flush:
+            if (server != nullptr && !server->is_quiet()) {
+                to_server.pass(whole);
+            }
+            return front_need::more;
+        case from_client::sync:
+            if (server == nullptr || skipping_) {
+                skipping_ = false;
+                append_ready(to_client.made(), 'I');
+                return front_need::more;
+            }
+            if (server->takes_only_copy_data()) {
+                to_server.pass(whole);
+                server->note_sync_in_copy();
+                return front_need::more;
+            }
+            break;
+        default: break;
     }
     if (skipping_) {
         return front_need::more;
+    }
+    if (server == nullptr && refusal_) {
+        return answer_with_refusal(header.type, to_client);
     }
     const auto need = prepare_to_forward(header.type, server, to_server, to_client);
     if (need != front_need::more) {
         return need;
     }
     record_batch(header.type, whole, *server);
-    return request(header, whole, *server, to_server, to_client);
+    const auto outcome = request(header, whole, *server, to_server, to_client);
+    if (outcome == front_need::answers) {
+        batch_state_ = batch_state::unfit;  // it will come here a second time
+    }
+    return outcome;
+}
+
+/// What belongs to the refused request, up to its Sync, is discarded.
+front_need front::answer_with_refusal(char type, outbox& to_client)
+{
+    encode_error(*refusal_, to_client.made(), false);
+    refusal_.reset();
+    if (type == from_client::query || type == from_client::function_call) {
+        append_ready(to_client.made(), 'I');
+    } else {
+        skipping_ = true;
+    }
+    return front_need::more;
 }
 
 /// Whether the next request may go to the server now; brings the server up to the session's parameters if it is fresh.
@@ -129,6 +173,14 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
 {
     if (server == nullptr) {
         return front_need::server;
+    }
+    if (server->takes_only_copy_data()) {
+        return fail(error_kind::protocol_violation,
+                    std::string{"unexpected message type "} + type + " during COPY from stdin");
+    }
+    if (server->outstanding() >= (server->is_unsynced() ? most_unsynced : most_outstanding)) {
+        return server->is_unsynced() ? fail(error_kind::limit_exceeded, "too many messages without a Sync")
+                                     : front_need::answers;
     }
     if (server->is_quiet()) {
         holding_ = false;
@@ -163,13 +215,16 @@ bool front::settle(back& server, outbox& to_server, outbox& to_client)
 {
     bool injected = false;
     if (parameters_.has_reapply()) {
+        if (parameters_.take_discarded()) {
+            injected = catch_up(server, to_server, to_client);
+        }
         const auto values = parameters_.take_reapply();
-        if (server.transaction_status() != 'E') {
+        if (!values.empty() && server.transaction_status() != 'E') {
             inject(purpose::reapply, reapply_query(values), server, to_server, to_client);
             injected = true;
         }
     }
-    if (server.transaction_status() == 'I' && parameters_.is_dirty()) {
+    if (server.transaction_status() == 'I' && parameters_.needs_probe()) {
         ++counters_.probes;
         inject(purpose::probe, probe_query(parameters_.begin_probe()), server, to_server, to_client);
         injected = true;
@@ -185,7 +240,8 @@ void front::inject(purpose why, std::string_view text, back& server, outbox& to_
     server.announce(std::move(reply), *this, to_client);
 }
 
-front_need front::begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client)
+front_need front::begin_stream(
+    const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client)
 {
     stream_dropped_ = false;
     stream_inspected_ = false;
@@ -193,7 +249,16 @@ front_need front::begin_stream(const frame_header& header, bytes some, back* ser
         stream_dropped_ = server == nullptr || server->is_quiet();
         if (!stream_dropped_) {
             to_server.pass(some);
+            if (header.type == from_client::copy_fail) {
+                server->note_copy_end();
+            }
         }
+        stream_taken_ = some.size();
+        return front_need::more;
+    }
+    if (server == nullptr && refusal_) {
+        answer_with_refusal(header.type, to_client);
+        stream_dropped_ = true;
         stream_taken_ = some.size();
         return front_need::more;
     }
@@ -209,20 +274,21 @@ front_need front::begin_stream(const frame_header& header, bytes some, back* ser
     batch_state_ = batch_state::unfit;
     stream_server_ = server;
     switch (header.type) {
-    case from_client::bind: return begin_long_bind(some, *server, to_server, to_client);
-    case from_client::parse: return begin_long_parse(some, *server, to_server, to_client);
-    case from_client::function_call:
-        if (some.size() >= header_size + 4) {
-            function_call(some, *server, to_client);
-            to_server.pass(some);
-            stream_taken_ = some.size();
-        }
-        return front_need::more;
-    default: break;
+        case from_client::bind: return begin_long_bind(some, *server, to_server, to_client);
+        case from_client::parse: return begin_long_parse(some, *server, to_server, to_client);
+        case from_client::function_call:
+            if (some.size() >= header_size + 4) {
+                function_call(some, *server, to_client);
+                to_server.pass(some);
+                stream_taken_ = some.size();
+            }
+            return front_need::more;
+        default: break;
     }
     ++counters_.queries;
-    server->unnamed_stamp = 0;
-    server->announce({.kind = reply_kind::query}, *this, to_client);
+    expected_reply reply{.kind = reply_kind::query};
+    replace_unnamed(reply, *server);
+    server->announce(std::move(reply), *this, to_client);
     stream_inspected_ = true;
     collector_ = std::make_unique<effects_collector>();
     collector_->begin(mode_);
@@ -239,7 +305,8 @@ void front::stream(bytes part, outbox& to_server)
     }
     stream_left_ -= part.size();
     if (stream_inspected_) {
-        collector_->feed(stream_left_ == 0 && !part.empty() && part.back() == '\0' ? part.substr(0, part.size() - 1) : part);
+        collector_->feed(stream_left_ == 0 && !part.empty() && part.back() == '\0' ? part.substr(0, part.size() - 1)
+                                                                                   : part);
     }
     if (stream_left_ == 0) {
         end_stream();
@@ -252,9 +319,8 @@ void front::end_stream()
         return;
     }
     const auto& effects = collector_->finish();
-    if (!effects.leaves_nothing()) {
-        stream_server_->amend_newest(keep(effects));
-        holding_ = holding_ || parameters_.will_reapply(effects);
+    if (auto* const reply = stream_server_->newest(); reply != nullptr && !effects.leaves_nothing()) {
+        announce_effects(*reply, std::make_shared<const text_effects>(effects), *stream_server_);
     }
     collector_.reset();
     stream_inspected_ = false;
@@ -276,18 +342,18 @@ void front::record_batch(char type, bytes whole, const back& server)
 {
     constexpr std::size_t longest_batch = 16 * 1024;
     switch (batch_state_) {
-    case batch_state::none:
-        if (type != from_client::bind || server.transaction_status() != 'I') {
-            batch_state_ = batch_state::unfit;
-            return;
-        }
-        batch_state_ = batch_state::recording;
-        batch_describes_ = false;
-        batch_.clear();
-        break;
-    case batch_state::recording: break;
-    case batch_state::complete:
-    case batch_state::unfit: batch_state_ = batch_state::unfit; return;
+        case batch_state::none:
+            if (type != from_client::bind || server.transaction_status() != 'I') {
+                batch_state_ = batch_state::unfit;
+                return;
+            }
+            batch_state_ = batch_state::recording;
+            batch_describes_ = false;
+            batch_.clear();
+            break;
+        case batch_state::recording: break;
+        case batch_state::complete:
+        case batch_state::unfit: batch_state_ = batch_state::unfit; return;
     }
     const bool second_bind = type == from_client::bind && !batch_.empty();
     if (second_bind || batch_.size() + whole.size() > longest_batch || type == from_client::parse ||

@@ -2,9 +2,10 @@
 //
 // The client's half of an exchange: what this session has asked for, and what it has left behind.
 //
-// consume() takes the client's bytes frame by frame, turns its statement names into the servers' and announces every request
-// to the back it goes to. Requests are forwarded as they come; only a missing server, or a change that must be confirmed
-// first, stops it. Large messages pass through in pieces and are never held. After the login, so nothing here authenticates.
+// consume() takes the client's bytes frame by frame, turns its statement names into the servers' and announces every
+// request to the back it goes to. Requests are forwarded as they come; only a missing server, or a change that must be
+// confirmed first, stops it. Large messages pass through in pieces and are never held. After the login, so nothing here
+// authenticates.
 #pragma once
 
 #include "protocols/postgresql/back.hpp"
@@ -32,6 +33,9 @@ public:
     /// Takes what the client sent. `server` is null while no server connection is held.
     front_progress consume(bytes input, back* server, outbox& to_server, outbox& to_client);
 
+    /// No server can be had: the request that consume() stopped at is answered with this error when it is consumed again.
+    void refuse(client_error why) { refusal_ = std::move(why); }
+
     /// What has to be injected now that the server owes nothing: start-up values after a RESET, a probe, a catch-up.
     /// True where something was.
     bool settle(back& server, outbox& to_server, outbox& to_client);
@@ -56,19 +60,23 @@ public:
     /// A reply has ended. Failed ones count where the effect survives a failure.
     void on_done(expected_reply& reply, back& server);
     /// A Parse, Close or DEALLOCATE did not happen after all.
-    void undo(name_change& change);
+    void undo_names(statement_change& change);
+    /// Nor did what gave the unnamed statement this version.
+    void undo_unnamed(statement_change& change, std::uint64_t version);
+    /// The server has refused what gave the unnamed statement this version, and has none now.
+    void on_unnamed_refused(std::uint64_t version);
     /// Whether the client is to see this ParameterStatus.
-    bool on_parameter_status(std::string_view name, std::string_view value, purpose during);
+    bool on_parameter_status(std::string_view name, std::string_view value, const expected_reply* during);
     bool on_probe_row(bytes body, back& server);
-    /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go on; false
-    /// where that cannot be done because a reply is half relayed.
+    /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go
+    /// on; false where that cannot be done because a reply is half relayed.
     bool on_server_lost(back& server, const client_error& error, outbox& to_client);
     /// An injected request was refused.
     void on_injected_failure(purpose why, back& server);
-    /// The plan of the statement that the batch binds is stale. Whoever prepares its text again gets a fresh one; and where the
-    /// batch is `alone` (nothing behind it, nothing of it answered) and asks for a description of its rows, it is kept for
-    /// take_healed_batch(), to be sent again, and true is returned.
-    bool heal(bool alone);
+    /// The server's plan of `stale` is. Whoever prepares its text again gets a fresh one; and where the batch that
+    /// binds it is `alone` (nothing behind it, nothing of it answered) and asks for a description of its rows, it is
+    /// kept for take_healed_batch(), to be sent again, and true is returned.
+    bool heal(const statement_ptr& stale, bool alone);
 
     /// What the client was told of the reported parameters at login.
     void greeted(std::shared_ptr<const parameter_list> parameters);
@@ -76,6 +84,8 @@ public:
 private:
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
+    front_need answer_with_refusal(char type, outbox& to_client);
+    front_need refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client);
     front_need begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client);
     front_need begin_long_bind(bytes some, back& server, outbox& to_server, outbox& to_client);
     front_need begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client);
@@ -96,8 +106,11 @@ private:
     void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
     void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
     std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
-    std::shared_ptr<const text_effects> keep(const text_effects& effects);
-    void apply(const text_effects& effects, bool failed, back& server);
+    void replace_unnamed(expected_reply& reply, back& server);
+    void announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server);
+    bool changes_reading(const text_effects& effects) const;
+    void apply(const expected_reply& done, back& server);
+    void apply_failed(const text_effects& effects);
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
     static bool is_ambiguous_encoding(std::string_view name);
@@ -119,6 +132,7 @@ private:
     std::shared_ptr<const text_effects> unnamed_portal_effects_{};
     std::vector<std::pair<std::string, std::shared_ptr<const text_effects>>> portal_effects_;
 
+    std::optional<client_error> refusal_{};
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing
     std::size_t stream_left_ = 0;   ///< octets of a message that passes through in pieces
@@ -126,7 +140,7 @@ private:
     bool stream_dropped_ = false;
     bool stream_inspected_ = false;
     std::unique_ptr<effects_collector> collector_{};
-    back* stream_server_ = nullptr; ///< whose newest announcement gets the effects of the streamed text
+    back* stream_server_ = nullptr;  ///< whose newest announcement gets the effects of the streamed text
 
     /// The batch since the last Sync, where it may have to be sent again ("cached plan must not change result type").
     enum class batch_state : std::uint8_t {

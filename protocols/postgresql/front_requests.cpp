@@ -20,14 +20,25 @@ void append_parse(std::string& out, std::string_view name, bytes definition)
 enum class target : char { statement = 'S', portal = 'P' };
 
 /// Large-object calls keep nothing in the session beyond their transaction; other functions called by number may.
-/// Numbers are those of pg_proc.dat: lo_open, lo_close, loread, lowrite, lo_lseek, lo_creat, lo_create, lo_tell, lo_unlink,
-/// lo_truncate and the 64-bit forms.
+/// Numbers are those of pg_proc.dat: lo_open, lo_close, loread, lowrite, lo_lseek, lo_creat, lo_create, lo_tell,
+/// lo_unlink, lo_truncate and the 64-bit forms.
 bool is_large_object_function(std::uint32_t oid)
 {
     switch (oid) {
-    case 952: case 953: case 954: case 955: case 956: case 957: case 715: case 958: case 964: case 1004:
-    case 3170: case 3171: case 3172: return true;
-    default: return false;
+        case 952:
+        case 953:
+        case 954:
+        case 955:
+        case 956:
+        case 957:
+        case 715:
+        case 958:
+        case 964:
+        case 1004:
+        case 3170:
+        case 3171:
+        case 3172: return true;
+        default: return false;
     }
 }
 
@@ -36,22 +47,22 @@ bool is_large_object_function(std::uint32_t oid)
 front_need front::request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
     switch (header.type) {
-    case from_client::query: return query(whole, server, to_server, to_client);
-    case from_client::parse: return parse(whole, server, to_server, to_client);
-    case from_client::bind: return bind(whole, server, to_server, to_client);
-    case from_client::describe: return describe(whole, server, to_server, to_client);
-    case from_client::execute: return execute(whole, server, to_server, to_client);
-    case from_client::close: return close(whole, server, to_server, to_client);
-    case from_client::sync:
-        to_server.pass(whole);
-        server.announce({.kind = reply_kind::sync}, *this, to_client);
-        return front_need::more;
-    default:
-        if (whole.size() < header_size + 4) {
-            return malformed("FunctionCall");
-        }
-        to_server.pass(whole);
-        return function_call(whole, server, to_client);
+        case from_client::query: return query(whole, server, to_server, to_client);
+        case from_client::parse: return parse(whole, server, to_server, to_client);
+        case from_client::bind: return bind(whole, server, to_server, to_client);
+        case from_client::describe: return describe(whole, server, to_server, to_client);
+        case from_client::execute: return execute(whole, server, to_server, to_client);
+        case from_client::close: return close(whole, server, to_server, to_client);
+        case from_client::sync:
+            to_server.pass(whole);
+            server.announce({.kind = reply_kind::sync}, *this, to_client);
+            return front_need::more;
+        default:
+            if (whole.size() < header_size + 4) {
+                return malformed("FunctionCall");
+            }
+            to_server.pass(whole);
+            return function_call(whole, server, to_client);
     }
 }
 
@@ -65,26 +76,24 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     ++counters_.queries;
     const auto& effects = store_.inspect_whole(text, mode_);
     expected_reply reply{.kind = reply_kind::query};
-    bool rewritten = false;
-    if (!effects.leaves_nothing()) {
-        reply.effects = keep(effects);
-        holding_ = holding_ || parameters_.will_reapply(effects);
-        if (effects.single() && effects.first_verb == statement_verb::deallocate) {
-            if (const auto known = statements_.find(effects.deallocate_name)) {
-                if (server.ensure_known(known, *this, to_server, to_client, reply_disposition::swallow)) {
-                    append_frame(to_server.made(), from_client::sync, {});
-                    expected_reply ending{.kind = reply_kind::sync, .how = reply_disposition::swallow};
-                    server.announce(std::move(ending), *this, to_client);
-                }
-                append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
-                rewritten = true;
-            }
+    const bool deallocates = effects.single() && effects.first_verb == statement_verb::deallocate;
+    const auto known = deallocates ? statements_.find(effects.deallocate_name) : nullptr;
+    if (known) {
+        // It is the server's to give the answer, so the server has to have the statement.
+        if (server.ensure_known(
+                known, effects.deallocate_name, *this, to_server, to_client, reply_disposition::swallow)) {
+            append_frame(to_server.made(), from_client::sync, {});
+            expected_reply ending{.kind = reply_kind::sync, .how = reply_disposition::swallow, .why = purpose::prepare};
+            server.announce(std::move(ending), *this, to_client);
         }
-    }
-    if (!rewritten) {
+        append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
+    } else {
         to_server.pass(whole);
     }
-    server.unnamed_stamp = 0;
+    replace_unnamed(reply, server);
+    if (!effects.leaves_nothing()) {
+        announce_effects(reply, std::make_shared<const text_effects>(effects), server);
+    }
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
 }
@@ -110,28 +119,27 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     }
     if (!existing && (statements_.size() >= limits_.statements ||
                       statements_.memory() + definition.size() > limits_.statement_memory)) {
-        return fail(error_kind::limit_exceeded, "too many prepared statements in this session");
+        return refuse_parse("too many prepared statements in this session", server, to_server, to_client);
     }
     auto made = store_.intern(definition, mode_);
     if (existing) {
         // The server is brought to say itself that the name is taken.
-        server.ensure_known(made, *this, to_server, to_client);
+        server.ensure_known(made, {}, *this, to_server, to_client);
         append_parse(to_server.made(), made->server_name, definition);
         server.announce({.kind = reply_kind::parse}, *this, to_client);
         return front_need::more;
     }
     expected_reply reply{.kind = reply_kind::parse};
-    reply.change = std::make_unique<name_change>(name_change{std::string{name}, nullptr});
-    const bool leaves_transaction = made->verb == statement_verb::rollback || made->verb == statement_verb::commit;
-    if (server.statements.touch(made) && (server.transaction_status() != 'E' || leaves_transaction)) {
+    reply.change = std::make_unique<statement_change>();
+    reply.change->name = name;
+    if (server.statements.knows(made, server.batch()) && server.transaction_status() != 'E') {
         reply.how = reply_disposition::synthesise;
-    } else if (server.statements.touch(made)) {
-        append_parse(to_server.made(), made->server_name, definition);
     } else {
+        // In a failed transaction the server has to say itself whether it takes a Parse.
         ++counters_.server_parses;
-        server.make_room(*this, to_server, to_client);
+        server.make_way(made, *this, to_server, to_client);
         append_parse(to_server.made(), made->server_name, definition);
-        server.statements.insert(made);
+        server.statements.insert(made, server.batch());
         reply.prepares = made;
     }
     statements_.set(name, std::move(made));
@@ -139,16 +147,29 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     return front_need::more;
 }
 
+/// An error of ours in the place of a reply: the server is given something that it refuses, so that it skips to the Sync and
+/// ends the transaction as it would after an error of its own; the client is told our reason instead.
+front_need front::refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client)
+{
+    append_parse(to_server.made(), "penstock_refused", bytes{"?\0\0\0", 4});
+    expected_reply reply{.kind = reply_kind::parse};
+    reply.instead = std::make_unique<client_error>(client_error{error_kind::limit_exceeded, std::move(why), {}});
+    server.announce(std::move(reply), *this, to_client);
+    return front_need::more;
+}
+
 front_need front::parse_unnamed(bytes whole, bytes definition, back& server, outbox& to_server, outbox& to_client)
 {
+    expected_reply reply{.kind = reply_kind::parse};
+    replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
     const auto text = definition.substr(0, definition.find('\0'));
     const auto& effects = store_.inspect_whole(text, mode_);
     unnamed.exists = true;
     unnamed.kept = true;
-    ++unnamed.version;
+    unnamed.version = reply.unnamed_version;
     unnamed.verb = effects.first_verb;
-    unnamed.effects = effects.leaves_nothing() ? nullptr : keep(effects);
+    unnamed.effects = effects.leaves_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
     const auto known = effects.first_verb == statement_verb::deallocate && effects.single()
                            ? statements_.find(effects.deallocate_name)
                            : nullptr;
@@ -162,8 +183,29 @@ front_need front::parse_unnamed(bytes whole, bytes definition, back& server, out
     }
     ++counters_.server_parses;
     server.unnamed_stamp = unnamed_stamp();
-    server.announce({.kind = reply_kind::parse}, *this, to_client);
+    server.announce(std::move(reply), *this, to_client);
     return front_need::more;
+}
+
+/// The unnamed statement becomes another, or none. What it was is kept if the server may skip this.
+void front::replace_unnamed(expected_reply& reply, back& server)
+{
+    server.unnamed_stamp = 0;
+    if (!statements_.has_unnamed() && reply.kind != reply_kind::parse) {
+        return;
+    }
+    auto& unnamed = statements_.unnamed();
+    reply.unnamed_version = statements_.next_version();
+    if (server.may_skip()) {
+        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
+        reply.change->unnamed_before = std::make_unique<unnamed_statement>(std::exchange(unnamed, {}));
+    }
+    unnamed.exists = false;
+    unnamed.version = reply.unnamed_version;
+    unnamed.effects.reset();
+    if (unnamed.definition.capacity() > 4096) {
+        unnamed.definition = {};
+    }
 }
 
 front_need front::begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client)
@@ -177,13 +219,15 @@ front_need front::begin_long_parse(bytes some, back& server, outbox& to_server, 
                     "a named prepared statement is longer than " + std::to_string(limits_.inspected_statement) +
                         " octets (max_inspected_statement)");
     }
+    expected_reply reply{.kind = reply_kind::parse};
+    replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
-    unnamed = {.exists = true, .kept = false, .version = unnamed.version + 1, .definition = {}, .effects = {}};
+    unnamed = {.exists = true, .kept = false, .version = reply.unnamed_version, .definition = {}, .effects = {}};
     pins_.add(pin_reason::large_statement);  // no other server could be given it, and nobody knows what it does
     ++counters_.client_parses;
     ++counters_.server_parses;
     server.unnamed_stamp = unnamed_stamp();
-    server.announce({.kind = reply_kind::parse}, *this, to_client);
+    server.announce(std::move(reply), *this, to_client);
     to_server.pass(some);
     stream_taken_ = some.size();
     return front_need::more;
@@ -197,7 +241,11 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     if (body.failed()) {
         return malformed("Bind");
     }
+    if (!name.empty() && server.outstanding() > 0 && !server.is_unsynced() && !statements_.find(name)) {
+        return front_need::answers;  // an error may yet undo the Close that took the name away
+    }
     ++counters_.binds;
+    expected_reply reply{.kind = reply_kind::bind};
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
         set_portal_effects(portal, statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
@@ -206,7 +254,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         if (batch_state_ == batch_state::recording) {
             batch_name_ = name;
         }
-        server.ensure_known(found, *this, to_server, to_client);
+        server.ensure_known(found, name, *this, to_server, to_client);
         set_portal_effects(portal, found->effects);
         auto& out = to_server.made();
         const auto place = begin_frame(out, from_client::bind);
@@ -214,11 +262,12 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         out.append(found->server_name).push_back('\0');
         out.append(body.remainder());
         end_frame(out, place);
+        reply.prepares = found;
     } else {
         set_portal_effects(portal, nullptr);
         to_server.pass(whole);  // the server says that there is none
     }
-    server.announce({.kind = reply_kind::bind}, *this, to_client);
+    server.announce(std::move(reply), *this, to_client);
     return front_need::more;
 }
 
@@ -235,9 +284,12 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
     } else if (found) {
-        server.ensure_known(found, *this, to_server, to_client);
+        server.ensure_known(found, name, *this, to_server, to_client);
     }
-    set_portal_effects(portal, found ? found->effects : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
+    set_portal_effects(portal,
+                       found                                       ? found->effects
+                       : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects
+                                                                   : nullptr);
     if (found) {
         auto& out = to_server.made();
         out.push_back(from_client::bind);
@@ -250,7 +302,9 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
     } else {
         to_server.pass(some);
     }
-    server.announce({.kind = reply_kind::bind}, *this, to_client);
+    expected_reply reply{.kind = reply_kind::bind};
+    reply.prepares = found;
+    server.announce(std::move(reply), *this, to_client);
     stream_taken_ = some.size();
     return front_need::more;
 }
@@ -265,7 +319,7 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
     }
     const auto found = what == target::statement && !name.empty() ? statements_.find(name) : nullptr;
     if (found) {
-        server.ensure_known(found, *this, to_server, to_client);
+        server.ensure_known(found, name, *this, to_server, to_client);
         append_frame(to_server.made(), from_client::describe, "S" + found->server_name + '\0');
     } else {
         if (what == target::statement && name.empty()) {
@@ -273,8 +327,10 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
         }
         to_server.pass(whole);
     }
-    const auto kind = what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal;
-    server.announce({.kind = kind}, *this, to_client);
+    expected_reply reply{.kind =
+                             what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal};
+    reply.prepares = found;
+    server.announce(std::move(reply), *this, to_client);
     return front_need::more;
 }
 
@@ -288,12 +344,11 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
     }
     ++counters_.queries;
     expected_reply reply{.kind = reply_kind::execute};
-    reply.effects = portal_effects(portal);
-    if (reply.effects) {
-        holding_ = holding_ || parameters_.will_reapply(*reply.effects);
-        if (const auto known = statements_.find(reply.effects->deallocate_name)) {
-            server.ensure_known(known, *this, to_server, to_client);
+    if (auto effects = portal_effects(portal)) {
+        if (const auto known = statements_.find(effects->deallocate_name)) {
+            server.ensure_known(known, effects->deallocate_name, *this, to_server, to_client);
         }
+        announce_effects(reply, std::move(effects), server);
     }
     to_server.pass(whole);
     server.announce(std::move(reply), *this, to_client);
@@ -312,13 +367,14 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
     if (what == target::statement && !name.empty()) {
         reply.how = reply_disposition::synthesise;  // other sessions go on using the server's copy
         if (auto before = statements_.find(name)) {
-            reply.change = std::make_unique<name_change>(name_change{std::string{name}, std::move(before)});
+            reply.change = std::make_unique<statement_change>();
+            reply.change->name = name;
+            reply.change->before = std::move(before);
             statements_.erase(name);
         }
     } else {
-        if (what == target::statement && statements_.has_unnamed()) {
-            statements_.unnamed().exists = false;
-            server.unnamed_stamp = 0;
+        if (what == target::statement) {
+            replace_unnamed(reply, server);
         }
         to_server.pass(whole);
     }
@@ -343,13 +399,21 @@ front_need front::function_call(bytes some, back& server, outbox& to_client)
 /// The server may hold another session's unnamed statement, or none since the last simple query.
 void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
 {
-    if (!statements_.has_unnamed() || server.unnamed_stamp == unnamed_stamp() || !statements_.unnamed().kept) {
+    const bool exists = statements_.has_unnamed();
+    if (exists && server.unnamed_stamp == unnamed_stamp()) {
         return;
     }
-    append_parse(to_server.made(), {}, statements_.unnamed().definition);
-    server.unnamed_stamp = unnamed_stamp();
-    ++counters_.server_parses;
-    expected_reply reply{.kind = reply_kind::parse, .how = reply_disposition::swallow_success, .why = purpose::prepare};
+    expected_reply reply{.how = reply_disposition::swallow_success, .why = purpose::prepare};
+    if (exists && statements_.unnamed().kept) {
+        append_parse(to_server.made(), {}, statements_.unnamed().definition);
+        server.unnamed_stamp = unnamed_stamp();
+        ++counters_.server_parses;
+        reply.kind = reply_kind::parse;
+    } else {
+        append_frame(to_server.made(), from_client::close, bytes{"S\0", 2});  // it is somebody else's
+        server.unnamed_stamp = 0;
+        reply.kind = reply_kind::close;
+    }
     server.announce(std::move(reply), *this, to_client);
 }
 
@@ -383,9 +447,24 @@ std::shared_ptr<const text_effects> front::portal_effects(std::string_view porta
     return nullptr;
 }
 
-std::shared_ptr<const text_effects> front::keep(const text_effects& effects)
+/// What a request with these effects means for what is sent behind it, before its reply has come.
+void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server)
 {
-    return std::make_shared<const text_effects>(effects);
+    reply.effects = std::move(effects);
+    const auto& found = *reply.effects;
+    if (found.deallocate_all || found.discard_all) {
+        server.statements.doubt_all();
+        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
+        reply.change->all_before = statements_.take_all();
+        holding_ = true;
+    } else if (auto known = statements_.find(found.deallocate_name)) {
+        server.statements.doubt(known);
+        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
+        reply.change->name = found.deallocate_name;
+        reply.change->before = std::move(known);
+        statements_.erase(found.deallocate_name);
+    }
+    holding_ = holding_ || parameters_.will_reapply(found) || changes_reading(found);
 }
 
 }  // namespace penstock::postgresql

@@ -12,11 +12,15 @@ namespace {
 bool survives_reset_all(std::string_view name)
 {
     return name == "role" || name == "session_authorization" || name == "transaction_isolation" ||
-           name == "transaction_read_only" || name == "transaction_deferrable" || name == "seed" || name == "is_superuser";
+           name == "transaction_read_only" || name == "transaction_deferrable" || name == "seed" ||
+           name == "is_superuser";
 }
 
 /// They change who we are, so they are undone before and done after the others.
-bool is_identity(std::string_view name) { return name == "role" || name == "session_authorization"; }
+bool is_identity(std::string_view name)
+{
+    return name == "role" || name == "session_authorization";
+}
 
 void add_once(std::vector<std::string>& names, std::string_view name)
 {
@@ -58,6 +62,23 @@ constexpr std::string_view guarded_end = ";SET exit_on_error=off";
 
 void session_parameters::note(const text_effects& effects)
 {
+    note_touched(effects);
+    const auto& resets = effects.resets;
+    const auto went_back = [&resets](std::string_view name) {
+        return std::find(resets.begin(), resets.end(), name) != resets.end();
+    };
+    for (const auto& entry : startup_->entries()) {
+        const auto& name = entry.first;
+        const auto& touched = effects.touched;
+        const bool was_set = std::find(touched.begin(), touched.end(), name) != touched.end();
+        if (went_back(name) || (effects.reset_all && !survives_reset_all(name) && !was_set)) {
+            reapply_.push_back(entry);
+        }
+    }
+}
+
+void session_parameters::note_touched(const text_effects& effects)
+{
     for (const auto& name : effects.touched) {
         add_once(dirty_, name);
     }
@@ -67,14 +88,6 @@ void session_parameters::note(const text_effects& effects)
                 add_once(dirty_, name);
             }
         }
-        for (const auto& entry : startup_->entries()) {
-            reapply_.push_back(entry);
-        }
-    }
-    for (const auto& name : effects.resets) {
-        if (const auto* value = startup_->find(name)) {
-            reapply_.emplace_back(name, *value);
-        }
     }
 }
 
@@ -83,11 +96,22 @@ void session_parameters::note_discard_all()
     dirty_.clear();
     reapply_.clear();
     current_ = startup_;
+    discarded_ = !startup_->empty();
 }
 
 void session_parameters::note_changed(std::string_view name)
 {
     add_once(dirty_, lower_case(name));
+}
+
+bool session_parameters::goes_back_to_startup(const text_effects& effects, std::string_view name) const
+{
+    const auto key = lower_case(name);
+    if (startup_->find(key) == nullptr) {
+        return false;
+    }
+    return effects.discard_all || (effects.reset_all && !survives_reset_all(key)) ||
+           std::find(effects.resets.begin(), effects.resets.end(), key) != effects.resets.end();
 }
 
 parameter_list session_parameters::take_reapply()
@@ -126,13 +150,25 @@ bool session_parameters::on_probe_row(bytes body, parameter_set_ptr& on_server)
             continue;
         }
         const auto value = row.take(static_cast<std::size_t>(size));
-        if (row.failed()) {
+        if (row.failed() || value.find('\0') != bytes::npos) {
             return false;
         }
         current_ = current_->with(name, value);
         on_server = on_server->with(name, value);
     }
+    probing_.clear();
     return row.finished_cleanly();
+}
+
+bool session_parameters::is_too_large() const
+{
+    constexpr std::size_t most_names = 500;  // a SELECT list has at most 1664 entries
+    constexpr std::size_t most_octets = 64 * 1024;
+    std::size_t octets = 0;
+    for (const auto& [name, value] : current_->entries()) {
+        octets += name.size() + value.size();
+    }
+    return current_->entries().size() > most_names || octets > most_octets;
 }
 
 std::string catch_up_query(const parameter_set& from, const parameter_set& to)

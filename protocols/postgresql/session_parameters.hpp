@@ -2,11 +2,12 @@
 //
 // The parameters of one session as they follow it from server to server.
 //
-// What a statement may have changed is noted by name ("dirty"); when the transaction has ended, the server itself is asked for
-// the values (the probe), so ROLLBACK, savepoints, SET LOCAL and functions count as they did there. A RESET goes back to
-// what the client asked for at start-up, which servers do not know: it is sent after the RESET (reapply). Every injected
-// change is one SELECT of set_config() calls between exit_on_error on and off ("Developer Options" in the manual): were one
-// refused, the server would end its session before it ran the client's own statement under wrong parameters.
+// What a statement may have changed is noted by name ("dirty"); when the transaction has ended, the server itself is
+// asked for the values (the probe), so ROLLBACK, savepoints, SET LOCAL and functions count as they did there. A RESET
+// goes back to what the client asked for at start-up, which servers do not know: it is sent after the RESET (reapply).
+// Every injected change is one SELECT of set_config() calls between exit_on_error on and off ("Developer Options" in
+// the manual): were one refused, the server would end its session before it ran the client's own statement under wrong
+// parameters.
 #pragma once
 
 #include "protocols/postgresql/text_effects.hpp"
@@ -15,6 +16,7 @@
 #include "core/bytes.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace penstock::postgresql {
@@ -27,8 +29,10 @@ public:
     [[nodiscard]] const parameter_set_ptr& current() const { return current_; }
     [[nodiscard]] const parameter_set_ptr& startup() const { return startup_; }
 
-    /// A request with these effects has succeeded (or may have, in part).
+    /// A request with these effects has succeeded.
     void note(const text_effects& effects);
+    /// A request with these effects has failed, but may have succeeded in part.
+    void note_touched(const text_effects& effects);
     /// DISCARD ALL has succeeded: the server is as new, the session as after its start.
     void note_discard_all();
     /// The server reported a change of a parameter that nothing here explains.
@@ -36,22 +40,33 @@ public:
 
     /// Start-up values to be sent now, as a result of RESETs; empties the list.
     [[nodiscard]] parameter_list take_reapply();
-    [[nodiscard]] bool has_reapply() const { return !reapply_.empty(); }
+    [[nodiscard]] bool has_reapply() const { return !reapply_.empty() || discarded_; }
+    /// Whether DISCARD ALL has taken the start-up values away since this was last asked. They have to come back on the
+    /// same connection, for the client has been told that they are gone.
+    [[nodiscard]] bool take_discarded() { return std::exchange(discarded_, false); }
     /// Whether a request with these effects makes a reapply necessary.
     [[nodiscard]] bool will_reapply(const text_effects& effects) const;
+    /// Whether they take this parameter back to a start-up value.
+    [[nodiscard]] bool goes_back_to_startup(const text_effects& effects, std::string_view name) const;
 
     /// Names whose values have to be asked for before the connection can be given back.
-    [[nodiscard]] bool is_dirty() const { return !dirty_.empty(); }
+    [[nodiscard]] bool is_dirty() const { return !dirty_.empty() || !probing_.empty(); }
+    [[nodiscard]] bool needs_probe() const { return !dirty_.empty(); }
     /// Starts a probe: the names, in the order in which on_probe_row() expects the values.
     std::vector<std::string> begin_probe();
     /// DataRow's body; the connection's set is brought up to date too.
     /// False where the row is not what was asked for.
     bool on_probe_row(bytes body, parameter_set_ptr& on_server);
+    /// The server has refused the probe: nobody knows the values.
+    void on_probe_refused() { probing_.clear(); }
+    /// More names or longer values than anybody carries from server to server.
+    [[nodiscard]] bool is_too_large() const;
 
 private:
     parameter_set_ptr startup_;
     parameter_set_ptr current_;
     parameter_list reapply_;
+    bool discarded_ = false;
     std::vector<std::string> dirty_;
     std::vector<std::string> probing_;
 };

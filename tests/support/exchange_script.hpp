@@ -2,8 +2,8 @@
 //
 // Both halves of an exchange without sockets: one front, any number of backs, and what each side was sent.
 //
-// A test feeds the client's bytes and the servers' bytes, in whatever pieces it likes, and looks at what comes out. Builders
-// for messages of both sides and a reader of what was sent ("P(a) B E S") keep the tests short.
+// A test feeds the client's bytes and the servers' bytes, in whatever pieces it likes, and looks at what comes out.
+// Builders for messages of both sides and a reader of what was sent ("P(a) B E S") keep the tests short.
 #pragma once
 
 #include "protocols/postgresql/front.hpp"
@@ -26,7 +26,10 @@ inline std::string frame(char type, bytes body)
     return out;
 }
 
-inline std::string c_string(std::string_view text) { return std::string{text} + '\0'; }
+inline std::string c_string(std::string_view text)
+{
+    return std::string{text} + '\0';
+}
 
 inline std::string number(std::uint32_t value)
 {
@@ -42,12 +45,17 @@ inline std::string short_number(std::size_t value)
 
 // --- a client's ---
 
-inline std::string query(std::string_view text) { return frame('Q', c_string(text)); }
+inline std::string query(std::string_view text)
+{
+    return frame('Q', c_string(text));
+}
 inline std::string parse(std::string_view name, std::string_view text)
 {
     return frame('P', c_string(name) + c_string(text) + short_number(0));
 }
-inline std::string bind(std::string_view portal, std::string_view name, std::initializer_list<std::string_view> values = {})
+inline std::string bind(std::string_view portal,
+                        std::string_view name,
+                        std::initializer_list<std::string_view> values = {})
 {
     std::string body = c_string(portal) + c_string(name) + short_number(0) + short_number(values.size());
     for (const auto value : values) {
@@ -55,17 +63,38 @@ inline std::string bind(std::string_view portal, std::string_view name, std::ini
     }
     return frame('B', body + short_number(0));
 }
-inline std::string describe(char what, std::string_view name) { return frame('D', what + c_string(name)); }
+inline std::string describe(char what, std::string_view name)
+{
+    return frame('D', what + c_string(name));
+}
 inline std::string execute(std::string_view portal = {}, std::uint32_t rows = 0)
 {
     return frame('E', c_string(portal) + number(rows));
 }
-inline std::string close(char what, std::string_view name) { return frame('C', what + c_string(name)); }
-inline std::string sync() { return frame('S', {}); }
-inline std::string flush() { return frame('H', {}); }
-inline std::string copy_data(std::string_view row) { return frame('d', row); }
-inline std::string copy_done() { return frame('c', {}); }
-inline std::string copy_fail(std::string_view why) { return frame('f', c_string(why)); }
+inline std::string close(char what, std::string_view name)
+{
+    return frame('C', what + c_string(name));
+}
+inline std::string sync()
+{
+    return frame('S', {});
+}
+inline std::string flush()
+{
+    return frame('H', {});
+}
+inline std::string copy_data(std::string_view row)
+{
+    return frame('d', row);
+}
+inline std::string copy_done()
+{
+    return frame('c', {});
+}
+inline std::string copy_fail(std::string_view why)
+{
+    return frame('f', c_string(why));
+}
 inline std::string function_call(std::uint32_t oid)
 {
     return frame('F', number(oid) + short_number(0) + short_number(0) + short_number(0));
@@ -73,15 +102,42 @@ inline std::string function_call(std::uint32_t oid)
 
 // --- a server's ---
 
-inline std::string ready(char status = 'I') { return frame('Z', {&status, 1}); }
-inline std::string parse_complete() { return frame('1', {}); }
-inline std::string bind_complete() { return frame('2', {}); }
-inline std::string close_complete() { return frame('3', {}); }
-inline std::string no_data() { return frame('n', {}); }
-inline std::string command_complete(std::string_view tag) { return frame('C', c_string(tag)); }
-inline std::string empty_query() { return frame('I', {}); }
-inline std::string portal_suspended() { return frame('s', {}); }
-inline std::string parameter_description() { return frame('t', short_number(0)); }
+inline std::string ready(char status = 'I')
+{
+    return frame('Z', {&status, 1});
+}
+inline std::string parse_complete()
+{
+    return frame('1', {});
+}
+inline std::string bind_complete()
+{
+    return frame('2', {});
+}
+inline std::string close_complete()
+{
+    return frame('3', {});
+}
+inline std::string no_data()
+{
+    return frame('n', {});
+}
+inline std::string command_complete(std::string_view tag)
+{
+    return frame('C', c_string(tag));
+}
+inline std::string empty_query()
+{
+    return frame('I', {});
+}
+inline std::string portal_suspended()
+{
+    return frame('s', {});
+}
+inline std::string parameter_description()
+{
+    return frame('t', short_number(0));
+}
 inline std::string row_description(std::size_t columns)
 {
     std::string body = short_number(columns);
@@ -104,19 +160,34 @@ inline std::string data_row(std::string_view value)
     const std::string held{value};
     return data_row({&held});
 }
-inline std::string error(std::string_view sqlstate, std::string_view message = "refused", std::string_view severity = "ERROR")
+inline std::string error(std::string_view sqlstate,
+                         std::string_view message = "refused",
+                         std::string_view severity = "ERROR")
 {
-    return frame('E', "S" + c_string(severity) + "V" + c_string(severity) + "C" + c_string(sqlstate) + "M" +
-                          c_string(message) + '\0');
+    return frame('E',
+                 "S" + c_string(severity) + "V" + c_string(severity) + "C" + c_string(sqlstate) + "M" +
+                     c_string(message) + '\0');
 }
-inline std::string notice(std::string_view message) { return frame('N', "M" + c_string(message) + '\0'); }
-inline std::string notification(std::string_view channel) { return frame('A', number(7) + c_string(channel) + c_string("")); }
+inline std::string notice(std::string_view message)
+{
+    return frame('N', "M" + c_string(message) + '\0');
+}
+inline std::string notification(std::string_view channel)
+{
+    return frame('A', number(7) + c_string(channel) + c_string(""));
+}
 inline std::string parameter_status(std::string_view name, std::string_view value)
 {
     return frame('S', c_string(name) + c_string(value));
 }
-inline std::string copy_in_response() { return frame('G', '\0' + short_number(0)); }
-inline std::string copy_out_response() { return frame('H', '\0' + short_number(0)); }
+inline std::string copy_in_response()
+{
+    return frame('G', '\0' + short_number(0));
+}
+inline std::string copy_out_response()
+{
+    return frame('H', '\0' + short_number(0));
+}
 
 /// What a server says to SELECT of one row with one value, from RowDescription on.
 inline std::string rows(std::string_view value)

@@ -11,7 +11,10 @@ using namespace penstock::test;
 
 namespace {
 
-std::string name_of(const statement_ptr& made) { return made->server_name; }
+std::string name_of(const statement_ptr& made)
+{
+    return made->server_name;
+}
 
 TEST(Front, PassesASimpleQueryUnchanged)
 {
@@ -41,12 +44,15 @@ TEST(Front, AsksForAServerBeforeARequestAndNotForASync)
 TEST(Front, GivesNamedStatementsTheServersNames)
 {
     exchange talk;
-    talk.send(wire::parse("a", "SELECT 1") + wire::bind("", "a") + wire::describe('S', "a") + wire::execute() + wire::sync());
+    talk.send(wire::parse("a", "SELECT 1") + wire::bind("", "a") + wire::describe('S', "a") + wire::execute() +
+              wire::sync());
     const auto known = talk.store.intern(wire::c_string("SELECT 1") + wire::short_number(0), {});
-    EXPECT_EQ(talk.sent_to_server(), wire::parse(name_of(known), "SELECT 1") + wire::bind("", name_of(known)) +
-                                         wire::describe('S', name_of(known)) + wire::execute() + wire::sync());
+    EXPECT_EQ(talk.sent_to_server(),
+              wire::parse(name_of(known), "SELECT 1") + wire::bind("", name_of(known)) +
+                  wire::describe('S', name_of(known)) + wire::execute() + wire::sync());
     const auto reply = wire::parse_complete() + wire::bind_complete() + wire::parameter_description() +
-                       wire::row_description(1) + wire::data_row("1") + wire::command_complete("SELECT 1") + wire::ready();
+                       wire::row_description(1) + wire::data_row("1") + wire::command_complete("SELECT 1") +
+                       wire::ready();
     EXPECT_EQ(talk.answer(reply), advance_result::ok);
     EXPECT_EQ(talk.sent_to_client(), reply);
     EXPECT_TRUE(talk.server->is_idle());
@@ -62,8 +68,8 @@ TEST(Front, PreparesANamedStatementOnAnotherServerUnseen)
     talk.move_to(1);
     talk.send(wire::bind("", "a") + wire::execute() + wire::sync());
     EXPECT_EQ(types_of(talk.sent_to_server()), "PBES");
-    talk.answer(wire::parse_complete() + wire::bind_complete() + wire::rows("1").substr(wire::row_description(1).size()) +
-                wire::ready());
+    talk.answer(wire::parse_complete() + wire::bind_complete() +
+                wire::rows("1").substr(wire::row_description(1).size()) + wire::ready());
     EXPECT_EQ(types_of(talk.sent_to_client()), "2DCZ");
     talk.send(wire::bind("", "a") + wire::execute() + wire::sync());
     EXPECT_EQ(types_of(talk.sent_to_server()), "BES");
@@ -76,7 +82,8 @@ TEST(Front, MakesUpTheReplyToParseOfAStatementTheServerKnows)
     talk.answer(wire::parse_complete() + wire::ready());
     talk.sent_to_server();
     talk.sent_to_client();
-    talk.send(wire::close('S', "a") + wire::parse("a", "SELECT 1") + wire::bind("", "a") + wire::execute() + wire::sync());
+    talk.send(wire::close('S', "a") + wire::parse("a", "SELECT 1") + wire::bind("", "a") + wire::execute() +
+              wire::sync());
     EXPECT_EQ(types_of(talk.sent_to_server()), "BES");
     talk.answer(wire::bind_complete() + wire::command_complete("SELECT 0") + wire::ready());
     EXPECT_EQ(types_of(talk.sent_to_client()), "312CZ");
@@ -97,9 +104,10 @@ TEST(Front, CarriesASettingToAnotherServer)
     EXPECT_FALSE(talk.client.must_stay());
     talk.move_to(1);
     talk.send(wire::query("SELECT 1"));
-    EXPECT_EQ(talk.sent_to_server(), wire::query("SET exit_on_error=on;SELECT 1,pg_catalog.set_config(E'work_mem',E'5MB',"
-                                                 "false);SET exit_on_error=off") +
-                                         wire::query("SELECT 1"));
+    EXPECT_EQ(talk.sent_to_server(),
+              wire::query("SET exit_on_error=on;SELECT 1,pg_catalog.set_config(E'work_mem',E'5MB',"
+                          "false);SET exit_on_error=off") +
+                  wire::query("SELECT 1"));
     talk.answer(wire::set_config_answer() + wire::rows("1") + wire::ready());
     EXPECT_EQ(talk.sent_to_client(), wire::rows("1") + wire::ready());
     talk.send(wire::query("SELECT 1"));
