@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Speed and size of Penstock beside PgBouncer and HAProxy: pgbench -S in three protocol modes, with 1, 32 and 200 clients on a pool of 20,
+# plain and under TLS; and the memory of 5,000 idle clients. The contestants take turns within each cell, several times over; what is
+# compared is the CPU time (user + system) of the proxy alone per transaction, and transactions per second, by medians. The last
+# table goes into docs/performance.md. Run it by ./dev bench.
+
+import argparse
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "tests/support"), str(HERE)]
+
+import memory  # noqa: E402
+import processes  # noqa: E402
+import report  # noqa: E402
+from cluster import PASSWORD, Cluster, binaries  # noqa: E402
+from contestants import HaProxy, Penstock, PgBouncer  # noqa: E402
+
+POOL_SIZE = 20
+MODES, CLIENTS, LINKS = ("simple", "extended", "prepared"), (1, 32, 200), ("plain", "TLS")
+
+
+def main():
+    options = read_arguments()
+    with Cluster(max_connections=400, settings={"shared_buffers": "256MB"}) as cluster:
+        fill(cluster)
+        rivals = start_contestants(cluster, options)
+        try:
+            speeds = {}
+            for link in options.link or LINKS:
+                for mode in options.mode or MODES:
+                    for clients in options.clients or CLIENTS:
+                        cell = (link, mode, clients)
+                        speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
+                        print(report.speed_row(cell, speeds[cell]), flush=True)
+        finally:
+            for rival in rivals:
+                rival.stop()
+        sizes = {} if options.no_memory else measure_memory(cluster, options)
+    text = report.document(speeds, sizes, rivals, options, cluster_version())
+    print("\n" + text)
+    if not options.no_write:
+        (ROOT / "docs/performance.md").write_text(text)
+        print("written to docs/performance.md")
+    return 0
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description="Penstock beside PgBouncer and HAProxy.")
+    parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured with each contestant (3)")
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement, after one second to warm up (4)")
+    parser.add_argument("--mode", action="append", choices=MODES, help="only this protocol mode; may be repeated")
+    parser.add_argument("--clients", action="append", type=int, help="only this many clients; may be repeated")
+    parser.add_argument("--link", action="append", choices=LINKS, help="only plain or TLS")
+    parser.add_argument("--idle-clients", type=int, default=5000, help="for the memory per idle client (5000)")
+    parser.add_argument("--workers", type=int, default=0, help="Penstock's threads; 0: its default, one per core")
+    parser.add_argument("--no-memory", action="store_true", help="leave the memory out")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md as it is")
+    return parser.parse_args()
+
+
+def fill(cluster):
+    subprocess.run([binaries() / "pgbench", "-i", "-q", "-s", "5", cluster.primary.url()], check=True, capture_output=True)
+
+
+def start_contestants(cluster, options):
+    rivals = [Penstock(cluster, POOL_SIZE, options.penstock, options.workers),
+              PgBouncer(cluster, POOL_SIZE, cache=ROOT / "build/pgbouncer"), HaProxy(cluster, POOL_SIZE)]
+    for rival in rivals:
+        rival.start()
+        print(f"{rival.name} {rival.version} on port {rival.port}", flush=True)
+    return rivals
+
+
+def cluster_version():
+    return subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+
+
+# ---- one cell of the table ----
+
+def measure_cell(rivals, cell, rounds, seconds):
+    """Contestant's name -> {"tps", "cpu"}: medians over the rounds; CPU in microseconds per transaction."""
+    samples = {rival.name: [] for rival in rivals}
+    for number in range(rounds):
+        for turn in range(len(rivals)):
+            rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
+            samples[rival.name].append(measure(rival, cell, seconds))
+    return {name: {key: statistics.median(sample[key] for sample in taken) for key in ("tps", "cpu")}
+            for name, taken in samples.items()}
+
+
+def measure(rival, cell, seconds):
+    """Runs pgbench; the first second, in which clients log in and caches fill, counts for nothing."""
+    link, mode, clients = cell
+    database = "app_prepared" if mode == "prepared" and not getattr(rival, "knows_prepared_statements", True) else "app"
+    url = (f"host=127.0.0.1 port={rival.port} user=app password='{PASSWORD}' dbname={database} "
+           f"sslmode={'require' if link == 'TLS' else 'disable'}")
+    process = subprocess.Popen([binaries() / "pgbench", "-n", "-S", "-M", mode, "-c", str(clients), "-j", str(min(2, clients)),
+                                "-T", str(seconds + 1), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    began = ended = transactions = 0.0
+    intervals, last = 0, 0.0
+    for line in process.stderr:
+        found = re.match(r"progress: ([0-9.]+) s, ([0-9.]+) tps, .*?, ([0-9]+) failed", line)
+        if not found:
+            continue
+        now, rate = float(found.group(1)), float(found.group(2))
+        if not intervals:
+            began = processes.cpu_seconds(rival.pid)
+            first = now
+        else:
+            transactions += rate * (now - last)
+            ended = processes.cpu_seconds(rival.pid)
+        intervals, last = intervals + 1, now
+    if process.wait() or intervals < 2:
+        raise RuntimeError(f"pgbench through {rival.name} failed in {cell}; its log: {rival.log.read_text()[-2000:]}")
+    return {"tps": transactions / (last - first), "cpu": (ended - began) / transactions * 1e6}
+
+
+# ---- memory ----
+
+def measure_memory(cluster, options):
+    """(contestant's name, link) -> KiB of anonymous memory per idle client."""
+    sizes = {}
+    for make in (lambda: Penstock(cluster, POOL_SIZE, options.penstock, options.workers, trust=True),
+                 lambda: PgBouncer(cluster, POOL_SIZE, trust=True, cache=ROOT / "build/pgbouncer")):
+        for link in LINKS:
+            rival = make().start()
+            try:
+                sizes[rival.name, link] = memory.per_idle_client(rival, link == "TLS", options.idle_clients)
+                print(f"{rival.name:<10} {link:<6} {sizes[rival.name, link]:6.2f} KiB per idle client", flush=True)
+            finally:
+                rival.stop()
+    return sizes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Turns the measurements of bench.py into the table on the screen and into docs/performance.md.
+
+import datetime
+import os
+import pathlib
+import platform
+
+TARGETS = {"plain": 4.0, "TLS": 24.0}  # KiB per idle client
+
+
+def speed_row(cell, speeds):
+    link, mode, clients = cell
+    parts = [f"{name} {s['tps']:8.0f} tps {s['cpu']:6.1f} us" for name, s in speeds.items()]
+    return f"{link:<5} {mode:<8} {clients:>3} clients: " + ", ".join(parts) + f"; CPU x{ratio(speeds, 'cpu'):.2f}, tps x{ratio(speeds, 'tps'):.2f}"
+
+
+def ratio(speeds, what):
+    return speeds["Penstock"][what] / speeds["PgBouncer"][what]
+
+
+def document(speeds, sizes, rivals, options, postgresql):
+    lines = ["# Performance", "",
+             "Written by `./dev bench`; the last run on the machine below. CPU is user plus system time of the proxy's process alone, per",
+             "transaction; every figure is the median of its rounds, in which the contestants take turns. `pgbench -S`, pool of 20 server",
+             "connections, PostgreSQL, pgbench and the proxies on the same machine, so throughput is shared out between them: the CPU",
+             "column is the one to trust. HAProxy copies octets in TCP mode, so each of its clients has a server connection of its own,",
+             "and under TLS it copies what PostgreSQL encrypts; it is there as a floor, not as a pooler.", "",
+             *machine(rivals, options, postgresql), ""]
+    if speeds:
+        lines += speed_table(speeds) + [""] + verdict(speeds) + [""]
+    if sizes:
+        lines += memory_table(sizes, options) + [""]
+    return "\n".join(lines)
+
+
+def machine(rivals, options, postgresql):
+    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    versions = ", ".join([f"PostgreSQL {postgresql}"] + [f"{rival.name} {rival.version}" for rival in rivals])
+    notes = [f"- {datetime.date.today().isoformat()}, {os.cpu_count()} cores of {model}, Linux {platform.release()}", f"- {versions}",
+             f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers or 'one per core'}"]
+    if any(getattr(rival, "knows_prepared_statements", True) is False for rival in rivals):
+        notes.append("- this PgBouncer knows no prepared statements in transaction pooling: in the `prepared` rows it pools sessions, "
+                     "with a server connection for every client")
+    return notes
+
+
+def speed_table(speeds):
+    names = list(next(iter(speeds.values())))
+    head = ["link", "mode", "clients", *(f"{name} tps" for name in names), *(f"{name} CPU us" for name in names), "CPU ratio",
+            "tps ratio"]
+    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's: CPU should be at most 1.0, tps at least 1.0.", "", row(head),
+             row(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    for (link, mode, clients), cell in speeds.items():
+        lines.append(row([link, mode, clients, *(f"{cell[name]['tps']:.0f}" for name in names),
+                          *(f"{cell[name]['cpu']:.1f}" for name in names), f"{ratio(cell, 'cpu'):.2f}", f"{ratio(cell, 'tps'):.2f}"]))
+    return lines
+
+
+def verdict(speeds):
+    dear = [cell for cell in speeds.values() if ratio(cell, "cpu") > 1.0]
+    slow = [cell for cell in speeds.values() if ratio(cell, "tps") < 1.0]
+    return [f"Of {len(speeds)} cells, {len(dear)} take more CPU per transaction than PgBouncer and {len(slow)} reach fewer transactions per "
+            "second."]
+
+
+def memory_table(sizes, options):
+    names = sorted({name for name, _ in sizes}, key=lambda name: name != "Penstock")
+    lines = ["## Memory", "", f"KiB of anonymous memory per idle client, at {options.idle_clients} clients that have each asked once.", "",
+             row(["link", *names, "bound for Penstock"]), row(["---"] + ["---:"] * (len(names) + 1))]
+    return lines + [row([link, *(f"{sizes[name, link]:.2f}" for name in names), f"{bound:.0f}"]) for link, bound in TARGETS.items()]
+
+
+def row(cells):
+    return "| " + " | ".join(map(str, cells)) + " |"
