@@ -99,7 +99,7 @@ verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const time_p
     }
     auto* const elsewhere = oldest_elsewhere(*who);
     if (elsewhere != nullptr && elsewhere->since() + eviction_margin < *oldest) {
-        ++elsewhere->promised;
+        ++elsewhere->room;
         of.owed_to_ = elsewhere->shared_from_this();
         mark_leaving_locked(of);
         settle();
@@ -108,15 +108,10 @@ verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const time_p
     return {};
 }
 
-void budget::begin_look(const std::shared_ptr<seat>& who)
-{
-    const std::lock_guard lock{mutex_};
-    who->asked = false;
-}
-
 void budget::end_look(const std::shared_ptr<seat>& who, bool has_idle, time_point oldest_idle)
 {
     const std::lock_guard lock{mutex_};
+    who->asked = false;
     who->idle = has_idle ? seat::stock::known : seat::stock::none;
     who->oldest_idle = oldest_idle;
     call_for_all();
@@ -138,7 +133,7 @@ void budget::settle_debt(permit* of, const std::shared_ptr<seat>& who)
         of->owed_to_ = who;
         mark_leaving_locked(*of);
     } else {
-        --who->promised;
+        --who->room;
     }
     settle();
 }
@@ -237,7 +232,7 @@ void budget::call_for(seat& who)
     }
     widen(who, is_shared(refused_by(*who.of, purpose_of(who))));
     bool asking = call_on(*who.of, who);
-    if (!who.wide || !who.wants_permit()) {
+    if (!who.wide || !who.wants_room()) {
         return;
     }
     for (const auto* each : accounts_) {
@@ -271,7 +266,7 @@ bool budget::call_on(const account& of, const seat& on_behalf)
 /// Has other pools close what was idle longest, one connection per waiter that nothing else is promised to.
 void budget::order_room(seat& who)
 {
-    while (who.wants_permit()) {
+    while (who.wants_room()) {
         seat* oldest = nullptr;
         for (const auto* each : accounts_) {
             if (each == who.of.get() || !can_help(*each, *who.of)) {
@@ -287,7 +282,7 @@ void budget::order_room(seat& who)
         if (oldest == nullptr) {
             return;
         }
-        ++who.promised;
+        ++who.room;
         oldest->idle = seat::stock::unknown;
         ask(*oldest, {.what = message::kind::make_room, .whom = debt{who.shared_from_this()}});
     }
@@ -327,7 +322,7 @@ seat* budget::oldest_elsewhere(const seat& who) const
 {
     seat* oldest = nullptr;
     for (auto* each : board_) {
-        if (each->of != who.of && each->wide && each->wants_permit() && can_help(*who.of, *each->of) &&
+        if (each->of != who.of && each->wide && each->wants_room() && can_help(*who.of, *each->of) &&
             (oldest == nullptr || each->since() < oldest->since())) {
             oldest = each;
         }

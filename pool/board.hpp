@@ -11,6 +11,7 @@
 #include "pool/budget.hpp"
 #include "pool/limits.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -47,7 +48,7 @@ struct need {
     bool may_use_reserve = false;
 };
 
-/// One of the promises to a shard (seat::promised) that is still to be kept. Destruction takes it back.
+/// Room that another shard is to make for one (seat::room). Destruction takes the promise back.
 class debt {
 public:
     debt() = default;
@@ -64,7 +65,7 @@ private:
 /// A message to a shard.
 struct message {
     enum class kind : std::uint8_t {
-        look,       ///< somebody starves: look through your idle connections (begin_look)
+        look,       ///< somebody starves: look through your idle connections (offer, then end_look)
         permit,     ///< the permit you waited for
         gift,       ///< a connection of another shard, in `cargo`, with its permit
         make_room,  ///< close your oldest idle connection for `whom`
@@ -100,7 +101,8 @@ struct seat : std::enable_shared_from_this<seat> {
 
     std::uint32_t openable = 0;
     bool may_use_reserve = false;
-    std::uint32_t promised = 0;  ///< permits, connections and room that are on their way to it
+    std::uint32_t promised = 0;  ///< permits and connections that are on their way to it
+    std::uint32_t room = 0;      ///< connections of other pools that are being closed for it
     bool present = false;        ///< between join and leave
     bool on_board = false;
     bool wide = false;  ///< a shared limit is in its way: other pools may help
@@ -113,10 +115,14 @@ struct seat : std::enable_shared_from_this<seat> {
     stock idle = stock::unknown;
     time_point oldest_idle{};
     std::uint32_t idle_count = 0;  ///< as of its last housekeeping
-    bool asked = false;            ///< a look or make_room is on its way to it
+    bool asked = false;            ///< a look or make_room is on its way to it, or being answered
 
     [[nodiscard]] bool wants_more() const { return hungry.load(std::memory_order_relaxed) > promised; }
     [[nodiscard]] bool wants_permit() const { return wants_more() && openable > promised; }
+    [[nodiscard]] bool wants_room() const
+    {
+        return std::min(hungry.load(std::memory_order_relaxed), openable) > promised + room;
+    }
     [[nodiscard]] time_point since() const { return time_point{duration{oldest.load(std::memory_order_relaxed)}}; }
 };
 

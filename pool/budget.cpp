@@ -163,7 +163,7 @@ void budget::put_back_locked(permit& of)
     }
     put_back(process_);
     if (of.owed_to_) {
-        --of.owed_to_->promised;
+        --of.owed_to_->room;
     }
     of.node_.reset();
     of.owed_to_.reset();

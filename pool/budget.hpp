@@ -114,9 +114,7 @@ public:
     /// Decides about a connection that came free and whose permit is given. `oldest` is the time of the own first
     /// waiter, or null.
     verdict offer(const std::shared_ptr<seat>& who, permit& of, const time_point* oldest, time_point idle_since);
-    /// The shard looks through its idle connections now: a message that asks for it from here on is a new one.
-    void begin_look(const std::shared_ptr<seat>& who);
-    /// What the look left: whether anything is idle, and since when the oldest.
+    /// The shard has offered what it has idle, as it was asked to: whether anything is left, and since when the oldest.
     void end_look(const std::shared_ptr<seat>& who, bool has_idle, time_point oldest_idle);
     /// Delivers a connection to a shard that was promised one; false if that shard has left (the message stays whole).
     bool send(const std::shared_ptr<seat>& to, message& gift);

@@ -190,7 +190,6 @@ void shard_core::keep_minimum(time_point now)
 /// Offers idle connections until nobody wants one.
 void shard_core::look()
 {
-    shared().begin_look(seat_);
     for (auto slot = state_.oldest_idle(); slot != no_slot; slot = state_.oldest_idle()) {
         auto decision = shared().offer(seat_, permits_[slot], nullptr, state_.idle_since(slot));
         if (decision.what == verdict::kind::keep) {
@@ -208,7 +207,6 @@ void shard_core::look()
 
 void shard_core::make_room(debt whom)
 {
-    shared().begin_look(seat_);
     const auto slot = state_.oldest_idle();
     if (slot != no_slot) {
         shared().settle_debt(&permits_[slot], whom.take());

@@ -183,6 +183,53 @@ TEST(PoolFairness, RoomPromisedByAShardThatLeavesIsSoughtElsewhere)
     world.drain();
 }
 
+TEST(PoolFairness, PoolsTakeTurnsUnderASharedLimit)
+{
+    two_pools world{of_size(3), of_size(3), {.process = 1, .per_node = 0, .per_user = 0}};
+    for (int i = 0; i < 5; ++i) {
+        for (auto* shard : {&world.left, &world.right}) {
+            world.request(*shard);
+            world.come_to_rest();
+            ASSERT_EQ(shard->leased.size(), 1U);
+            world.give_back(*shard, 0);
+        }
+    }
+    world.drain();
+}
+
+TEST(PoolFairness, RoomThatCouldNotBeMadeIsMadeWhenAConnectionIsIdleAgain)
+{
+    two_pools world{of_size(3), of_size(3), {.process = 1, .per_node = 0, .per_user = 0}};
+    world.request(world.right);
+    world.come_to_rest();
+    world.give_back(world.right, 0);
+    world.request(world.left);
+    world.deliver(world.right);  // look
+    world.request(world.right);  // takes the idle one before make_room comes
+    world.come_to_rest();
+    ASSERT_EQ(world.right.leased.size(), 1U);
+    ASSERT_EQ(world.left.queue.size(), 1U);
+    world.give_back(world.right, 0);
+    world.come_to_rest();
+    EXPECT_EQ(world.left.leased.size(), 1U);
+    world.drain();
+}
+
+TEST(PoolFairness, AnAnswerThatNeverComesHoldsNobodyUp)
+{
+    world world{{.process = 1, .per_node = 0, .per_user = 0}, {of_size(3), of_size(3), of_size(3)}, 1};
+    world.request(world.at(2));
+    world.come_to_rest();
+    world.give_back(world.at(2), 0);
+    world.request(world.at(0));
+    world.deliver(world.at(2));
+    ASSERT_TRUE(world.at(2).box->messages.empty()) << "the other may have an older one";
+    world.leave(1);
+    world.come_to_rest();
+    EXPECT_EQ(world.at(0).leased.size(), 1U);
+    world.drain();
+}
+
 TEST(PoolFairness, APermitFreedMeanwhileNeedsNoRoom)
 {
     world world{{.process = 2, .per_node = 0, .per_user = 0}, {of_size(3), of_size(3), of_size(3)}, 1};
