@@ -68,7 +68,8 @@ def run_part(part, build, wanted):
 def lint_jobs(part, build, wanted):
     if wanted and wanted not in "lint":
         return []
-    return [lambda: run_lint(part), lambda: run_python(part, ROOT / "tests/lint/lint_test.py", build, "")]
+    tests = sorted((ROOT / "tests/lint").glob("*_test.py"))
+    return [lambda: run_lint(part)] + [lambda path=path: run_python(part, path, build, "") for path in tests]
 
 
 def run_lint(part):
