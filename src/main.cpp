@@ -2,6 +2,7 @@
 //
 // The command line: what is to be done, with which settings, and the exit status. 0 went well, 1 could not start or is
 // unhealthy, 2 the settings or the command line are wrong.
+#include "admin/health.hpp"
 #include "app/application.hpp"
 #include "settings/load.hpp"
 #include "settings/url.hpp"
@@ -100,6 +101,43 @@ int check(const std::string& file)
     return 0;
 }
 
+/// Which admin port is meant: said, in the settings file, in the environment, or the usual one.
+outcome<settings::address> admin_port(const std::string& said, const std::string& file)
+{
+    const char* const from_environment = std::getenv("PENSTOCK_ADMIN");
+    std::string text = said;
+    if (text.empty() && !file.empty()) {
+        const auto loaded = settings::load_file(file);
+        if (!loaded.ok()) {
+            return client_error{error_kind::internal, text_of(loaded.faults), {}};
+        }
+        if (loaded.settings.admin.listen.empty()) {
+            return client_error{error_kind::internal, file + ": [admin] listen is empty: there is no admin port", {}};
+        }
+        return loaded.settings.admin.listen.front();
+    }
+    if (text.empty()) {
+        text = from_environment != nullptr && *from_environment != '\0' ? from_environment : "127.0.0.1";
+    }
+    auto address = settings::parse_address(text, settings::default_admin_port);
+    if (!address) {
+        return client_error{error_kind::internal, "\"" + text + "\" is no address; write host:port", {}};
+    }
+    return *address;
+}
+
+int health(const std::string& said, const std::string& file)
+{
+    const auto where = admin_port(said, file);
+    if (!where) {
+        std::cerr << "penstock: " << where.error().detail << std::endl;
+        return 1;
+    }
+    const auto answer = admin::ask_health(*where);
+    (answer.healthy ? std::cout : std::cerr) << "penstock at " << answer.text << std::endl;
+    return answer.healthy ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int count, char** values)
@@ -116,6 +154,11 @@ int main(int count, char** values)
     std::string checked;
     auto* const check_command = parser.add_subcommand("check", "validate a settings file: every fault with its line");
     check_command->add_option("file", checked, "the settings file")->required();
+    std::string asked;
+    std::string asked_file;
+    auto* const health_command = parser.add_subcommand("health", "ask a running Penstock; status 0 while it lives");
+    health_command->add_option("--admin", asked, "its admin port (or PENSTOCK_ADMIN; else 127.0.0.1:6430)");
+    health_command->add_option("-c,--config", asked_file, "the settings file that names its admin port");
     try {
         parser.parse(count, values);
     } catch (const CLI::ParseError& wrong) {
@@ -123,6 +166,9 @@ int main(int count, char** values)
     }
     if (*check_command) {
         return check(checked);
+    }
+    if (*health_command) {
+        return health(asked, asked_file);
     }
     if (given.url.empty() && given.file.empty()) {
         const char* const upstream = std::getenv("PENSTOCK_UPSTREAM");

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/application.hpp"
 
+#include "admin/console.hpp"
 #include "admin/http.hpp"
 #include "admin/listener.hpp"
+#include "admin/reports.hpp"
+#include "admin/routes.hpp"
 #include "app/translate.hpp"
 #include "control/libpq_client.hpp"
 #include "control/loop.hpp"
@@ -46,10 +49,11 @@ struct application::state {
     outcome<bool> start();
     outcome<bool> start_workers();
     outcome<bool> open_listeners();
-    std::vector<admin::http_route> routes();
+    proxy::worker::console console();
+    void count_averages();
     void start_monitors();
     void watch_signals();
-    void reload();
+    std::optional<client_error> reload();
     void drain();
     void look_whether_drained();
     void stop_workers();
@@ -62,6 +66,7 @@ struct application::state {
     std::unique_ptr<boost::asio::signal_set> signals;
     std::unique_ptr<control::credentials> users;
     std::unique_ptr<proxy::process> process;
+    std::unique_ptr<admin::reporter> reports;
     std::vector<std::unique_ptr<proxy::worker>> workers;
     std::vector<std::unique_ptr<control::monitor>> monitors;
     std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
@@ -174,8 +179,10 @@ void application::state::start_monitors()
 outcome<bool> application::state::start_workers()
 {
     const auto count = tree.workers > 0 ? tree.workers : std::max(1U, std::thread::hardware_concurrency());
+    reports = std::make_unique<admin::reporter>(*process, loop);
+    const auto serve_console = console();
     for (std::uint32_t index = 0; index < count; ++index) {
-        workers.push_back(std::make_unique<proxy::worker>(*process, index, nullptr));
+        workers.push_back(std::make_unique<proxy::worker>(*process, index, serve_console));
         process->add_worker(*workers.back());
     }
     auto& first = workers.front()->driver();
@@ -186,7 +193,8 @@ outcome<bool> application::state::start_workers()
     for (const auto& each : workers) {
         each->start();
     }
-    http = std::make_unique<admin::http_server>(loop, routes());
+    http = std::make_unique<admin::http_server>(loop, admin::make_routes(*reports));
+    count_averages();
     for (const int descriptor : admin_listening) {
         admin::listener_handlers handlers;
         handlers.http = [this](int accepted) { http->serve(accepted); };
@@ -201,11 +209,20 @@ outcome<bool> application::state::start_workers()
     return true;
 }
 
-std::vector<admin::http_route> application::state::routes()
+proxy::worker::console application::state::console()
 {
-    return {admin::immediate_route("/health", "the process is alive", [](std::string_view) {
-        return admin::http_response{.body = "ok\n"};
-    })};
+    return admin::make_console(*reports, [this](std::function<void(std::optional<client_error>)> told) {
+        loop.post([this, told = std::move(told)] { told(reload()); });
+    });
+}
+
+/// Ends a period of the averages that the console gives, again and again.
+void application::state::count_averages()
+{
+    loop.call_after(admin::reporter::period, [this] {
+        reports->end_period();
+        count_averages();
+    });
 }
 
 void application::state::watch_signals()
@@ -227,12 +244,13 @@ void application::state::watch_signals()
     });
 }
 
-void application::state::reload()
+/// Gives why it failed, if it did; then the running settings stay.
+std::optional<client_error> application::state::reload()
 {
     auto wanted = source();
     if (!wanted) {
         log::error("reload failed: the running settings stay", {{"reason", wanted.error().detail}});
-        return;
+        return wanted.error();
     }
     const auto differences = settings::compare(tree, *wanted);
     for (const auto& each : differences.on_restart) {
@@ -242,7 +260,7 @@ void application::state::reload()
     auto configuration = make_configuration(next);
     if (!configuration) {
         log::error("reload failed: the running settings stay", {{"reason", configuration.error().detail}});
-        return;
+        return configuration.error();
     }
     for (const auto& each : differences.on_reload) {
         log::info("reload: changed", {{"setting", each}});
@@ -252,6 +270,7 @@ void application::state::reload()
     users->configure(credential_options_of(tree));
     process->configure(*configuration);
     log::info("reloaded", {{"changes", differences.on_reload.size()}});
+    return std::nullopt;
 }
 
 void application::state::drain()

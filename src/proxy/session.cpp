@@ -39,7 +39,9 @@ session<P>::session(worker& on, int descriptor)
 template <protocol P>
 session<P>::~session()
 {
-    worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
+    if (!on_console_) {
+        worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
+    }
     worker_.dismiss(number_);
 }
 
@@ -114,29 +116,38 @@ void session<P>::cancel(const std::string& key, std::function<void()> done)
 }
 
 template <protocol P>
-session_report session<P>::describe(time_point now) const
+session_report session<P>::describe(time_point now, bool in_full) const
 {
     session_report report;
     report.id = number_;
-    report.process_id = number_;
-    report.user = user_;
-    report.database = database_;
-    report.application_name = application_name_;
-    report.client_address = client_.peer_address();
-    report.local_address = client_.local_address();
-    report.tls = client_.tls() == net::tls_state::established ? client_.facts().version : std::string{};
-    report.connected_at = connected_at_;
-    report.requested_at = std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(now - since_);
+    report.on_console = on_console_;
     if (front_) {
-        report.what = ticket_ ? session_report::state::waiting : lease_ ? session_report::state::active : session_report::state::idle;
+        report.what = ticket_  ? session_report::state::waiting
+                      : lease_ ? session_report::state::active
+                               : session_report::state::idle;
         report.pins = front_->pins();
         report.prepared_statements = front_->statement_count();
+        report.pool = pool_->record.get();
+    } else if (on_console_) {
+        report.what = session_report::state::active;
     }
     if (ticket_) {
         report.waiting_for = now - wait_since_;
     }
     if (lease_) {
         report.server_id = lease_->id();
+    }
+    if (in_full) {
+        using wall_clock = std::chrono::system_clock;
+        report.process_id = number_;
+        report.user = user_;
+        report.database = database_;
+        report.application_name = application_name_;
+        report.client_address = client_.peer_address();
+        report.local_address = client_.local_address();
+        report.tls = client_.tls() == net::tls_state::established ? client_.facts().version : std::string{};
+        report.connected_at = connected_at_;
+        report.requested_at = wall_clock::now() - std::chrono::duration_cast<wall_clock::duration>(now - since_);
     }
     return report;
 }

@@ -36,7 +36,7 @@ public:
     void sweep(time_point now) override;
     void stop(client_error why, bool when_idle) override;
     void cancel(const std::string& key, std::function<void()> done) override;
-    [[nodiscard]] session_report describe(time_point now) const override;
+    [[nodiscard]] session_report describe(time_point now, bool in_full) const override;
 
 private:
     using connection = server_connection<P>;
@@ -55,6 +55,7 @@ private:
     task<bool> begin_tls_at_once(login_context& context);
     task<bool> welcome(client_identity who, const user_record& record);
     task<bool> greet(const client_identity& who);
+    task<void> serve_console(client_identity who);
     task<bool> learn_greeting(const parameter_set_ptr& startup);
     std::shared_ptr<pool_record> find_pool(const client_identity& who, const user_record& record);
     void refuse(client_error why);
@@ -103,6 +104,7 @@ private:
     std::string application_name_;
     std::string secret_;  ///< of the cancel key
     bool admitted_ = false;
+    bool on_console_ = false;
 
     time_point since_{};          ///< last octets from the client
     time_point asked_at_{};       ///< first request of the answers under way

@@ -15,6 +15,8 @@
 
 namespace penstock::proxy {
 
+struct pool_record;
+
 /// One session at a glance, for reports.
 struct session_report {
     std::uint64_t id = 0;
@@ -32,6 +34,8 @@ struct session_report {
     std::uint64_t process_id = 0; ///< as the client knows it from its cancel key
     pin_set pins{};
     std::uint64_t prepared_statements = 0;
+    const pool_record* pool = nullptr;  ///< the process's; null before login and on the console
+    bool on_console = false;
 };
 
 class session_base {
@@ -45,7 +49,8 @@ public:
     /// A cancel request came for it; `key` is what the requester knows. `done` is called on this thread once the request has
     /// arrived at the server, or at once where there is nothing to cancel.
     virtual void cancel(const std::string& key, std::function<void()> done) = 0;
-    [[nodiscard]] virtual session_report describe(time_point now) const = 0;
+    /// `in_full`: with names, addresses and times, which cost system calls; else what can be counted.
+    [[nodiscard]] virtual session_report describe(time_point now, bool in_full) const = 0;
 };
 
 }  // namespace penstock::proxy

@@ -145,9 +145,7 @@ task<bool> session<P>::welcome(client_identity who, const user_record& record)
     }
     const bool wants_console = worker_.serve_console() && names_console(tree, who.database);
     if (wants_console) {
-        worker_.counters().process.logins.add();
-        co_await worker_.serve_console()(worker_, client_, event_, std::move(who));
-        left_by_itself_ = true;
+        co_await serve_console(std::move(who));
         co_return false;
     }
     if (worker_.is_draining()) {
@@ -176,6 +174,23 @@ task<bool> session<P>::welcome(client_identity who, const user_record& record)
         process.dismiss_user(who.user);
     }
     co_return greeted;
+}
+
+/// The console's clients count neither against max_client_connections nor as something a drain waits for: whoever looks
+/// after us gets an answer then, too. They end when the process does, at the latest.
+template <protocol P>
+task<void> session<P>::serve_console(client_identity who)
+{
+    worker_.counters().process.logins.add();
+    on_console_ = true;
+    worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
+    console_client client;
+    client.who = std::move(who);
+    client.early = std::exchange(pending_, {});
+    client.number = number_;
+    client.must_end = [this] { return stop_.has_value() && !stop_when_idle_; };
+    auto served = worker_.serve_console()(worker_, client_, event_, std::move(client));
+    co_await std::move(served);
 }
 
 template <protocol P>

@@ -50,10 +50,18 @@ struct protocol_side {
     std::string to_client_scratch;
 };
 
+/// A client that has proved who it is and asked for the console's database. It has not been greeted yet.
+struct console_client {
+    client_identity who{};
+    std::string early{};               ///< octets that came with the end of its login
+    std::uint32_t number = 0;          ///< of its cancel key
+    std::function<bool()> must_end{};  ///< the process stops; the event is told when this becomes true
+};
+
 class worker {
 public:
-    /// Serves a client that asked for the console's database; it owns the stream until it returns.
-    using console = std::function<task<void>(worker&, net::stream&, net::event&, client_identity)>;
+    /// Serves such a client; it owns the stream until it returns.
+    using console = std::function<task<void>(worker&, net::stream&, net::event&, console_client)>;
 
     worker(process& owner, std::uint32_t index, console serve_console);
     ~worker();

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/commands.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock::admin {
+
+namespace {
+
+constexpr std::size_t longest_word = 63;  // as long as PostgreSQL's names
+
+constexpr std::array<std::string_view, 12> verbs_we_lack{"PAUSE",
+                                                         "RESUME",
+                                                         "DISABLE",
+                                                         "ENABLE",
+                                                         "RECONNECT",
+                                                         "KILL",
+                                                         "KILL_CLIENT",
+                                                         "SUSPEND",
+                                                         "SHUTDOWN",
+                                                         "WAIT_CLOSE",
+                                                         "WAIT_FOR_SERVERS",
+                                                         "WAIT_FOR_CLIENTS"};
+constexpr std::array<std::string_view, 9> words_of_drivers{
+    "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "DISCARD", "RESET", "DEALLOCATE"};
+
+template <std::size_t Size>
+bool is_among(const std::array<std::string_view, Size>& words, std::string_view word)
+{
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_space(char octet)
+{
+    return octet == ' ' || (octet >= '\t' && octet <= '\r');
+}
+
+bool is_word(char octet)
+{
+    return (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z') || (octet >= '0' && octet <= '9') ||
+           octet == '_';
+}
+
+char upper(char octet)
+{
+    return octet >= 'a' && octet <= 'z' ? static_cast<char>(octet - 'a' + 'A') : octet;
+}
+
+/// Takes words off the front of a text.
+class word_reader {
+public:
+    explicit word_reader(std::string_view text) : rest_{text} { skip(); }
+
+    /// The next word in upper case; empty where something else stands there, or the word is longer than any of ours.
+    std::string next()
+    {
+        std::string word;
+        while (!rest_.empty() && is_word(rest_.front())) {
+            word.push_back(upper(rest_.front()));
+            rest_.remove_prefix(1);
+        }
+        skip();
+        return word.size() <= longest_word ? word : std::string{};
+    }
+
+    /// Nothing follows but a semicolon.
+    bool at_end()
+    {
+        if (!rest_.empty() && rest_.front() == ';') {
+            rest_.remove_prefix(1);
+            skip();
+        }
+        return rest_.empty();
+    }
+
+private:
+    /// White space and comments.
+    void skip()
+    {
+        for (auto before = std::string_view::npos; before != rest_.size();) {
+            before = rest_.size();
+            while (!rest_.empty() && is_space(rest_.front())) {
+                rest_.remove_prefix(1);
+            }
+            if (rest_.starts_with("--")) {
+                rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
+            } else if (rest_.starts_with("/*")) {
+                const auto end = rest_.find("*/", 2);
+                rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 2);
+            }
+        }
+    }
+
+    std::string_view rest_;
+};
+
+command parse_show(word_reader& from)
+{
+    command out{.kind = command_kind::show, .word = "SHOW", .subject = from.next()};
+    if (out.subject == "EXTENDED") {
+        out.extended = true;
+        out.subject = from.next();
+    }
+    if (out.subject.empty() || !from.at_end()) {
+        out.kind = command_kind::unknown;
+    }
+    return out;
+}
+
+}  // namespace
+
+command parse_command(std::string_view text)
+{
+    word_reader words{text};
+    if (words.at_end()) {
+        return {.kind = command_kind::empty};
+    }
+    auto word = words.next();
+    if (word == "SHOW") {
+        return parse_show(words);
+    }
+    auto kind = command_kind::unknown;
+    if (word == "SET") {
+        kind = command_kind::set;
+    } else if (word == "RELOAD" && words.at_end()) {
+        kind = command_kind::reload;
+    } else if (is_among(verbs_we_lack, word)) {
+        kind = command_kind::unsupported;
+    } else if (is_among(words_of_drivers, word)) {
+        kind = command_kind::transaction;
+    }
+    return {.kind = kind, .word = std::move(word)};
+}
+
+}  // namespace penstock::admin

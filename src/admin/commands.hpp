@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The console's grammar: what one text asks for.
+//
+// Words are taken in any case, with any white space and comments between them and a semicolon at the end, as psql and
+// drivers send them. One text holds one command.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace penstock::admin {
+
+enum class command_kind : std::uint8_t {
+    empty,        ///< nothing, or only a semicolon: lib/pq pings with it
+    show,         ///< SHOW [EXTENDED] subject
+    set,          ///< SET anything: accepted and without effect, as drivers set client_encoding and the like
+    transaction,  ///< BEGIN, COMMIT, ROLLBACK, DISCARD, RESET, ...: drivers send them by themselves; without effect
+    reload,       ///< reads the settings again
+    unsupported,  ///< a verb of PgBouncer's that Penstock does not have
+    unknown,
+};
+
+struct command {
+    command_kind kind = command_kind::unknown;
+    std::string word{};     ///< the first word, in upper case
+    std::string subject{};  ///< of SHOW, in upper case
+    bool extended = false;  ///< SHOW EXTENDED: Penstock's own columns at the right end
+
+    /// Whether it changes something, so that only admin users may give it.
+    [[nodiscard]] bool is_verb() const { return kind == command_kind::reload || kind == command_kind::unsupported; }
+};
+
+[[nodiscard]] command parse_command(std::string_view text);
+
+}  // namespace penstock::admin
