@@ -90,6 +90,7 @@ concept protocol = requires(typename P::front& client,
     P::end_abandoned(client, server, box);                          // ends what a vanished client left half done
 
     { client.consume(input, &server, box, box) } -> std::same_as<front_progress>;
+    client.refuse(client_error{});  // the request that needs a server gets this answer
     { client.settle(server, box, box) } -> std::same_as<bool>;
     { client.catch_up(server, box, box) } -> std::same_as<bool>;
     { client.must_stay() } -> std::same_as<bool>;

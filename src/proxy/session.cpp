@@ -99,6 +99,12 @@ template <protocol P>
 void session<P>::cancel(const std::string& key, std::function<void()> done)
 {
     const bool theirs = !secret_.empty() && secret::equal_in_constant_time(key, secret_);
+    if (theirs && ticket_ && !over_) {
+        ticket_.reset();
+        done();
+        refuse_request({error_kind::server_unavailable, "canceling statement due to user request", "57014"});
+        return;
+    }
     if (!theirs || !lease_ || !lease_->half().owes_client() || lease_->key().key.empty()) {
         if (!theirs) {
             worker_.counters().process.cancel_requests_unmatched.add();

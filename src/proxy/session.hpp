@@ -68,6 +68,7 @@ private:
     void consume(bytes input, bool from_pending);
     void need_server();
     bool take_lease();
+    void refuse_request(client_error why);
     void begin_lease(pool::lease<connection> granted);
     void after_answers();
     bool may_release() const;
@@ -88,6 +89,7 @@ private:
     net::event event_;
     std::uint32_t number_ = 0;
     bool over_ = false;
+    bool logged_in_ = false;
     bool left_by_itself_ = false;  ///< said goodbye or went away: nothing more is sent
     bool stop_when_idle_ = false;
     std::optional<client_error> stop_{};

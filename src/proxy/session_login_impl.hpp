@@ -210,6 +210,9 @@ std::shared_ptr<pool_record> session<P>::find_pool(const client_identity& who, c
     if (!cluster->options.empty()) {
         account.parameters.emplace_back("options", cluster->options);
     }
+    if (!cluster->application_name.empty()) {
+        account.parameters.emplace_back("application_name", cluster->application_name);
+    }
     if (user != nullptr && !user->server_user.empty()) {
         account.user = user->server_user;
         account.password = user->server_password;
@@ -252,6 +255,7 @@ task<bool> session<P>::greet(const client_identity& who)
     std::string out;
     P::encode_greeting(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
+    logged_in_ = true;
     worker_.counters().process.logins.add();
     pool_->counters->client_logins.add();
     since_ = worker_.driver().now();
@@ -270,11 +274,10 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
             ticket_.reset();
             co_return false;
         }
-        if (!over_ && !take_lease()) {
-            if (over_) {
-                co_return false;
-            }
+        if (!take_lease()) {
             co_await event_.wait();
+        } else if (over_) {
+            co_return false;
         }
     }
     std::string scratch;

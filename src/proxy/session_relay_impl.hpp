@@ -200,8 +200,8 @@ bool session<P>::take_lease()
         if (why.kind == error_kind::borrow_timeout) {
             pool_->counters->borrow_timeouts.add();
         }
-        end(std::move(why));
-        return false;
+        refuse_request(std::move(why));
+        return true;
     }
     auto granted = ticket_->take();
     ticket_.reset();
@@ -214,6 +214,20 @@ bool session<P>::take_lease()
         consume(pending_, true);
     }
     return true;
+}
+
+/// The request that waits for a server is answered with an error; the session goes on.
+template <protocol P>
+void session<P>::refuse_request(client_error why)
+{
+    worker_.counters().process.count_client_error(why.kind);
+    hold_ = hold::none;
+    if (!logged_in_) {
+        refuse(std::move(why));
+        return;
+    }
+    front_->refuse(std::move(why));
+    consume(pending_, true);
 }
 
 template <protocol P>
