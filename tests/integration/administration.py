@@ -52,7 +52,7 @@ class Http(ProxyTest):
 
     def test_the_numbers_move(self):
         def queries():
-            return sum(v for name, v in self.penstock.metrics().items() if name.startswith("penstock_queries"))
+            return sum(v for name, v in self.penstock.metrics().items() if name.startswith("penstock_query_requests_total"))
         wire, before = self.wire(), queries()
         for _ in range(10):
             wire.simple("select 1")

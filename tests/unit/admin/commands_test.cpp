@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The console's grammar: which text means which command.
+#include "admin/commands.hpp"
+
+#include <gtest/gtest.h>
+
+namespace penstock::admin {
+namespace {
+
+TEST(ConsoleCommands, ShowIsReadInAnyCaseAndSpacing)
+{
+    for (const auto* text :
+         {"SHOW POOLS", "show pools", " Show\t pools ;", "show/* all */pools", "show pools -- x", "show pools;\n"}) {
+        const auto read = parse_command(text);
+        EXPECT_EQ(read.kind, command_kind::show) << text;
+        EXPECT_EQ(read.subject, "POOLS") << text;
+        EXPECT_FALSE(read.extended) << text;
+    }
+}
+
+TEST(ConsoleCommands, ShowExtendedNamesItsSubject)
+{
+    const auto read = parse_command("show extended clients");
+    EXPECT_EQ(read.kind, command_kind::show);
+    EXPECT_EQ(read.subject, "CLIENTS");
+    EXPECT_TRUE(read.extended);
+}
+
+TEST(ConsoleCommands, NothingButASemicolonIsEmpty)
+{
+    for (const auto* text : {"", ";", "  ", " ; ", "-- hello", "/* hello */;", "/* open"}) {
+        EXPECT_EQ(parse_command(text).kind, command_kind::empty) << text;
+    }
+}
+
+TEST(ConsoleCommands, OneTextHoldsOneCommand)
+{
+    for (const auto* text : {"SHOW",
+                             "SHOW;",
+                             "SHOW POOLS now",
+                             "SHOW POOLS; SHOW STATS",
+                             "SHOW POOLS;;",
+                             "SHOW \"pools\"",
+                             "RELOAD now",
+                             "RELOAD; SHOW POOLS",
+                             "SELECT 1",
+                             "'",
+                             "SHOWPOOLS"}) {
+        EXPECT_EQ(parse_command(text).kind, command_kind::unknown) << text;
+    }
+    EXPECT_EQ(parse_command("show " + std::string(64, 'a')).kind, command_kind::unknown);
+}
+
+TEST(ConsoleCommands, VerbsAreKnownByTheirWord)
+{
+    EXPECT_EQ(parse_command("reload;").kind, command_kind::reload);
+    for (const auto* text : {"PAUSE",
+                             "pause app;",
+                             "RESUME",
+                             "KILL app",
+                             "DISABLE app",
+                             "ENABLE app",
+                             "RECONNECT",
+                             "SUSPEND",
+                             "SHUTDOWN",
+                             "SHUTDOWN WAIT_FOR_CLIENTS",
+                             "KILL_CLIENT 7",
+                             "WAIT_CLOSE app"}) {
+        const auto read = parse_command(text);
+        EXPECT_EQ(read.kind, command_kind::unsupported) << text;
+        EXPECT_TRUE(read.is_verb()) << text;
+    }
+    EXPECT_EQ(parse_command("kill app").word, "KILL");
+}
+
+TEST(ConsoleCommands, WhatDriversSendByThemselvesIsNoVerb)
+{
+    EXPECT_EQ(parse_command("SET client_encoding TO 'UTF8'").kind, command_kind::set);
+    for (const auto* text :
+         {"BEGIN", "begin isolation level serializable", "COMMIT", "ROLLBACK", "DISCARD ALL", "RESET ALL"}) {
+        EXPECT_EQ(parse_command(text).kind, command_kind::transaction) << text;
+        EXPECT_FALSE(parse_command(text).is_verb()) << text;
+    }
+}
+
+}  // namespace
+}  // namespace penstock::admin
