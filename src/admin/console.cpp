@@ -240,6 +240,9 @@ task<std::optional<client_error>> guest::reload()
     if (box->value) {
         fault = std::move(*box->value);
     }
+    if (fault) {
+        fault->sqlstate = "F0000";  // config_file_error
+    }
     co_return fault;
 }
 

@@ -104,6 +104,7 @@ outcome<bool> application::state::start()
 {
     raise_descriptor_limit();
     std::signal(SIGPIPE, SIG_IGN);
+    watch_signals();  // before anybody can see us listen and send one
     auto configuration = make_configuration(tree);
     if (!configuration) {
         return configuration.error();
@@ -126,7 +127,6 @@ outcome<bool> application::state::start()
     if (!started) {
         return started;
     }
-    watch_signals();
     announce("penstock is ready: DATABASE_URL=" + settings::client_url(tree, "****"));
     return true;
 }
@@ -309,6 +309,9 @@ void application::state::stop_workers()
                 each->close();
             }
         });
+    }
+    for (const auto& each : workers) {
+        each->end();
     }
     for (const auto& each : workers) {
         each->join();

@@ -10,6 +10,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 namespace penstock::proxy {
 
 namespace {
@@ -44,8 +46,15 @@ void worker::join()
     if (!thread_.joinable()) {
         return;
     }
-    driver_.post([this] { driver_.spawn(finish()); });
+    end();
     thread_.join();
+}
+
+void worker::end()
+{
+    if (!std::exchange(ending_, true)) {
+        driver_.post([this] { driver_.spawn(finish()); });
+    }
 }
 
 /// Ends every session, then every pool, then the loop.

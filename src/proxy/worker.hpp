@@ -69,7 +69,9 @@ public:
     worker& operator=(const worker&) = delete;
 
     void start();
-    /// Ends the thread; the sessions have gone or are ended now. From another thread.
+    /// Ends the sessions that are left, then the thread. From the thread that joins.
+    void end();
+    /// Waits for that end.
     void join();
 
     // --- from any thread ---
@@ -126,6 +128,7 @@ private:
     std::uint32_t last_number_ = 0;
     std::uint64_t last_stamp_ = 0;
     bool draining_ = false;
+    bool ending_ = false;  ///< end() was called
     std::thread thread_;
 };
 

@@ -6,6 +6,7 @@
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import unittest
 
@@ -157,6 +158,33 @@ class Console(ProxyTest):
         self.assertEqual(sqlstate_of(lambda: self.run_as("other", "RELOAD")), "42501")
         self.run_as("other", "SHOW POOLS")
         self.assertEqual(sqlstate_of(lambda: self.run_as("app", "SHOW NONSENSE")), "42601")
+
+    def test_a_reload_changes_settings_or_says_what_is_wrong(self):
+        with Penstock(shared_cluster()) as proxy:
+            console = proxy.connect(database="pgbouncer")
+            with contextlib.closing(console), console.cursor() as cursor:
+                proxy.settings["pool"] = {"pool_size": 7}
+                proxy.write_settings()
+                cursor.execute("RELOAD")
+                self.assertEqual({r["key"]: r["value"] for r in proxy.console("SHOW CONFIG")}["pool.pool_size"], "7")
+                proxy.settings["pool"] = {"pool_sise": 7}
+                proxy.write_settings()
+                with self.assertRaises(psycopg2.Error) as failed:
+                    cursor.execute("RELOAD")
+                self.assertEqual(failed.exception.pgcode, "F0000")
+                self.assertIn("pool_sise", str(failed.exception))
+
+    def test_a_drain_is_answered_and_not_held_up(self):
+        proxy = Penstock(shared_cluster()).start()
+        self.addCleanup(proxy.discard)
+        console, busy = proxy.wire(database="pgbouncer"), proxy.wire()
+        busy.simple("begin")
+        proxy.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: proxy.http("/ready")[0] == 503, "it drains")
+        self.assertEqual(proxy.http("/health")[0], 200)
+        self.assertEqual(len(console.simple("SHOW VERSION")), 1)
+        busy.simple("commit")
+        self.assertEqual(proxy.process.wait(20), 0)  # less than the drain timeout: the console is still open
 
     def run_as(self, user, command):
         with self.console(user=user).cursor() as cursor:
