@@ -56,6 +56,7 @@ TEST(AdminAverages, ANewPoolCountsFromZeroAndAnUnknownOneIsZero)
 TEST(AdminAverages, FiguresThatSeemToShrinkAverageToZero)
 {
     EXPECT_EQ(average_of({.queries = 10}, {.queries = 9}, 1s).queries, 0U);
+    EXPECT_EQ(average_of({.queries = 1, .query_time = 100}, {.queries = 2, .query_time = 50}, 1s).query_time, 0U);
     EXPECT_EQ(average_of({}, {.queries = 9}, 0s), traffic{});
 }
 
