@@ -48,13 +48,18 @@ class Session:
             self.wire.close()
 
     def log_in(self):
-        self.wire = self.penstock.wire(timeout=60)
-        self.wire.send(parse("select $1::text as token, n from generate_series(1, $2::int) n", "mine"), SYNC)
-        raise_error(self.wire.until_ready())
-        self.wire.simple(f"set app.token = '{self.token}'")
+        wire = self.penstock.wire(timeout=60)
+        try:
+            wire.send(parse("select $1::text as token, n from generate_series(1, $2::int) n", "mine"), SYNC)
+            raise_error(wire.until_ready())
+            wire.simple(f"set app.token = '{self.token}'")
+        except ServerError:
+            wire.close()  # it may have been killed in between, and then has not all that the rounds count on
+            raise
+        self.wire = wire
 
     def recover(self):
-        if self.wire.status != "I":
+        if self.wire is not None and self.wire.status != "I":
             with contextlib.suppress(ServerError):
                 self.wire.simple("rollback")
 

@@ -102,6 +102,7 @@ class Restart(unittest.TestCase):
         for how in (signal.SIGINT, signal.SIGQUIT):
             wire = self.penstock.wire()
             wire.simple("set app.tenant = 'kept'")
+            self.assertEqual(wire.simple("show app.tenant"), [("kept",)])
             self.server.restart(how)
             wait_until(lambda w=wire: self.works(w), "the session works again")
             self.assertEqual(wire.simple("show app.tenant"), [("kept",)])
