@@ -28,6 +28,7 @@ MODES, CLIENTS, LINKS = ("simple", "extended", "prepared"), (1, 32, 200), ("plai
 
 def main():
     options = read_arguments()
+    processes.end_in_order()
     with Cluster(max_connections=400, settings={"shared_buffers": "256MB"}) as cluster:
         fill(cluster)
         rivals = start_contestants(cluster, options)

@@ -135,8 +135,10 @@ def step(text):
 def main():
     options = read_arguments()
     os.environ["PENSTOCK_PROGRAM"] = str(pathlib.Path(options.penstock).resolve())
+    import processes
     from cluster import Cluster
     from penstock import Penstock
+    processes.end_in_order()
     step(f"starting PostgreSQL: a primary that allows {MAX_CONNECTIONS} connections, and two streaming replicas")
     with Cluster(replicas=2, max_connections=MAX_CONNECTIONS) as cluster:
         prepare(cluster)
@@ -201,7 +203,7 @@ def tell_addresses(cluster, penstock, kept):
 def wait_for_interrupt():
     try:
         threading.Event().wait()
-    except KeyboardInterrupt:
+    except SystemExit:
         print()
 
 

@@ -110,10 +110,11 @@ private:
             : half{store, {}, parameter_set::of(startup), number}, direct{with(startup)}, work{std::move(steps)}
         {
             const auto values = with(startup);
-            const parameter_list greeting = {{"TimeZone", "UTC"}, {"application_name", ""}};
+            const parameter_list greeting = {{"TimeZone", values.at("timezone")},
+                                             {"application_name", values.at("application_name")}};
             half.greeted(std::make_shared<const parameter_list>(greeting));
-            seen.told = {{"TimeZone", "UTC"}, {"application_name", ""}};
-            wanted.told = {{"TimeZone", values.at("timezone")}, {"application_name", values.at("application_name")}};
+            wanted.told = {greeting.begin(), greeting.end()};
+            seen.told = wanted.told;
         }
 
         static model_settings::values with(const parameter_list& startup)

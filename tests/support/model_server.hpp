@@ -176,8 +176,8 @@ private:
             if (found == statements_.end()) {
                 throw refusal{"26000"};
             }
-            if (status_ == 'E' && found->second.starts_with("SELECT")) {
-                throw refusal{"25P02"};
+            if (status_ == 'E' && !leaves_failure(found->second)) {
+                throw refusal{"25P02"};  // stricter than PostgreSQL, which describes what returns no rows
             }
             out_ += wire::parameter_description() + description_of(found->second);
             return;
@@ -474,6 +474,7 @@ private:
             const bool well = first == "COMMIT" && status_ != 'E';
             end_transaction(well);
             settings_.begin();
+            implicit_ = true;
             failed_ = false;
             return well ? "COMMIT" : "ROLLBACK";
         } else if (first == "SAVEPOINT" || first == "ROLLBACK" || first == "RELEASE") {

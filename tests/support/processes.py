@@ -29,6 +29,14 @@ def spawn(arguments, log_path, signal_at_death=signal.SIGKILL, user=None, **opti
                                 preexec_fn=tie, **options)
 
 
+def end_in_order():
+    """Makes SIGTERM and SIGINT end this program as an exception does, so that whatever it started is stopped and cleaned up."""
+    def leave(number, _):
+        raise SystemExit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, leave)
+
+
 def stop(process, with_signal=signal.SIGTERM, seconds=30):
     """Stops a process that spawn() gave and returns its exit status; one that does not listen is killed and that is a fault."""
     if process.poll() is None:

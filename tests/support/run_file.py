@@ -11,6 +11,8 @@ import sys
 import time
 import unittest
 
+import processes
+
 
 class Result(unittest.TextTestResult):
     """Notes every test's name, outcome and time."""
@@ -57,7 +59,8 @@ def main():
     path, output = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
     wanted = sys.argv[3] if len(sys.argv) > 3 else ""
     faulthandler.enable()
-    sys.path[:0] = [str(path.parent), str(pathlib.Path(__file__).resolve().parent)]
+    processes.end_in_order()
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
