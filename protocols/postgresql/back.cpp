@@ -57,11 +57,7 @@ bool back::ensure_known(const statement_ptr& wanted,
         return false;
     }
     make_way(wanted, client, to_server, to_client);
-    auto& out = to_server.made();
-    const auto place = begin_frame(out, from_client::parse);
-    out.append(wanted->server_name).push_back('\0');
-    out.append(wanted->definition);
-    end_frame(out, place);
+    append_parse(to_server.made(), wanted->server_name, wanted->definition);
     statements.insert(wanted, batch_);
     expected_reply reply{.kind = reply_kind::parse, .how = on_reply, .why = purpose::prepare};
     reply.prepares = wanted;
@@ -288,9 +284,14 @@ advance_result back::frame(const frame_header& header, bytes whole, front& clien
             return fault("a ReadyForQuery with an unknown status");
         }
         transaction_status_ = body[0];
+        if (is_relayed(header.type)) {
+            client.report_resets(expected_.front(), to_client);
+        }
     }
     if (header.type == from_server::copy_in_response) {
-        begin_copy_in(client);
+        if (const auto outcome = begin_copy_in(); outcome != advance_result::ok) {
+            return outcome;
+        }
     } else if (header.type == from_server::command_complete) {
         copying_in_ = false;
         syncs_in_copy_ = 0;
@@ -299,6 +300,11 @@ advance_result back::frame(const frame_header& header, bytes whole, front& clien
         !client.on_probe_row(body, *this)) {
         return fault("an answer that was not asked for");
     }
+    if (header.type == from_server::ready_for_query &&
+        (expected_.size() == 1 || expected_.front().why == purpose::probe)) {
+        last_ready(whole, client, to_client, copied);
+        return advance_result::ok;
+    }
     if (is_relayed(header.type)) {
         relay(whole, to_client, copied);
     }
@@ -306,6 +312,24 @@ advance_result back::frame(const frame_header& header, bytes whole, front& clien
         complete(client, to_client);
     }
     return advance_result::ok;
+}
+
+/// A ReadyForQuery that ends a probe, or after which the server owes nothing more. Where parameters may have changed,
+/// the client gets its ReadyForQuery only once they have been asked for: what it was told to be set must not get lost
+/// with this server.
+void back::last_ready(bytes whole, front& client, outbox& to_client, bool copied)
+{
+    const bool relayed = is_relayed(from_server::ready_for_query);
+    if (expected_.front().why == purpose::probe && ready_withheld_) {
+        ready_withheld_ = false;
+        append_ready(to_client.made(), transaction_status_);  // before what complete() makes up
+    }
+    complete(client, to_client);
+    if (relayed && transaction_status_ == 'I' && client.parameters().needs_probe()) {
+        ready_withheld_ = true;
+    } else if (relayed) {
+        relay(whole, to_client, copied);
+    }
 }
 
 advance_result back::on_parameter_status(bytes body, bytes whole, front& client, outbox& to_client, bool copied)
@@ -317,7 +341,7 @@ advance_result back::on_parameter_status(bytes body, bytes whole, front& client,
         return fault("a malformed ParameterStatus");
     }
     const auto* const during = expected_.empty() ? nullptr : &expected_.front();
-    if (client.on_parameter_status(name, value, during)) {
+    if (client.on_parameter_status(name, value, during, expected_.size() > 1)) {
         relay(whole, to_client, copied);
     }
     return advance_result::ok;

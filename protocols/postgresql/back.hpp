@@ -74,12 +74,13 @@ struct expected_reply {
     purpose why = purpose::client;
     bool failed = false;
     statement_ptr prepares{};                       ///< the statement the server has if this succeeds (Close: has lost)
-    std::unique_ptr<client_error> instead{};  ///< what the client is told in the place of the server's error
+    std::unique_ptr<client_error> instead{};        ///< what the client is told in the place of the server's error
     std::unique_ptr<statement_change> change{};     ///< undone where the server refuses or skips it
     std::shared_ptr<const text_effects> effects{};  ///< null: leaves nothing behind
     std::uint64_t unnamed_version = 0;  ///< what the client's unnamed statement became with this; 0: it is as before
     std::uint64_t batch = 0;            ///< announce() fills it in
     std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
+    bool copy_data = false;             ///< and CopyData before them
 };
 
 class back {
@@ -93,7 +94,8 @@ public:
     /// The newest announced request, for what becomes known only with the end of its text; null where it has been
     /// skipped.
     [[nodiscard]] expected_reply* newest() { return expected_.empty() ? nullptr : &expected_.back(); }
-    /// CopyDone or CopyFail has been sent.
+    /// CopyData has been sent, or CopyDone or CopyFail.
+    void note_copy_data();
     void note_copy_end();
     /// A Sync has been sent to a server that reads COPY data and will not answer it.
     void note_sync_in_copy() { ++syncs_in_copy_; }
@@ -133,6 +135,8 @@ public:
     [[nodiscard]] bool is_quiet() const { return expected_.empty() && !unsynced_ && frame_left_ == 0 && held_.empty(); }
     /// Nothing of the current client's is left in it, as far as messages tell.
     [[nodiscard]] bool is_idle() const { return is_quiet() && transaction_status_ == 'I'; }
+    /// The client waits for a ReadyForQuery until a probe has been answered; nothing of it goes out before.
+    [[nodiscard]] bool withholds_ready() const { return ready_withheld_; }
     /// The server waits for COPY data.
     [[nodiscard]] bool is_copying_in() const { return copying_in_; }
     /// And its end has not been sent, so the server understands nothing but COPY data.
@@ -155,6 +159,8 @@ public:
     std::map<std::string, std::string, std::less<>> reported;  ///< last ParameterStatus of each name
     /// Whose unnamed statement the server holds: a session's stamp, 0 for none.
     std::uint64_t unnamed_stamp = 0;
+    /// 0: for certain; else the server may skip what made it so, and only the rest of this batch can rely on it.
+    std::uint64_t unnamed_batch = 0;
     /// Set by session code when the connection must not be used again.
     bool must_close = false;
 
@@ -167,6 +173,7 @@ private:
     bool must_hold(char type);
     bool is_relayed(char type);
     void relay(bytes octets, outbox& to_client, bool copied);
+    void last_ready(bytes whole, front& client, outbox& to_client, bool copied);
     [[nodiscard]] bool fits(char type) const;
     [[nodiscard]] bool ends(char type) const;
     [[nodiscard]] bool is_being_prepared(const statement_ptr& wanted, std::string_view name) const;
@@ -177,7 +184,7 @@ private:
     void skip(expected_reply& skipped, front& client, std::size_t later);
     void undo_names(statement_change& change, front& client, std::size_t later);
     void undo_unnamed(expected_reply& skipped, front& client, std::size_t later);
-    void begin_copy_in(front& client);
+    advance_result begin_copy_in();
     void drop_behind_front();
     advance_result lose_count_of_syncs();
     void mute_batch();
@@ -192,6 +199,7 @@ private:
     bool in_batch_ = false;    ///< extended-protocol messages of this batch may be unanswered
     bool unsynced_ = false;
     bool skipping_ = false;
+    bool ready_withheld_ = false;  ///< the client gets it once the probe has been answered
     bool copying_in_ = false;
     bool copy_ended_ = false;          ///< CopyDone or CopyFail has been sent for the COPY under way
     std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data

@@ -49,13 +49,12 @@ void back::refuse(expected_reply& refused, std::string_view sqlstate, front& cli
     } else if (refused.prepares && sqlstate == "26000" && refused.why == purpose::client) {
         statements.erase(refused.prepares);  // invalid_sql_statement_name: it was gone without our knowing
     }
-    if (refused.kind == reply_kind::parse) {
-        unnamed_stamp = 0;
-    }
     if (refused.change) {
         undo_names(*refused.change, client, 1);
     }
-    if (refused.unnamed_version != 0) {
+    if (refused.why == purpose::prepare && refused.unnamed_version != 0) {
+        unnamed_stamp = 0;
+    } else if (refused.unnamed_version != 0) {
         client.on_unnamed_refused(refused.unnamed_version);
         for (std::size_t place = 1; place < expected_.size(); ++place) {
             const auto* const newer = expected_[place].change.get();
@@ -97,9 +96,6 @@ void back::skip(expected_reply& skipped, front& client, std::size_t later)
         statements.undo_close(skipped.prepares);
     } else if (skipped.kind == reply_kind::parse && skipped.prepares) {
         statements.refuse(skipped.prepares, skipped.batch);
-    }
-    if (skipped.kind == reply_kind::parse) {
-        unnamed_stamp = 0;  // if it was the unnamed one; else it costs one Parse
     }
     if (skipped.change) {
         undo_names(*skipped.change, client, later);
@@ -148,6 +144,13 @@ void back::undo_unnamed(expected_reply& skipped, front& client, std::size_t late
     client.undo_unnamed(*skipped.change, skipped.unnamed_version);
 }
 
+void back::note_copy_data()
+{
+    if (!expected_.empty()) {
+        expected_.back().copy_data = true;
+    }
+}
+
 void back::note_copy_end()
 {
     if (takes_only_copy_data()) {
@@ -159,37 +162,44 @@ void back::note_copy_end()
 
 /// The server reads COPY data up to the CopyDone or CopyFail that may have been sent already. On the way it ignores
 /// Sync and takes any other message for a fault, which ends the COPY; see "COPY Operations" in the PostgreSQL manual.
-void back::begin_copy_in(front& client)
+/// In the simple protocol that message is thereby lost, unless a faulty row came before it: nobody can tell, and the
+/// server is given up.
+advance_result back::begin_copy_in()
 {
     copying_in_ = true;
     copy_ended_ = false;
     syncs_in_copy_ = 0;
+    bool data_sent = false;
     while (!copy_ended_) {
-        if (expected_.front().copy_ends > 0) {
-            --expected_.front().copy_ends;
+        auto& head = expected_.front();
+        data_sent = data_sent || head.copy_data;
+        if (head.copy_ends > 0) {
+            --head.copy_ends;
             copy_ended_ = true;
         } else if (expected_.size() == 1) {
             break;
         } else if (expected_[1].kind == reply_kind::sync) {
+            syncs_in_copy_ += data_sent ? 1 : 0;
             drop_behind_front();
+        } else if (is_extended(head.kind) && expected_[1].how != reply_disposition::synthesise) {
+            copy_ended_ = true;  // by the error, and the server skips to a Sync
         } else {
-            copy_ended_ = true;  // by the error
-            if (!is_extended(expected_.front().kind)) {
-                skip(expected_[1], client, 2);
-                drop_behind_front();
-            }
+            last_error_ = {error_kind::server_lost, "a request amid COPY data", "08P01"};
+            return advance_result::lost;
         }
     }
     if (expected_.size() == 1 && is_extended(expected_.front().kind)) {
         unsynced_ = true;
         in_batch_ = true;
     }
+    return advance_result::ok;
 }
 
 void back::drop_behind_front()
 {
     auto kept = expected_.pop();
     kept.copy_ends = expected_.front().copy_ends;
+    kept.copy_data = expected_.front().copy_data;
     expected_.front() = std::move(kept);
 }
 

@@ -44,7 +44,10 @@ struct frame_header {
 };
 
 /// The header at the start of `at`, which holds header_size octets at least.
-inline frame_header load_header(bytes at) { return {at[0], load_u32(at.data() + 1)}; }
+inline frame_header load_header(bytes at)
+{
+    return {at[0], load_u32(at.data() + 1)};
+}
 
 /// Starts a frame in `out` and gives the place of its length for end_frame().
 inline std::size_t begin_frame(std::string& out, char type)
@@ -67,8 +70,20 @@ inline void append_frame(std::string& out, char type, bytes body)
     end_frame(out, place);
 }
 
+/// A Parse of our own making; `definition` is what follows the name.
+inline void append_parse(std::string& out, std::string_view name, bytes definition)
+{
+    const auto place = begin_frame(out, from_client::parse);
+    out.append(name).push_back('\0');
+    out.append(definition);
+    end_frame(out, place);
+}
+
 /// ReadyForQuery with a transaction status: 'I', 'T' or 'E'.
-inline void append_ready(std::string& out, char status) { append_frame(out, from_server::ready_for_query, bytes{&status, 1}); }
+inline void append_ready(std::string& out, char status)
+{
+    append_frame(out, from_server::ready_for_query, bytes{&status, 1});
+}
 
 inline void append_query(std::string& out, std::string_view text)
 {

@@ -113,9 +113,7 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
             // Outside COPY the server would ignore these; it may have failed while the client was still sending.
             if (server != nullptr && !server->is_quiet()) {
                 to_server.pass(whole);
-                if (header.type != from_client::copy_data) {
-                    server->note_copy_end();
-                }
+                note_copy(header.type, *server);
             }
             return front_need::more;
         case from_client::flush:
@@ -168,6 +166,15 @@ front_need front::answer_with_refusal(char type, outbox& to_client)
     return front_need::more;
 }
 
+void front::note_copy(char type, back& server)
+{
+    if (type == from_client::copy_data) {
+        server.note_copy_data();
+    } else {
+        server.note_copy_end();
+    }
+}
+
 /// Whether the next request may go to the server now; brings the server up to the session's parameters if it is fresh.
 front_need front::prepare_to_forward(char type, back* server, outbox& to_server, outbox& to_client)
 {
@@ -181,6 +188,10 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
     if (server->outstanding() >= (server->is_unsynced() ? most_unsynced : most_outstanding)) {
         return server->is_unsynced() ? fail(error_kind::limit_exceeded, "too many messages without a Sync")
                                      : front_need::answers;
+    }
+    if (server->withholds_ready()) {
+        settle(*server, to_server, to_client);
+        return front_need::answers;
     }
     if (server->is_quiet()) {
         holding_ = false;
@@ -249,9 +260,7 @@ front_need front::begin_stream(
         stream_dropped_ = server == nullptr || server->is_quiet();
         if (!stream_dropped_) {
             to_server.pass(some);
-            if (header.type == from_client::copy_fail) {
-                server->note_copy_end();
-            }
+            note_copy(header.type, *server);
         }
         stream_taken_ = some.size();
         return front_need::more;

@@ -33,7 +33,8 @@ public:
     /// Takes what the client sent. `server` is null while no server connection is held.
     front_progress consume(bytes input, back* server, outbox& to_server, outbox& to_client);
 
-    /// No server can be had: the request that consume() stopped at is answered with this error when it is consumed again.
+    /// No server can be had: the request that consume() stopped at is answered with this error when it is consumed
+    /// again.
     void refuse(client_error why) { refusal_ = std::move(why); }
 
     /// What has to be injected now that the server owes nothing: start-up values after a RESET, a probe, a catch-up.
@@ -66,7 +67,13 @@ public:
     /// The server has refused what gave the unnamed statement this version, and has none now.
     void on_unnamed_refused(std::uint64_t version);
     /// Whether the client is to see this ParameterStatus.
-    bool on_parameter_status(std::string_view name, std::string_view value, const expected_reply* during);
+    bool on_parameter_status(std::string_view name,
+                             std::string_view value,
+                             const expected_reply* during,
+                             bool more_is_sent);
+    /// A ReadyForQuery is about to be relayed that ends this request: parameters that went back to their start-up
+    /// values are reported as they will be once the server has been sent them.
+    void report_resets(const expected_reply& ending, outbox& to_client);
     bool on_probe_row(bytes body, back& server);
     /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go
     /// on; false where that cannot be done because a reply is half relayed.
@@ -91,6 +98,7 @@ private:
     front_need begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client);
     void stream(bytes part, outbox& to_server);
     void end_stream();
+    static void note_copy(char type, back& server);
     [[nodiscard]] std::size_t whole_limit(char type) const;
     front_need prepare_to_forward(char type, back* server, outbox& to_server, outbox& to_client);
 
@@ -104,13 +112,18 @@ private:
     front_need function_call(bytes some, back& server, outbox& to_client);
 
     void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
+    void unnamed_is_now(back& server);
+    [[nodiscard]] bool is_unnamed_uncertain(const back& server) const;
+    [[nodiscard]] std::string with_server_name(const unnamed_statement& unnamed) const;
     void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
     std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
     void replace_unnamed(expected_reply& reply, back& server);
     void announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server);
     bool changes_reading(const text_effects& effects) const;
+    void on_ready(back& server);
     void apply(const expected_reply& done, back& server);
     void apply_failed(const text_effects& effects);
+    [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
     static bool is_ambiguous_encoding(std::string_view name);
@@ -131,8 +144,12 @@ private:
 
     std::shared_ptr<const text_effects> unnamed_portal_effects_{};
     std::vector<std::pair<std::string, std::shared_ptr<const text_effects>>> portal_effects_;
+    std::vector<std::shared_ptr<const text_effects>> bound_effects_;  ///< of all portals of the transaction
+    bool in_failure_ = false;                                         ///< the transaction, as of the last ReadyForQuery
+    bool recovered_ = false;                                          ///< it has failed and gone on from a savepoint
 
     std::optional<client_error> refusal_{};
+    std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing
     std::size_t stream_left_ = 0;   ///< octets of a message that passes through in pieces

@@ -7,13 +7,14 @@ namespace penstock::postgresql {
 
 namespace {
 
-/// The frame of a Parse of our own making.
-void append_parse(std::string& out, std::string_view name, bytes definition)
+/// A name that the client has given nothing. It goes to the server all the same, for PREPARE of SQL may have; but no
+/// client is to reach another's statements by the names that servers know them by.
+void append_unknown_name(std::string& out, std::string_view name)
 {
-    const auto place = begin_frame(out, from_client::parse);
+    if (name.starts_with(server_name_prefix)) {
+        out.append("unknown ");
+    }
     out.append(name).push_back('\0');
-    out.append(definition);
-    end_frame(out, place);
 }
 
 /// The type octet of Describe and Close.
@@ -91,6 +92,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         to_server.pass(whole);
     }
     replace_unnamed(reply, server);
+    unnamed_is_now(server);
     if (!effects.leaves_nothing()) {
         announce_effects(reply, std::make_shared<const text_effects>(effects), server);
     }
@@ -147,89 +149,14 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     return front_need::more;
 }
 
-/// An error of ours in the place of a reply: the server is given something that it refuses, so that it skips to the Sync and
-/// ends the transaction as it would after an error of its own; the client is told our reason instead.
+/// An error of ours in the place of a reply: the server is given something that it refuses, so that it skips to the
+/// Sync and ends the transaction as it would after an error of its own; the client is told our reason instead.
 front_need front::refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client)
 {
     append_parse(to_server.made(), "penstock_refused", bytes{"?\0\0\0", 4});
     expected_reply reply{.kind = reply_kind::parse};
     reply.instead = std::make_unique<client_error>(client_error{error_kind::limit_exceeded, std::move(why), {}});
     server.announce(std::move(reply), *this, to_client);
-    return front_need::more;
-}
-
-front_need front::parse_unnamed(bytes whole, bytes definition, back& server, outbox& to_server, outbox& to_client)
-{
-    expected_reply reply{.kind = reply_kind::parse};
-    replace_unnamed(reply, server);
-    auto& unnamed = statements_.unnamed();
-    const auto text = definition.substr(0, definition.find('\0'));
-    const auto& effects = store_.inspect_whole(text, mode_);
-    unnamed.exists = true;
-    unnamed.kept = true;
-    unnamed.version = reply.unnamed_version;
-    unnamed.verb = effects.first_verb;
-    unnamed.effects = effects.leaves_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
-    const auto known = effects.first_verb == statement_verb::deallocate && effects.single()
-                           ? statements_.find(effects.deallocate_name)
-                           : nullptr;
-    if (known) {
-        unnamed.definition = "DEALLOCATE \"" + known->server_name + "\"";
-        unnamed.definition.append(definition.substr(text.size()));
-        append_parse(to_server.made(), {}, unnamed.definition);
-    } else {
-        unnamed.definition.assign(definition);
-        to_server.pass(whole);
-    }
-    ++counters_.server_parses;
-    server.unnamed_stamp = unnamed_stamp();
-    server.announce(std::move(reply), *this, to_client);
-    return front_need::more;
-}
-
-/// The unnamed statement becomes another, or none. What it was is kept if the server may skip this.
-void front::replace_unnamed(expected_reply& reply, back& server)
-{
-    server.unnamed_stamp = 0;
-    if (!statements_.has_unnamed() && reply.kind != reply_kind::parse) {
-        return;
-    }
-    auto& unnamed = statements_.unnamed();
-    reply.unnamed_version = statements_.next_version();
-    if (server.may_skip()) {
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->unnamed_before = std::make_unique<unnamed_statement>(std::exchange(unnamed, {}));
-    }
-    unnamed.exists = false;
-    unnamed.version = reply.unnamed_version;
-    unnamed.effects.reset();
-    if (unnamed.definition.capacity() > 4096) {
-        unnamed.definition = {};
-    }
-}
-
-front_need front::begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client)
-{
-    const auto name_end = some.find('\0', header_size);
-    if (name_end == bytes::npos) {
-        return some.size() > whole_limit(from_client::bind) ? malformed("Parse") : front_need::more;
-    }
-    if (name_end != header_size) {
-        return fail(error_kind::limit_exceeded,
-                    "a named prepared statement is longer than " + std::to_string(limits_.inspected_statement) +
-                        " octets (max_inspected_statement)");
-    }
-    expected_reply reply{.kind = reply_kind::parse};
-    replace_unnamed(reply, server);
-    auto& unnamed = statements_.unnamed();
-    unnamed = {.exists = true, .kept = false, .version = reply.unnamed_version, .definition = {}, .effects = {}};
-    pins_.add(pin_reason::large_statement);  // no other server could be given it, and nobody knows what it does
-    ++counters_.client_parses;
-    ++counters_.server_parses;
-    server.unnamed_stamp = unnamed_stamp();
-    server.announce(std::move(reply), *this, to_client);
-    to_server.pass(some);
-    stream_taken_ = some.size();
     return front_need::more;
 }
 
@@ -243,6 +170,9 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     }
     if (!name.empty() && server.outstanding() > 0 && !server.is_unsynced() && !statements_.find(name)) {
         return front_need::answers;  // an error may yet undo the Close that took the name away
+    }
+    if (name.empty() && is_unnamed_uncertain(server)) {
+        return front_need::answers;
     }
     ++counters_.binds;
     expected_reply reply{.kind = reply_kind::bind};
@@ -265,7 +195,12 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         reply.prepares = found;
     } else {
         set_portal_effects(portal, nullptr);
-        to_server.pass(whole);  // the server says that there is none
+        auto& out = to_server.made();  // the server says that there is none
+        const auto place = begin_frame(out, from_client::bind);
+        out.append(portal).push_back('\0');
+        append_unknown_name(out, name);
+        out.append(body.remainder());
+        end_frame(out, place);
     }
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
@@ -279,8 +214,14 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
     if (body.failed()) {
         return some.size() > whole_limit(from_client::bind) ? malformed("Bind") : front_need::more;
     }
-    ++counters_.binds;
+    if (name.empty() && is_unnamed_uncertain(server)) {
+        return front_need::answers;
+    }
     const auto found = statements_.find(name);
+    if (!found && name.starts_with(server_name_prefix)) {
+        return fail(error_kind::protocol_violation, "unknown prepared statement in a long Bind");
+    }
+    ++counters_.binds;
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
     } else if (found) {
@@ -317,6 +258,9 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
     if (!body.finished_cleanly() || (what != target::statement && what != target::portal)) {
         return malformed("Describe");
     }
+    if (what == target::statement && name.empty() && is_unnamed_uncertain(server)) {
+        return front_need::answers;
+    }
     const auto found = what == target::statement && !name.empty() ? statements_.find(name) : nullptr;
     if (found) {
         server.ensure_known(found, name, *this, to_server, to_client);
@@ -324,8 +268,16 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
     } else {
         if (what == target::statement && name.empty()) {
             ensure_unnamed(server, to_server, to_client);
+            to_server.pass(whole);
+        } else if (what == target::portal) {
+            to_server.pass(whole);
+        } else {
+            auto& out = to_server.made();
+            const auto place = begin_frame(out, from_client::describe);
+            out.push_back(static_cast<char>(what));
+            append_unknown_name(out, name);
+            end_frame(out, place);
         }
-        to_server.pass(whole);
     }
     expected_reply reply{.kind =
                              what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal};
@@ -375,6 +327,7 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
     } else {
         if (what == target::statement) {
             replace_unnamed(reply, server);
+            unnamed_is_now(server);
         }
         to_server.pass(whole);
     }
@@ -394,77 +347,6 @@ front_need front::function_call(bytes some, back& server, outbox& to_client)
     }
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
-}
-
-/// The server may hold another session's unnamed statement, or none since the last simple query.
-void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
-{
-    const bool exists = statements_.has_unnamed();
-    if (exists && server.unnamed_stamp == unnamed_stamp()) {
-        return;
-    }
-    expected_reply reply{.how = reply_disposition::swallow_success, .why = purpose::prepare};
-    if (exists && statements_.unnamed().kept) {
-        append_parse(to_server.made(), {}, statements_.unnamed().definition);
-        server.unnamed_stamp = unnamed_stamp();
-        ++counters_.server_parses;
-        reply.kind = reply_kind::parse;
-    } else {
-        append_frame(to_server.made(), from_client::close, bytes{"S\0", 2});  // it is somebody else's
-        server.unnamed_stamp = 0;
-        reply.kind = reply_kind::close;
-    }
-    server.announce(std::move(reply), *this, to_client);
-}
-
-std::uint64_t front::unnamed_stamp()
-{
-    return stamp_ << 24 | (statements_.unnamed().version & 0xffffff);
-}
-
-void front::set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects)
-{
-    if (portal.empty()) {
-        unnamed_portal_effects_ = std::move(effects);
-        return;
-    }
-    std::erase_if(portal_effects_, [portal](const auto& each) { return each.first == portal; });
-    if (effects) {
-        portal_effects_.emplace_back(portal, std::move(effects));
-    }
-}
-
-std::shared_ptr<const text_effects> front::portal_effects(std::string_view portal) const
-{
-    if (portal.empty()) {
-        return unnamed_portal_effects_;
-    }
-    for (const auto& [name, effects] : portal_effects_) {
-        if (name == portal) {
-            return effects;
-        }
-    }
-    return nullptr;
-}
-
-/// What a request with these effects means for what is sent behind it, before its reply has come.
-void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server)
-{
-    reply.effects = std::move(effects);
-    const auto& found = *reply.effects;
-    if (found.deallocate_all || found.discard_all) {
-        server.statements.doubt_all();
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->all_before = statements_.take_all();
-        holding_ = true;
-    } else if (auto known = statements_.find(found.deallocate_name)) {
-        server.statements.doubt(known);
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->name = found.deallocate_name;
-        reply.change->before = std::move(known);
-        statements_.erase(found.deallocate_name);
-    }
-    holding_ = holding_ || parameters_.will_reapply(found) || changes_reading(found);
 }
 
 }  // namespace penstock::postgresql

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a completed reply changes in a session: names, parameters, pins.
+// What the server says beside its replies, and what happens when it refuses or disappears.
 #include "protocols/postgresql/front.hpp"
 
 #include "protocols/postgresql/errors.hpp"
@@ -18,76 +18,11 @@ bool is_settable(std::string_view name)
            name != "server_version" && name != "server_encoding" && name != "session_authorization";
 }
 
-/// What a failed statement leaves behind all the same: these are not undone with its transaction.
-constexpr pin_reason survivors[] = {pin_reason::advisory_lock,
-                                    pin_reason::sequence,
-                                    pin_reason::setseed,
-                                    pin_reason::dblink,
-                                    pin_reason::load,
-                                    pin_reason::opaque};
-
 }  // namespace
 
 bool front::must_stay() const
 {
     return !pins_.empty() || parameters_.is_dirty() || parameters_.has_reapply() || !healed_batch_.empty();
-}
-
-void front::on_done(expected_reply& reply, back& server)
-{
-    if (reply.why != purpose::client) {
-        return;
-    }
-    if (reply.effects && reply.failed) {
-        apply_failed(*reply.effects);
-    } else if (reply.effects) {
-        apply(reply, server);
-    }
-    if (reply.kind == reply_kind::query || reply.kind == reply_kind::sync) {
-        if (!portal_effects_.empty() && server.transaction_status() == 'I') {
-            portal_effects_.clear();  // portals end with their transaction
-        }
-    }
-}
-
-void front::apply_failed(const text_effects& effects)
-{
-    for (const auto reason : survivors) {
-        if (effects.pins.has(reason)) {
-            pins_.add(reason);
-        }
-    }
-    if (!effects.single()) {  // a COMMIT between its statements may have kept a part
-        parameters_.note_touched(effects);
-        pins_.add(effects.pins);
-    }
-}
-
-void front::apply(const expected_reply& done, back& server)
-{
-    const auto& effects = *done.effects;
-    if (effects.deallocate_all || effects.discard_all) {
-        server.statements.erase_doubtful();
-    } else if (done.change && done.change->before) {
-        server.statements.erase_if_doubtful(done.change->before);
-    }
-    if (effects.deallocate_all) {
-        pins_.remove(pin_reason::sql_prepare);
-    }
-    if (effects.discard_all) {
-        server.parameters = parameter_set::none();
-        server.unnamed_stamp = 0;
-        const bool session_pooling = pins_.has(pin_reason::session_pooling);
-        pins_.clear();
-        if (session_pooling) {
-            pins_.add(pin_reason::session_pooling);
-        }
-        parameters_.note_discard_all();
-    }
-    pins_.add(effects.pins);
-    if (!effects.discard_all || !effects.single()) {
-        parameters_.note(effects);
-    }
 }
 
 void front::undo_names(statement_change& change)
@@ -101,30 +36,12 @@ void front::undo_names(statement_change& change)
     }
 }
 
-void front::undo_unnamed(statement_change& change, std::uint64_t version)
+bool front::on_parameter_status(std::string_view name,
+                                std::string_view value,
+                                const expected_reply* during,
+                                bool more_is_sent)
 {
-    if (change.unnamed_before && statements_.unnamed().version == version) {
-        statements_.unnamed() = std::move(*change.unnamed_before);
-    }
-}
-
-void front::on_unnamed_refused(std::uint64_t version)
-{
-    if (statements_.unnamed().version == version) {
-        statements_.unnamed().exists = false;
-    }
-}
-
-/// Whether what follows is read by other lexical rules, so that it cannot be inspected before the reply has come.
-bool front::changes_reading(const text_effects& effects) const
-{
-    return std::any_of(effects.touched.begin(), effects.touched.end(), [](const auto& name) {
-        return name == "standard_conforming_strings" || name == "client_encoding";
-    });
-}
-
-bool front::on_parameter_status(std::string_view name, std::string_view value, const expected_reply* during)
-{
+    const auto mode = mode_;
     const bool of_client = during == nullptr || during->why == purpose::client;
     if (of_client && during != nullptr && during->effects && parameters_.goes_back_to_startup(*during->effects, name)) {
         return false;  // for the client it has the start-up value, which the server is sent next
@@ -136,6 +53,9 @@ bool front::on_parameter_status(std::string_view name, std::string_view value, c
         mode_.backslash_escapes = value == "off";
     } else if (name == "client_encoding") {
         mode_.ambiguous_encoding = is_ambiguous_encoding(value);
+    }
+    if (more_is_sent && mode != mode_) {
+        pins_.add(pin_reason::opaque);  // what was sent behind it has been read by the wrong rules
     }
     for (auto& [known, last] : told_) {
         if (known == name) {
@@ -155,6 +75,29 @@ bool front::on_parameter_status(std::string_view name, std::string_view value, c
         told_.emplace_back(name, value);
     }
     return true;
+}
+
+void front::report_resets(const expected_reply& ending, outbox& to_client)
+{
+    if (ending.kind == reply_kind::query && ending.effects && !ending.failed) {
+        resets_.push_back(ending.effects);
+    }
+    if (!greeted_) {
+        return;
+    }
+    for (const auto& effects : std::exchange(resets_, {})) {
+        for (auto& [name, last] : told_) {
+            if (!parameters_.goes_back_to_startup(*effects, name)) {
+                continue;
+            }
+            const auto first =
+                std::find_if(greeted_->begin(), greeted_->end(), [&](const auto& each) { return each.first == name; });
+            if (first != greeted_->end() && first->second != last) {
+                last = first->second;
+                append_frame(to_client.made(), from_server::parameter_status, name + '\0' + last + '\0');
+            }
+        }
+    }
 }
 
 void front::greeted(std::shared_ptr<const parameter_list> parameters)

@@ -55,7 +55,7 @@ statement_ptr statement_store::succeed(const statement_ptr& stale)
     }
     ++known.generation;
     auto successor = std::make_shared<statement>(*stale);
-    successor->server_name = "ps_" + stale->digest + "." + std::to_string(known.generation);
+    successor->server_name = std::string{server_name_prefix} + stale->digest + "." + std::to_string(known.generation);
     known.current = successor;
     return successor;
 }
@@ -66,7 +66,7 @@ statement_ptr statement_store::make(bytes definition,
                                     const lexical_mode& mode)
 {
     auto made = std::make_shared<statement>();
-    made->server_name = "ps_" + digest + (generation == 0 ? "" : "." + std::to_string(generation));
+    made->server_name = std::string{server_name_prefix} + digest + (generation == 0 ? "" : "." + std::to_string(generation));
     made->definition = definition;
     made->digest = std::move(digest);
     auto effects = inspect(definition.substr(0, definition.find('\0')), mode);

@@ -2,9 +2,10 @@
 //
 // Prepared statements as all clients of a worker share them, and the names servers know them by.
 //
-// A statement is its text, its parameter types and the lexical mode it is read in; their digest (128 bits of SHA-256) is its
-// name on every server, so a connection handed to another worker brings its statements along. After a migration has made a
-// plan stale ("cached plan must not change result type") the digest gets a new generation, and with it a new server name.
+// A statement is its text, its parameter types and the lexical mode it is read in; their digest (128 bits of SHA-256)
+// is its name on every server, so a connection handed to another worker brings its statements along. After a migration
+// has made a plan stale ("cached plan must not change result type") the digest gets a new generation, and with it a new
+// server name.
 #pragma once
 
 #include "protocols/postgresql/effects.hpp"
@@ -19,16 +20,22 @@
 
 namespace penstock::postgresql {
 
+/// How all names begin that servers know statements by.
+inline constexpr std::string_view server_name_prefix = "ps_";
+
 /// One prepared statement; immutable and shared by the clients that prepared it.
 struct statement {
-    std::string server_name;  ///< "ps_" and the digest, and ".<generation>" from the second on
-    std::string definition;   ///< Parse's body behind the name: text, zero octet, parameter types
-    std::string digest;       ///< hexadecimal, for SHOW and logs
+    std::string server_name;                        ///< "ps_" and the digest, and ".<generation>" from the second on
+    std::string definition;                         ///< Parse's body behind the name: text, zero octet, parameter types
+    std::string digest;                             ///< hexadecimal, for SHOW and logs
     std::shared_ptr<const text_effects> effects{};  ///< null where executing it leaves nothing behind
     statement_verb verb = statement_verb::other;
 
     /// Octets it costs to keep.
-    [[nodiscard]] std::size_t cost() const { return sizeof(statement) + server_name.size() + definition.size() + digest.size(); }
+    [[nodiscard]] std::size_t cost() const
+    {
+        return sizeof(statement) + server_name.size() + definition.size() + digest.size();
+    }
 };
 
 using statement_ptr = std::shared_ptr<const statement>;

@@ -105,6 +105,7 @@ concept protocol = requires(typename P::front& client,
     { server.is_idle() } -> std::same_as<bool>;
     { server.is_quiet() } -> std::same_as<bool>;
     { server.owes_client() } -> std::same_as<bool>;
+    { server.is_mid_relay() } -> std::same_as<bool>;  // the client has a part of a message
     { server.in_transaction() } -> std::same_as<bool>;
     { server.last_error() } -> std::convertible_to<client_error>;
 };

@@ -2,8 +2,9 @@
 //
 // Clients that share model servers through fronts and backs, beside the same clients with a model server of their own.
 //
-// Steps are taken in a random order and in random pieces, and every connection that can be given back may be given back, so a
-// client meets whatever others have left behind. At the end each client must have seen what its own server would have said.
+// Steps are taken in a random order and in random pieces, and every connection that can be given back may be given
+// back, so a client meets whatever others have left behind. At the end each client must have seen what its own server
+// would have said.
 #pragma once
 
 #include "tests/support/model_server.hpp"
@@ -17,8 +18,8 @@
 
 namespace penstock::test {
 
-/// What a client has been sent, in a form in which only differences that matter remain: an error is its code, a report of a
-/// parameter counts at the end.
+/// What a client has been sent, in a form in which only differences that matter remain: an error is its code, a report
+/// of a parameter counts at the end.
 struct transcript {
     std::vector<std::string> replies;
     model_settings::values told;
@@ -94,7 +95,10 @@ public:
     [[nodiscard]] std::size_t moves() const { return moves_; }
     [[nodiscard]] std::size_t most_server_statements() const { return most_statements_; }
 
-    static model_settings::values server_defaults() { return {{"timezone", "UTC"}, {"work_mem", "4MB"}, {"application_name", ""}}; }
+    static model_settings::values server_defaults()
+    {
+        return {{"timezone", "UTC"}, {"work_mem", "4MB"}, {"application_name", ""}};
+    }
 
 private:
     struct connection {
@@ -106,7 +110,10 @@ private:
     };
 
     struct participant {
-        participant(postgresql::statement_store& store, const parameter_list& startup, std::size_t number, program steps)
+        participant(postgresql::statement_store& store,
+                    const parameter_list& startup,
+                    std::size_t number,
+                    program steps)
             : half{store, {}, parameter_set::of(startup), number}, direct{with(startup)}, work{std::move(steps)}
         {
             const auto values = with(startup);
@@ -265,8 +272,8 @@ private:
             failure_ = "the connection must be closed";
         }
         const bool last = client.at == client.work.size() && client.unsent.empty();
-        if (client.lease->half.is_idle() && !client.half.must_stay() && !client.half.is_mid_message() && !client.holds &&
-            (last || random_() % 4 != 0)) {
+        if (client.lease->half.is_idle() && !client.half.must_stay() && !client.half.is_mid_message() &&
+            !client.holds && (last || random_() % 4 != 0)) {
             client.lease->lent = false;
             client.lease = nullptr;
         }

@@ -2,10 +2,10 @@
 //
 // A model of a PostgreSQL server: takes the bytes a client sends and answers as PostgreSQL does, for a small SQL.
 //
-// It keeps what the protocol makes visible: prepared statements and portals, the transaction and its savepoints, settings and
-// their reports, COPY, and the skipping to Sync after an error. SELECT of anything gives its own text, its parameters and a
-// setting, so that a statement that runs in a wrong place shows. See "Message Flow" in the PostgreSQL manual and
-// exec_simple_query() and its kin in postgres.c.
+// It keeps what the protocol makes visible: prepared statements and portals, the transaction and its savepoints,
+// settings and their reports, COPY, and the skipping to Sync after an error. SELECT of anything gives its own text, its
+// parameters and a setting, so that a statement that runs in a wrong place shows. See "Message Flow" in the PostgreSQL
+// manual and exec_simple_query() and its kin in postgres.c.
 #pragma once
 
 #include "tests/support/exchange_script.hpp"
@@ -72,16 +72,16 @@ private:
         }
         try {
             switch (type) {
-            case 'Q': query(body.substr(0, body.size() - 1)); break;
-            case 'P': parse(body); break;
-            case 'B': bind(body); break;
-            case 'D': describe(body); break;
-            case 'E': execute(body); break;
-            case 'C': close(body); break;
-            case 'S': sync(); break;
-            case 'H': break;
-            case 'F': function_call(); break;
-            default: out_ += wire::error("08P01"); break;
+                case 'Q': query(body.substr(0, body.size() - 1)); break;
+                case 'P': parse(body); break;
+                case 'B': bind(body); break;
+                case 'D': describe(body); break;
+                case 'E': execute(body); break;
+                case 'C': close(body); break;
+                case 'S': sync(); break;
+                case 'H': break;
+                case 'F': function_call(); break;
+                default: out_ += wire::error("08P01"); break;
             }
         } catch (const refusal& why) {
             fail(why.sqlstate);
@@ -118,8 +118,8 @@ private:
                 rest_at_ = place + 1;
                 return;
             }
-            out_ += rows_of(parts[place], result) + (result == "SELECT" ? wire::command_complete("SELECT 1")
-                                                                        : wire::command_complete(result));
+            out_ += rows_of(parts[place], result) +
+                    (result == "SELECT" ? wire::command_complete("SELECT 1") : wire::command_complete(result));
         }
         end_implicit(true);
         ready();
@@ -437,7 +437,8 @@ private:
         }
         if (first == "COPY") {
             if (word(text, 2) == "TO") {
-                out_ += wire::copy_out_response() + wire::copy_data("one\n") + wire::copy_data("two\n") + wire::copy_done();
+                out_ +=
+                    wire::copy_out_response() + wire::copy_data("one\n") + wire::copy_data("two\n") + wire::copy_done();
                 return "COPY 2";
             }
             out_ += wire::copy_in_response();

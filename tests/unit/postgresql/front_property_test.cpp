@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <random>
+#include <utility>
 
 using namespace penstock;
 using namespace penstock::test;
@@ -23,11 +24,13 @@ public:
         exchange_world::program made;
         for (std::size_t place = 0; place < steps; ++place) {
             const bool waits = changed_names_ || chance(2);
+            const bool begins_with_unnamed = std::exchange(changed_unnamed_, false) && !waits;
             changed_names_ = false;
-            made.push_back({.octets = step(), .waits = waits});
+            made.push_back({.octets = begins_with_unnamed ? unnamed_first() : step(), .waits = waits});
         }
         made.push_back({.octets = wire::sync() + wire::query("ROLLBACK"), .waits = true});
-        made.push_back({.octets = wire::query("SHOW work_mem;SHOW timezone;SHOW application_name;SHOW my.own"), .waits = true});
+        made.push_back(
+            {.octets = wire::query("SHOW work_mem;SHOW timezone;SHOW application_name;SHOW my.own"), .waits = true});
         return made;
     }
 
@@ -53,15 +56,22 @@ private:
     std::string step()
     {
         switch (random_() % 10) {
-        case 0:
-        case 1:
-        case 2: return wire::query(simple_text());
-        case 3: return copy();
-        case 4:
-            changed_names_ = true;
-            return wire::query(any({"DEALLOCATE a", "DEALLOCATE b", "DEALLOCATE ALL", "DISCARD ALL", "RESET ALL"}));
-        default: return batch();
+            case 0:
+            case 1:
+            case 2: return wire::query(simple_text());
+            case 3: return copy();
+            case 4:
+                changed_names_ = true;
+                return wire::query(any({"DEALLOCATE a", "DEALLOCATE b", "DEALLOCATE ALL", "DISCARD ALL", "RESET ALL"}));
+            default: return batch();
         }
+    }
+
+    /// Where it depends on what was skipped what the unnamed statement is, the answers are waited for; but not amid a
+    /// batch.
+    std::string unnamed_first()
+    {
+        return wire::bind("", "", {"x"}) + wire::describe('P', "") + wire::execute() + message() + wire::sync();
     }
 
     std::string simple_text()
@@ -88,9 +98,17 @@ private:
 
     std::string setting_text()
     {
-        return any({"SET work_mem = '1MB'", "SET work_mem = '2MB'", "SET timezone = 'Asia/Tokyo'", "SET LOCAL work_mem = '3MB'",
-                    "SET LOCAL timezone = 'CET'", "SET application_name = 'it''s'", "SET my.own = 'mine'",
-                    "SET work_mem = 'impossible'", "SHOW work_mem", "SHOW timezone", "SHOW my.own"});
+        return any({"SET work_mem = '1MB'",
+                    "SET work_mem = '2MB'",
+                    "SET timezone = 'Asia/Tokyo'",
+                    "SET LOCAL work_mem = '3MB'",
+                    "SET LOCAL timezone = 'CET'",
+                    "SET application_name = 'it''s'",
+                    "SET my.own = 'mine'",
+                    "SET work_mem = 'impossible'",
+                    "SHOW work_mem",
+                    "SHOW timezone",
+                    "SHOW my.own"});
     }
 
     std::string batch()
@@ -99,6 +117,7 @@ private:
         const auto messages = 1 + random_() % 6;
         for (std::size_t place = 0; place < messages; ++place) {
             octets += message();
+            changed_unnamed_ = true;
             octets += chance(10) ? wire::flush() : "";
         }
         if (chance(12)) {
@@ -110,22 +129,31 @@ private:
     std::string message()
     {
         switch (random_() % 12) {
-        case 0: return wire::parse(changed_name(), one_text());
-        case 1: return wire::parse(changed_name(), "SELECT " + std::to_string(random_() % 12));
-        case 2: return wire::parse("", chance(8) ? "DEALLOCATE " + changed_name() : one_text());
-        case 3: return wire::bind("", "", {"x"}) + wire::execute();
-        case 4: return wire::bind("", name(), {"value"}) + wire::describe('P', "") + wire::execute();
-        case 5: return wire::close('S', changed_name());
-        case 6: return wire::close('S', "");
-        case 7: return wire::describe('S', chance(3) ? "" : name());
-        case 8: {
-            const auto made = changed_name();
-            return wire::close('S', made) + wire::parse(made, one_text()) + wire::bind("", made) + wire::execute();
+            case 0: return wire::parse(changed_name(), one_text());
+            case 1: return wire::parse(changed_name(), "SELECT " + std::to_string(random_() % 12));
+            case 2: return chance(4) ? deallocation() : wire::parse("", one_text());
+            case 3: return wire::bind("", "", {"x"}) + wire::execute();
+            case 4: return wire::bind("", name(), {"value"}) + wire::describe('P', "") + wire::execute();
+            case 5: return wire::close('S', changed_name());
+            case 6: return wire::close('S', "");
+            case 7: return wire::describe('S', chance(3) ? "" : name());
+            case 8: {
+                const auto made = changed_name();
+                return wire::close('S', made) + wire::parse(made, one_text()) + wire::bind("", made) + wire::execute();
+            }
+            case 9:
+                return wire::parse("", "SELECT three") + wire::bind("p", "") + wire::execute("p", 2) +
+                       wire::execute("p", 2);
+            case 10: return chance(2) ? wire::execute("p", 1) : wire::close('P', "p");
+            default:
+                return wire::parse("", one_text()) + wire::bind("", "") + wire::describe('P', "") + wire::execute();
         }
-        case 9: return wire::parse("", "SELECT three") + wire::bind("p", "") + wire::execute("p", 2) + wire::execute("p", 2);
-        case 10: return chance(2) ? wire::execute("p", 1) : wire::close('P', "p");
-        default: return wire::parse("", one_text()) + wire::bind("", "") + wire::describe('P', "") + wire::execute();
-        }
+    }
+
+    std::string deallocation()
+    {
+        return wire::parse("", "DEALLOCATE " + changed_name()) +
+               (chance(3) ? "" : wire::bind("", "") + wire::execute());
     }
 
     std::string copy()
@@ -139,11 +167,13 @@ private:
             return wire::query(chance(3) ? "COPY t TO STDOUT" : "COPY t FROM STDIN") + data;
         }
         const auto start = wire::parse("", "COPY t FROM STDIN") + wire::bind("", "") + wire::execute();
-        return start + (chance(2) ? wire::sync() : "") + data + wire::sync();
+        const auto forget = wire::parse("", "SELECT 4") + wire::sync();  // lest it is run again and no data comes
+        return start + (chance(2) ? wire::sync() : "") + data + wire::sync() + forget;
     }
 
     std::mt19937 random_;
     bool changed_names_ = false;
+    bool changed_unnamed_ = false;
 };
 
 std::string shown(const std::vector<std::string>& replies)

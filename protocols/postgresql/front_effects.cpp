@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What requests leave behind: noted when they are sent, for what is sent behind them, and applied when they are
+// confirmed.
+//
+// What is not noted would reach whoever borrows the connection next, so all here errs to one side.
+#include "protocols/postgresql/front.hpp"
+
+#include <algorithm>
+
+namespace penstock::postgresql {
+
+namespace {
+
+/// What a failed statement leaves behind all the same: these are not undone with its transaction.
+constexpr pin_reason survivors[] = {pin_reason::advisory_lock,
+                                    pin_reason::sequence,
+                                    pin_reason::setseed,
+                                    pin_reason::dblink,
+                                    pin_reason::load,
+                                    pin_reason::opaque};
+
+/// More portals or statements with effects are not kept apart.
+constexpr std::size_t most_portals = 256;
+
+}  // namespace
+
+/// What a request with these effects means for what is sent behind it, before its reply has come.
+void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server)
+{
+    reply.effects = std::move(effects);
+    const auto& found = *reply.effects;
+    if (found.deallocate_all || found.discard_all) {
+        server.statements.doubt_all();
+        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
+        reply.change->all_before = statements_.take_all();
+        holding_ = true;
+    } else if (auto known = statements_.find(found.deallocate_name)) {
+        server.statements.doubt(known);
+        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
+        reply.change->name = found.deallocate_name;
+        reply.change->before = std::move(known);
+        statements_.erase(found.deallocate_name);
+    }
+    if (!found.deallocate_name.empty() && (!found.single() || found.deallocate_name.starts_with(server_name_prefix))) {
+        server.statements.doubt_all();  // it may name statements as servers know them
+    }
+    holding_ = holding_ || parameters_.will_reapply(found) || changes_reading(found);
+}
+
+/// Whether what follows is read by other lexical rules, so that it cannot be inspected before the reply has come.
+bool front::changes_reading(const text_effects& effects) const
+{
+    return std::any_of(effects.touched.begin(), effects.touched.end(), [](const auto& name) {
+        return name == "standard_conforming_strings" || name == "client_encoding";
+    });
+}
+
+void front::set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects)
+{
+    if (effects && std::find(bound_effects_.begin(), bound_effects_.end(), effects) == bound_effects_.end()) {
+        bound_effects_.push_back(effects);
+    }
+    if (portal.empty()) {
+        unnamed_portal_effects_ = std::move(effects);
+        return;
+    }
+    std::erase_if(portal_effects_, [portal](const auto& each) { return each.first == portal; });
+    if (effects) {
+        portal_effects_.emplace_back(portal, std::move(effects));
+    }
+    if (bound_effects_.size() > most_portals || portal_effects_.size() > most_portals) {
+        pins_.add(pin_reason::opaque);
+        bound_effects_.clear();
+        portal_effects_.clear();
+    }
+}
+
+std::shared_ptr<const text_effects> front::portal_effects(std::string_view portal) const
+{
+    if (portal.empty()) {
+        return unnamed_portal_effects_;
+    }
+    for (const auto& [name, effects] : portal_effects_) {
+        if (name == portal) {
+            return effects;
+        }
+    }
+    return nullptr;
+}
+
+void front::on_done(expected_reply& reply, back& server)
+{
+    if (reply.unnamed_version != 0 && !reply.failed && server.unnamed_stamp == stamp_of(reply.unnamed_version)) {
+        server.unnamed_batch = 0;
+    }
+    if (reply.why != purpose::client) {
+        return;
+    }
+    if (reply.effects && reply.failed) {
+        apply_failed(*reply.effects);
+    } else if (reply.effects) {
+        apply(reply, server);
+    }
+    if (!is_extended(reply.kind)) {
+        on_ready(server);
+    }
+}
+
+/// ReadyForQuery. A transaction that has failed and gone on from a savepoint may have other portals than were bound
+/// last, since a failed batch is skipped in part: so all that was bound in it counts.
+void front::on_ready(back& server)
+{
+    const char status = server.transaction_status();
+    recovered_ = recovered_ || (in_failure_ && status == 'T');
+    in_failure_ = status == 'E';
+    if (status != 'I') {
+        return;
+    }
+    if (recovered_) {
+        for (const auto& effects : bound_effects_) {
+            parameters_.note_touched(*effects);
+            pins_.add(effects->pins);
+        }
+    }
+    recovered_ = false;
+    if (server.is_quiet() && !(bound_effects_.empty() && unnamed_portal_effects_ == nullptr)) {
+        bound_effects_.clear();
+        portal_effects_.clear();  // portals end with their transaction
+        unnamed_portal_effects_ = nullptr;
+    }
+}
+
+void front::apply_failed(const text_effects& effects)
+{
+    for (const auto reason : survivors) {
+        if (effects.pins.has(reason)) {
+            pins_.add(reason);
+        }
+    }
+    if (!effects.single()) {  // a COMMIT between its statements may have kept a part
+        parameters_.note_touched(effects);
+        pins_.add(effects.pins);
+    }
+}
+
+void front::apply(const expected_reply& done, back& server)
+{
+    const auto& effects = *done.effects;
+    if (effects.deallocate_all || effects.discard_all) {
+        server.statements.erase_doubtful();
+    } else if (done.change && done.change->before) {
+        server.statements.erase_if_doubtful(done.change->before);
+    }
+    if (effects.deallocate_all) {
+        pins_.remove(pin_reason::sql_prepare);
+    }
+    if (effects.discard_all) {
+        server.parameters = parameter_set::none();
+        server.unnamed_stamp = 0;
+        const bool session_pooling = pins_.has(pin_reason::session_pooling);
+        pins_.clear();
+        if (session_pooling) {
+            pins_.add(pin_reason::session_pooling);
+        }
+        parameters_.note_discard_all();
+    }
+    if (done.kind == reply_kind::execute && parameters_.will_reapply(effects)) {
+        resets_.push_back(done.effects);
+    }
+    pins_.add(effects.pins);
+    if (!effects.discard_all || !effects.single()) {
+        parameters_.note(effects);
+    }
+}
+
+}  // namespace penstock::postgresql
