@@ -29,17 +29,20 @@ struct login_surroundings {
     /// Finds a user and notifies the event given to drive() once the answer is in place. Null where nobody asks.
     std::function<void(const user_question&, std::optional<user_record>& answer)> look_up{};
     user_record* keep_record = nullptr;  ///< gets a copy of what was found
+    /// Whether to give up before the deadline; asked whenever the event is told. Null where nothing can demand it.
+    std::function<bool()> must_end{};
 };
 
 /// How driving ended.
-enum class drive_end : std::uint8_t { done, peer_gone, timed_out };
+enum class drive_end : std::uint8_t { done, peer_gone, timed_out, stopped };
 
 namespace detail {
 
 /// Waits for the handshake; octets that come with its last flight go to `early`.
-inline task<std::optional<tls_facts>> shake_hands(net::stream& peer, net::event& told, std::string& early, const bool& expired)
+template <class Claim>
+task<std::optional<tls_facts>> shake_hands(net::stream& peer, net::event& told, std::string& early, const Claim& is_over)
 {
-    while (peer.tls() == net::tls_state::handshaking && !expired) {
+    while (peer.tls() == net::tls_state::handshaking && !is_over()) {
         const auto in = peer.receive();
         if (in.how == net::received::kind::data) {
             early.append(in.data);
@@ -72,6 +75,8 @@ task<drive_end> drive(net::driver& on,
         expired = true;
         told.notify();
     });
+    const auto is_stopped = [&with] { return with.must_end && with.must_end(); };
+    const auto is_over = [&expired, &is_stopped] { return expired || is_stopped(); };
     auto how = drive_end::done;
     talk.start();
     while (!talk.done()) {
@@ -84,7 +89,7 @@ task<drive_end> drive(net::driver& on,
             if (with.tls) {
                 peer.start_tls(*with.tls, with.role, with.host_name);
             }
-            auto facts = co_await detail::shake_hands(peer, told, early, expired);
+            auto facts = co_await detail::shake_hands(peer, told, early, is_over);
             line.tls_done(std::move(facts));
             if (!early.empty()) {
                 line.feed(early);
@@ -99,8 +104,8 @@ task<drive_end> drive(net::driver& on,
                 *with.keep_record = *answer;
             }
             line.user_found(std::move(*answer));
-        } else if (expired) {
-            how = drive_end::timed_out;
+        } else if (is_over()) {
+            how = expired ? drive_end::timed_out : drive_end::stopped;
             line.end_of_input();
         } else {
             const auto in = peer.receive();

@@ -15,6 +15,7 @@ namespace {
 /// How long a request goes on whose client has left, before it is cancelled; and then until its connection is given up.
 constexpr auto abandoned_grace = seconds{5};
 constexpr auto abandoned_patience = seconds{5};
+constexpr auto draining_patience = seconds{1};
 /// How long a client gets to take an error before its connection is closed.
 constexpr auto last_words_patience = seconds{2};
 
@@ -169,10 +170,13 @@ void session<P>::end(client_error why, bool fatal)
                                         {"reason", name_of(why.kind)},
                                         {"detail", why.detail}});
     }
+    over_ = true;
+    if (lease_ && lease_->half().is_mid_relay()) {
+        return;  // the client has a part of a message: whatever follows would be taken for the rest
+    }
     std::string out;
     P::encode_error(why, out, fatal);
     client_.send(out);
-    over_ = true;
 }
 
 template <protocol P>
@@ -210,7 +214,8 @@ task<void> session<P>::abandon()
         P::end_abandoned(*front_, server.half(), to_server);
         server.wire().send(to_server.contents());
     }
-    auto deadline = worker_.driver().now() + (server.half().in_transaction() ? duration::zero() : abandoned_grace);
+    const bool at_once = server.half().in_transaction() || worker_.is_draining();
+    auto deadline = worker_.driver().now() + (at_once ? duration::zero() : abandoned_grace);
     bool cancelled = false;
     bool expired = false;
     while (!server.half().is_quiet()) {
@@ -235,7 +240,7 @@ task<void> session<P>::abandon()
         if (expired) {
             expired = false;
             cancelled = true;
-            deadline = worker_.driver().now() + abandoned_patience;
+            deadline = worker_.driver().now() + (worker_.is_draining() ? draining_patience : abandoned_patience);
             cancel(secret_, [] {});
         }
     }

@@ -42,6 +42,7 @@ task<bool> session<P>::log_in()
     with.tls = configuration->client_tls;
     with.role = net::tls_role::server;
     with.keep_record = &record;
+    with.must_end = [this] { return stop_.has_value(); };
     with.look_up = [this](const user_question& question, std::optional<user_record>& answer) {
         worker_.look_up(question, answer, event_);
     };
@@ -62,6 +63,8 @@ task<bool> session<P>::log_in()
     case login_result::kind::gone:
         if (end == drive_end::timed_out) {
             refuse({error_kind::login_timeout, {}});
+        } else if (end == drive_end::stopped) {
+            refuse(*stop_);
         } else if (!result.reason.empty()) {
             worker_.counters().process.count_login_failure(error_kind::invalid_authorization);
             log::info("client could not log in", {{"client", client_.peer_address()},
@@ -94,7 +97,8 @@ task<bool> session<P>::begin_tls_at_once(login_context& context)
     if (!expired && context.tls_available && P::begins_with_tls(first)) {
         client_.start_tls(*worker_.current()->client_tls, net::tls_role::server);
         std::string early;
-        context.direct_tls = co_await detail::shake_hands(client_, event_, early, expired);
+        const auto is_over = [this, &expired] { return expired || stop_; };
+        context.direct_tls = co_await detail::shake_hands(client_, event_, early, is_over);
         if (!context.direct_tls) {
             log::info("TLS handshake failed", {{"client", client_.peer_address()}, {"reason", client_.fault()}});
             expired = true;
@@ -272,6 +276,9 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
     while (!lease_) {
         if (client_.peer_gone() || stop_) {
             ticket_.reset();
+            if (stop_) {
+                refuse(*stop_);
+            }
             co_return false;
         }
         if (!take_lease()) {
@@ -286,8 +293,20 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
     outbox to_client{nobody};
     front_->catch_up(lease_->half(), to_server, to_client);
     lease_->wire().send(to_server.contents());
+    bool expired = false;
+    const auto deadline = worker_.driver().now() + worker_.current()->settings->clients.client_login_timeout;
+    const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+        expired = true;
+        event_.notify();
+    });
     auto how = advance_result::ok;
     while (how == advance_result::ok && !lease_->half().is_quiet()) {
+        if (expired || stop_ || client_.peer_gone()) {
+            worker_.driver().cancel(timer);
+            lease_.discard();
+            refuse(stop_ ? *stop_ : client_error{error_kind::login_timeout, {}});
+            co_return false;
+        }
         const auto in = lease_->wire().receive();
         if (in.how == net::received::kind::data) {
             how = lease_->half().advance(in.data, *front_, to_client);
@@ -298,6 +317,7 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
             how = advance_result::lost;
         }
     }
+    worker_.driver().cancel(timer);
     if (how != advance_result::ok) {
         const auto why = lease_->half().last_error();
         lease_.discard();

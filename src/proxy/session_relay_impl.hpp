@@ -349,10 +349,12 @@ void session<P>::server_lost(advance_result how)
         answered = front_->on_server_lost(server, why, to_client);
         client_.send(to_client.contents());
     }
+    if (!answered) {
+        end(std::move(why));  // looks at the lease: the client may have a part of a message
+    }
     lease_.discard();
     hold_ = hold::none;
-    if (!answered) {
-        end(std::move(why));
+    if (over_) {
         return;
     }
     worker_.counters().process.count_client_error(why.kind);
