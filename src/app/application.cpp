@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 namespace penstock::app {
@@ -57,12 +59,18 @@ struct application::state {
     void drain();
     void look_whether_drained();
     void stop_workers();
+    void stop_lookups();
 
     settings_source source;
     std::function<void(const std::string&)> announce;
     settings::tree tree;
 
     control::loop loop;
+    /// Probes and look-ups have a thread of their own: a hostile server can make libpq compute for as long as it likes ("iterations"
+    /// of SCRAM), and the admin port and signals must be served all the same.
+    control::loop lookups;
+    std::thread lookups_thread;
+    std::atomic<bool> lookups_ended{false};
     std::unique_ptr<boost::asio::signal_set> signals;
     std::unique_ptr<control::credentials> users;
     std::unique_ptr<proxy::process> process;
@@ -114,19 +122,24 @@ outcome<bool> application::state::start()
         return opened;
     }
     control::credential_surroundings surroundings;
-    surroundings.make_client = control::libpq_client::factory(loop);
+    surroundings.make_client = control::libpq_client::factory(lookups);
     surroundings.where_to_ask = [this]() -> std::optional<control::sql_target> {
-        auto account = auth_query_target(*process->current()->settings);
-        const auto view = account ? process->view_of(tree.clusters.front().name) : nullptr;
+        const auto settings = process->current()->settings;
+        auto account = auth_query_target(*settings);
+        const auto view = account ? process->view_of(settings->clusters.front().name) : nullptr;
         return view ? control::monitor::target_in(*view, std::move(*account)) : std::nullopt;
     };
-    users = std::make_unique<control::credentials>(loop, credential_options_of(tree), std::move(surroundings));
+    users = std::make_unique<control::credentials>(lookups, credential_options_of(tree), std::move(surroundings));
     process = std::make_unique<proxy::process>(*configuration, *users);
     start_monitors();
     auto started = start_workers();
     if (!started) {
         return started;
     }
+    lookups_thread = std::thread{[this] {
+        lookups.run();
+        lookups_ended = true;
+    }};
     announce("penstock is ready: DATABASE_URL=" + settings::client_url(tree, "****"));
     return true;
 }
@@ -168,9 +181,9 @@ void application::state::start_monitors()
 {
     for (const auto& cluster : tree.clusters) {
         control::monitor_surroundings surroundings;
-        surroundings.make_client = control::libpq_client::factory(loop);
+        surroundings.make_client = control::libpq_client::factory(lookups);
         surroundings.publish = [this](router::cluster_view_ptr view) { process->publish(std::move(view)); };
-        monitors.push_back(std::make_unique<control::monitor>(loop, monitor_options_of(tree, cluster), std::move(surroundings)));
+        monitors.push_back(std::make_unique<control::monitor>(lookups, monitor_options_of(tree, cluster), std::move(surroundings)));
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
@@ -318,6 +331,22 @@ void application::state::stop_workers()
     }
     admin_listeners.clear();
     http.reset();
+    stop_lookups();
+}
+
+/// A look-up that a server keeps computing cannot be interrupted: then the process ends without it.
+void application::state::stop_lookups()
+{
+    constexpr auto patience = seconds{2};
+    lookups.stop();
+    if (lookups_thread.joinable()) {
+        loop.run_until([this] { return lookups_ended.load(); }, patience);
+        if (!lookups_ended) {
+            log::warning("a look-up is stuck: stopping without it");
+            std::_Exit(0);
+        }
+        lookups_thread.join();
+    }
     monitors.clear();
 }
 

@@ -122,17 +122,26 @@ task<void> session<P>::pass_cancel_on(cancel_key target)
         worker_.counters().process.cancel_requests_unmatched.add();
         co_return;
     }
-    // The requester sees the end of its connection once the request has arrived, as with a server.
-    bool arrived = false;
-    all[index]->cancel(std::move(target), [this, &arrived] {
-        worker_.run_here([this, &arrived] {
-            arrived = true;
-            event_.notify();
+    // The requester sees the end of its connection once the request has arrived, as with a server. The news may come when this
+    // session has been stopped meanwhile; then nobody is told.
+    struct news {
+        bool arrived = false;
+        net::event* tell = nullptr;
+    };
+    const auto shared = std::make_shared<news>();
+    shared->tell = &event_;
+    all[index]->cancel(std::move(target), [&own = worker_, shared] {
+        own.run_here([shared] {
+            shared->arrived = true;
+            if (shared->tell != nullptr) {
+                shared->tell->notify();
+            }
         });
     });
-    while (!arrived) {
+    while (!shared->arrived && !stop_) {
         co_await event_.wait();
     }
+    shared->tell = nullptr;
 }
 
 template <protocol P>
