@@ -145,6 +145,9 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
     if (need != front_need::more) {
         return need;
     }
+    if (server->is_skipping() && header.type != from_client::sync) {
+        return front_need::more;  // it would discard this
+    }
     record_batch(header.type, whole, *server);
     const auto outcome = request(header, whole, *server, to_server, to_client);
     if (outcome == front_need::answers) {
@@ -224,6 +227,9 @@ bool front::catch_up(back& server, outbox& to_server, outbox& to_client)
 
 bool front::settle(back& server, outbox& to_server, outbox& to_client)
 {
+    if (is_mid_message()) {
+        return false;  // COPY data that has come too late: nothing may go into its middle
+    }
     bool injected = false;
     if (parameters_.has_reapply()) {
         if (parameters_.take_discarded()) {
@@ -279,6 +285,11 @@ front_need front::begin_stream(
     const auto need = prepare_to_forward(header.type, server, to_server, to_client);
     if (need != front_need::more) {
         return need;
+    }
+    if (server->is_skipping()) {
+        stream_dropped_ = true;
+        stream_taken_ = some.size();
+        return front_need::more;
     }
     batch_state_ = batch_state::unfit;
     stream_server_ = server;

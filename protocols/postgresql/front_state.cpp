@@ -154,8 +154,8 @@ bool front::heal(const statement_ptr& stale, bool alone)
 
 bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
 {
-    if (server.is_mid_relay()) {
-        return false;
+    if (server.is_mid_relay() || server.withholds_ready()) {
+        return false;  // in the latter case a parameter is lost whose new value the client may have been told
     }
     const auto& owed = server.expected();
     bool told = false;  // of the batch under way

@@ -66,7 +66,8 @@ statement_ptr statement_store::make(bytes definition,
                                     const lexical_mode& mode)
 {
     auto made = std::make_shared<statement>();
-    made->server_name = std::string{server_name_prefix} + digest + (generation == 0 ? "" : "." + std::to_string(generation));
+    made->server_name =
+        std::string{server_name_prefix} + digest + (generation == 0 ? "" : "." + std::to_string(generation));
     made->definition = definition;
     made->digest = std::move(digest);
     auto effects = inspect(definition.substr(0, definition.find('\0')), mode);
@@ -83,7 +84,8 @@ void statement_store::sweep()
         return;
     }
     // An entry with a generation is kept: forgetting it would give a stale plan its old name back.
-    std::erase_if(statements_, [](const auto& each) { return each.second.current.expired() && each.second.generation == 0; });
+    std::erase_if(statements_,
+                  [](const auto& each) { return each.second.current.expired() && each.second.generation == 0; });
     sweep_at_ = std::max<std::size_t>(1024, statements_.size() * 2);
 }
 

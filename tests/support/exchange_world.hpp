@@ -37,6 +37,16 @@ struct transcript {
     }
 
 private:
+    /// Which of its errors a failed transaction gives is all the same.
+    void take_ready(char status)
+    {
+        ++readies;
+        if (status == 'E' && status_ == 'E' && replies.size() > 1 && replies[replies.size() - 2].starts_with("error")) {
+            replies[replies.size() - 2] = "error in a failed transaction";
+        }
+        status_ = status;
+    }
+
     void take(const std::string& frame)
     {
         byte_reader body{bytes{frame}.substr(postgresql::header_size)};
@@ -49,8 +59,12 @@ private:
         } else if (frame[0] != 'N') {
             replies.push_back(frame);
         }
-        readies += frame[0] == 'Z' ? 1 : 0;
+        if (frame[0] == 'Z') {
+            take_ready(frame[5]);
+        }
     }
+
+    char status_ = 'I';
 };
 
 class exchange_world {

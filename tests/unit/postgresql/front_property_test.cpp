@@ -17,16 +17,18 @@ namespace {
 /// Writes the programs of clients.
 class author {
 public:
-    explicit author(std::uint32_t seed) : random_{seed} {}
+    explicit author(std::uint32_t seed) : random_{seed}, uses_transactions_{chance(2)} {}
 
     exchange_world::program program(std::size_t steps)
     {
         exchange_world::program made;
         for (std::size_t place = 0; place < steps; ++place) {
             const bool waits = changed_names_ || chance(2);
-            const bool begins_with_unnamed = std::exchange(changed_unnamed_, false) && !waits;
+            const bool begins_with_unnamed = changed_unnamed_ && !waits;
             changed_names_ = false;
-            made.push_back({.octets = begins_with_unnamed ? unnamed_first() : step(), .waits = waits});
+            changed_unnamed_ = changed_unnamed_ && !waits;
+            auto octets = begins_with_unnamed ? unnamed_first() : step();
+            made.push_back({.octets = std::move(octets), .waits = waits || (changed_names_ && uses_transactions_)});
         }
         made.push_back({.octets = wire::sync() + wire::query("ROLLBACK"), .waits = true});
         made.push_back(
@@ -93,7 +95,9 @@ private:
 
     std::string transaction_text()
     {
-        return any({"BEGIN", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT x", "ROLLBACK TO x", "RELEASE x"});
+        return !uses_transactions_
+                   ? "SELECT 7"
+                   : any({"BEGIN", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT x", "ROLLBACK TO x", "RELEASE x"});
     }
 
     std::string setting_text()
@@ -172,6 +176,7 @@ private:
     }
 
     std::mt19937 random_;
+    bool uses_transactions_;  ///< then nothing is prepared before it is known whether the transaction has failed
     bool changed_names_ = false;
     bool changed_unnamed_ = false;
 };
