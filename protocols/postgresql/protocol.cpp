@@ -60,6 +60,7 @@ void protocol::announce_query(std::string_view text, front& asker, back& server,
 
 void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& to_server)
 {
+    server.forget_withheld();
     if (server.transaction_status() != 'I') {
         announce_query("ROLLBACK", asker, server, to_server);
     }

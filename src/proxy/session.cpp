@@ -63,6 +63,14 @@ void session<P>::sweep(time_point now)
     if (!front_ || over_) {
         return;
     }
+    // Its end is behind octets that the server does not let us take.
+    const bool unheard = hold_ == hold::answers || (lease_ && lease_->wire().congested());
+    if (unheard && client_.peer_gone() && now - since_ > abandoned_grace) {
+        left_by_itself_ = true;
+        over_ = true;
+        event_.notify();
+        return;
+    }
     const auto& limits = worker_.current()->settings->clients;
     if (client_.backlog() > 0 && limits.client_write_timeout > duration::zero()) {
         if (client_.octets_sent() != sent_mark_ || stuck_since_ == time_point{}) {
@@ -182,6 +190,9 @@ void session<P>::end(client_error why, bool fatal)
 template <protocol P>
 task<void> session<P>::leave()
 {
+    if (!left_by_itself_) {
+        client_.shut_down_sending();  // it need not wait for what the server has to be asked yet
+    }
     ticket_.reset();
     if (lease_) {
         co_await abandon();

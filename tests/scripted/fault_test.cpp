@@ -180,7 +180,7 @@ TEST_P(FaultSweep, ServerFallsSilentAndTheClientLeaves)
         EXPECT_TRUE(healthy.at_client.starts_with(got)) << types_of(got);
         client.leave();
         all.settle();
-        for (int second = 0; second < 12; ++second) {
+        for (int second = 0; second < 20; ++second) {
             all.after(seconds{1});
         }
         EXPECT_EQ(all.worker().sessions(), 0U);

@@ -51,6 +51,8 @@ public:
     /// Lets a paused one go on; whether it was.
     bool resume();
     void close() { wire_.close(); }
+    /// Whether it takes what it is sent.
+    void read(bool yes) { wire_.reading = yes; }
     /// From now on the test answers, or the model again.
     void take_by_hand(bool yes) { plan_.by_hand = yes; }
 

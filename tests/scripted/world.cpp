@@ -102,6 +102,8 @@ world::~world()
         settle();
         EXPECT_LT(end(), longest_end) << "the worker did not end";
     }
+    EXPECT_EQ(process_->clients, 0U);
+    EXPECT_EQ(usage().held, 0U) << "a permit was lost";
     log::capture({});
 }
 

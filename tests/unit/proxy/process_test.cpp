@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What workers share: pools and their accounts, limits as settings and servers give them, clients per user.
+#include "proxy/process.hpp"
+
+#include <gtest/gtest.h>
+
+namespace penstock::proxy {
+namespace {
+
+configuration_ptr configuration_of(settings::tree tree)
+{
+    auto made = std::make_shared<configuration>();
+    made->settings = std::make_shared<const settings::tree>(std::move(tree));
+    return made;
+}
+
+settings::tree small_tree()
+{
+    settings::tree tree;
+    settings::cluster_settings cluster;
+    cluster.nodes = {{.where = {"db", 5432}}};
+    tree.clusters = {cluster};
+    tree.databases = {settings::database_settings{}};
+    return tree;
+}
+
+router::cluster_view_ptr view(std::vector<router::node> nodes, std::optional<std::size_t> primary)
+{
+    auto made = std::make_shared<router::cluster_view>();
+    made->cluster = "main";
+    made->nodes = std::move(nodes);
+    made->primary_index = primary;
+    return made;
+}
+
+class ProcessTest : public ::testing::Test {
+protected:
+    explicit ProcessTest(settings::tree tree = small_tree()) : made{configuration_of(std::move(tree)), users} {}
+
+    std::shared_ptr<pool_record> pool(const server_account& account)
+    {
+        return made.pool_for(
+            {"main", account.user, "shop"}, made.current()->settings->databases.front(), nullptr, account);
+    }
+
+    control::loop loop;
+    control::credentials users{loop, {}, {}};
+    process made;
+};
+
+server_account with_password(const std::string& text)
+{
+    server_account account;
+    account.user = "ann";
+    account.database = "shop";
+    account.password = secret{text};
+    return account;
+}
+
+TEST_F(ProcessTest, HasOnePoolForEachAccountAndDatabase)
+{
+    const auto first = pool(with_password("a"));
+    EXPECT_EQ(pool(with_password("a")), first);
+    server_account other;
+    other.user = "bob";
+    EXPECT_NE(pool(other), first);
+    EXPECT_EQ(made.pools().size(), 2U);
+}
+
+TEST_F(ProcessTest, LearnsANewerPasswordFromALoginButNothingFromOneWithoutProof)
+{
+    const auto record = pool(with_password("old"));
+    EXPECT_TRUE(record->learn(with_password("new")));
+    EXPECT_FALSE(record->learn(with_password("new")));
+    EXPECT_EQ(record->account().password.reveal(), "new");
+    EXPECT_FALSE(record->learn(with_password("")));
+    EXPECT_EQ(record->account().password.reveal(), "new");
+}
+
+TEST_F(ProcessTest, SendsPoolsToThePrimaryOfTheLatestView)
+{
+    const auto before = pool(with_password("a"));
+    EXPECT_EQ(before->shared->node(), "");
+    made.publish(view({{.host = "one"}, {.host = "two", .port = 5433}}, 1));
+    EXPECT_EQ(before->shared->node(), "two:5433");
+    server_account other;
+    other.user = "bob";
+    EXPECT_EQ(pool(other)->shared->node(), "two:5433");
+    made.publish(view({{.host = "one"}, {.host = "two", .port = 5433}}, std::nullopt));
+    EXPECT_EQ(before->shared->node(), "two:5433") << "without a primary they wait where they are";
+    made.publish(view({{.host = "one"}, {.host = "two", .port = 5433}}, 0));
+    EXPECT_EQ(before->shared->node(), "one:5432");
+}
+
+/// How many connections the process may have to its node.
+std::size_t connections_allowed(process& made, const std::shared_ptr<pool_record>& record)
+{
+    std::vector<pool::permit> taken;
+    while (auto next = made.budget()->take(record->shared->own_account(), pool::purpose::demand)) {
+        taken.push_back(std::move(next));
+    }
+    return taken.size();
+}
+
+TEST_F(ProcessTest, LeavesTheServerWhatItReservesAndTheProbeItsConnection)
+{
+    const auto record = pool(with_password("a"));
+    made.publish(view({{.host = "db", .max_connections = 10, .reserved_connections = 3}}, 0));
+    EXPECT_EQ(connections_allowed(made, record), 6U);
+}
+
+TEST_F(ProcessTest, TakesTheSmallestNodeForTheMeasure)
+{
+    const auto record = pool(with_password("a"));
+    made.publish(view({{.host = "db", .max_connections = 15}, {.host = "replica", .max_connections = 5}}, 0));
+    EXPECT_EQ(connections_allowed(made, record), 4U);
+    made.publish(view({{.host = "db", .max_connections = 1, .reserved_connections = 3}}, 0));
+    EXPECT_EQ(connections_allowed(made, record), 1U) << "never none";
+}
+
+TEST_F(ProcessTest, ChangesLimitsOfPoolsThatExist)
+{
+    const auto record = pool(with_password("a"));
+    auto tree = small_tree();
+    tree.pool.limits.size = 3;
+    made.configure(configuration_of(tree));
+    EXPECT_EQ(record->shared->limits().size, 3U);
+    tree.pool.shared.process = 2;
+    made.configure(configuration_of(tree));
+    EXPECT_EQ(connections_allowed(made, record), 2U);
+}
+
+TEST_F(ProcessTest, AdmitsSoManyClientsOfAUser)
+{
+    EXPECT_TRUE(made.admit_user("ann", 2));
+    EXPECT_TRUE(made.admit_user("ann", 2));
+    EXPECT_FALSE(made.admit_user("ann", 2));
+    EXPECT_TRUE(made.admit_user("bob", 2));
+    made.dismiss_user("ann");
+    EXPECT_TRUE(made.admit_user("ann", 2));
+    EXPECT_TRUE(made.admit_user("ann", 0)) << "no limit";
+    made.dismiss_user("nobody");
+}
+
+}  // namespace
+}  // namespace penstock::proxy
