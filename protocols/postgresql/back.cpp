@@ -31,9 +31,6 @@ void back::announce(expected_reply reply, front& client, outbox& to_client)
         unsynced_ = false;
         in_batch_ = false;
         skipping_ = false;
-    } else if (skipping_) {
-        skip(reply, client, expected_.size());
-        return;
     } else if (is_extended(reply.kind)) {
         unsynced_ = unsynced_ || reply.why == purpose::client;
         in_batch_ = true;
@@ -79,9 +76,6 @@ bool back::is_being_prepared(const statement_ptr& wanted, std::string_view name)
 
 void back::make_way(const statement_ptr& wanted, front& client, outbox& to_server, outbox& to_client)
 {
-    if (skipping_) {
-        return;  // the server would not close anything
-    }
     if (statements.may_hold(wanted)) {
         statements.erase(wanted);
         send_close(wanted, client, to_server, to_client);

@@ -97,8 +97,8 @@ public:
     /// CopyData has been sent, or CopyDone or CopyFail.
     void note_copy_data();
     void note_copy_end();
-    /// A Sync has been sent to a server that reads COPY data and will not answer it.
-    void note_sync_in_copy() { ++syncs_in_copy_; }
+    /// A Sync has been sent to a server that reads COPY data and will not answer it, unless data before it was refused.
+    void note_sync_in_copy() { syncs_in_copy_ += expected_.front().copy_data ? 1 : 0; }
     /// Before a Parse of `wanted`: closes statements over the limit, and `wanted` itself if the server may have it.
     void make_way(const statement_ptr& wanted, front& client, outbox& to_server, outbox& to_client);
     /// Makes the server know `wanted` before what is sent next, and closes what is over the limit. False where it was
@@ -204,7 +204,7 @@ private:
     bool ready_withheld_ = false;  ///< the client gets it once the probe has been answered
     bool copying_in_ = false;
     bool copy_ended_ = false;          ///< CopyDone or CopyFail has been sent for the COPY under way
-    std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data
+    std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data, not before it
     bool relayed_ = false;
     bool relaying_frame_ = false;  ///< what becomes of the rest of the frame under way
     std::size_t frame_left_ = 0;   ///< octets of the frame under way that have not come
