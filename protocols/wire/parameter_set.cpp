@@ -68,6 +68,25 @@ parameter_set_ptr parameter_set::without(std::string_view name) const
     return changed->entries_.empty() ? none() : changed;
 }
 
+parameter_set_ptr parameter_set_pool::share(parameter_set_ptr made)
+{
+    std::string key;
+    for (const auto& [name, value] : made->entries()) {
+        key.append(name).push_back('\0');
+        key.append(value).push_back('\0');
+    }
+    auto& known = known_[key];
+    if (auto same = known.lock()) {
+        return same;
+    }
+    known = made;
+    if (known_.size() > sweep_at_) {
+        std::erase_if(known_, [](const auto& each) { return each.second.expired(); });
+        sweep_at_ = std::max<std::size_t>(256, known_.size() * 2);
+    }
+    return made;
+}
+
 bool same_parameters(const parameter_set_ptr& left, const parameter_set_ptr& right)
 {
     return left == right || *left == *right;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,16 @@ public:
 
 private:
     parameter_list entries_;
+};
+
+/// Gives equal sets as one object, so that comparing them is comparing pointers. Of one worker; forgets what nobody holds.
+class parameter_set_pool {
+public:
+    parameter_set_ptr share(parameter_set_ptr made);
+
+private:
+    std::unordered_map<std::string, std::weak_ptr<const parameter_set>> known_;
+    std::size_t sweep_at_ = 256;
 };
 
 /// Same object or same contents.

@@ -249,7 +249,7 @@ task<bool> session<P>::greet(const client_identity& who)
     const front_limits bounds{.inspected_statement = limits.max_inspected_statement,
                               .statements = limits.client_statement_limit,
                               .statement_memory = limits.client_statement_memory};
-    auto startup = P::carried_parameters(who);
+    const auto startup = worker_.side().startups.share(P::carried_parameters(who));
     front_ = std::make_unique<typename P::front>(worker_.side().store, bounds, startup, worker_.next_stamp());
     auto greeting = pool_->greetings.find(*startup);
     if (!greeting) {

@@ -45,6 +45,7 @@ struct worker_pool {
 template <protocol P>
 struct protocol_side {
     typename P::statement_store store;
+    parameter_set_pool startups;  ///< start-up parameters of clients, equal ones shared
     std::map<pool::pool_key, std::unique_ptr<worker_pool<P>>> pools;
     std::string to_server_scratch;
     std::string to_client_scratch;
