@@ -239,7 +239,10 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::discard: return enter(verb::discard, phase::discard);
         case sql_word::deallocate: return enter(verb::deallocate, phase::deallocate);
         case sql_word::prepare: return enter(verb::prepare, phase::prepare);
-        case sql_word::execute: return enter(verb::execute, phase::body);
+        case sql_word::execute:
+            // Of a statement that nobody here has seen: names of PREPARE and of the protocol's Parse are the same to it.
+            effects_.pins.add(pin_reason::sql_prepare);
+            return enter(verb::execute, phase::body);
         case sql_word::declare: return enter(verb::declare, phase::declare);
         case sql_word::fetch:
         case sql_word::move: return enter(verb::fetch, phase::body);

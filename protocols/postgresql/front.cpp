@@ -218,7 +218,7 @@ bool front::catch_up(back& server, outbox& to_server, outbox& to_client)
         server.parameters = parameters_.current();
         return false;
     }
-    const auto text = catch_up_query(*server.parameters, *parameters_.current());
+    const auto text = catch_up_query(*server.parameters, *parameters_.current(), client_encoding());
     server.parameters = parameters_.current();  // were it refused, the server would end the connection
     ++counters_.catch_ups;
     inject(purpose::catch_up, text, server, to_server, to_client);
@@ -237,13 +237,13 @@ bool front::settle(back& server, outbox& to_server, outbox& to_client)
         }
         const auto values = parameters_.take_reapply();
         if (!values.empty() && server.transaction_status() != 'E') {
-            inject(purpose::reapply, reapply_query(values), server, to_server, to_client);
+            inject(purpose::reapply, reapply_query(values, client_encoding()), server, to_server, to_client);
             injected = true;
         }
     }
     if (server.transaction_status() == 'I' && parameters_.needs_probe()) {
         ++counters_.probes;
-        inject(purpose::probe, probe_query(parameters_.begin_probe()), server, to_server, to_client);
+        inject(purpose::probe, probe_query(parameters_.begin_probe(), client_encoding()), server, to_server, to_client);
         injected = true;
     }
     return injected;

@@ -126,6 +126,10 @@ private:
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
+    /// As the client was last told; empty where it was not.
+    [[nodiscard]] std::string_view told(std::string_view name) const;
+    [[nodiscard]] std::string_view client_encoding() const { return told("client_encoding"); }
+    [[nodiscard]] std::string reading_of(bytes definition) const;
     static bool is_ambiguous_encoding(std::string_view name);
     void record_batch(char type, bytes whole, const back& server);
     front_need fail(error_kind kind, std::string detail);

@@ -123,7 +123,7 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
                       statements_.memory() + definition.size() > limits_.statement_memory)) {
         return refuse_parse("too many prepared statements in this session", server, to_server, to_client);
     }
-    auto made = store_.intern(definition, mode_);
+    auto made = store_.intern(definition, mode_, reading_of(definition));
     if (existing) {
         // The server is brought to say itself that the name is taken.
         server.ensure_known(made, {}, *this, to_server, to_client);

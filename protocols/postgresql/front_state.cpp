@@ -11,6 +11,18 @@ namespace penstock::postgresql {
 
 namespace {
 
+/// A quote, or a dollar that begins no parameter.
+bool may_have_literals(std::string_view text)
+{
+    for (auto at = text.find_first_of("'$"); at != std::string_view::npos; at = text.find_first_of("'$", at + 1)) {
+        const bool is_parameter = text[at] == '$' && at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9';
+        if (!is_parameter) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Reported by the server, but not settings a session could carry.
 bool is_settable(std::string_view name)
 {
@@ -111,6 +123,36 @@ void front::greeted(std::shared_ptr<const parameter_list> parameters)
             mode_.ambiguous_encoding = is_ambiguous_encoding(value);
         }
     }
+}
+
+std::string_view front::told(std::string_view name) const
+{
+    const auto in = [name](const parameter_list& list) -> const std::string* {
+        const auto place =
+            std::find_if(list.begin(), list.end(), [name](const auto& each) { return each.first == name; });
+        return place == list.end() ? nullptr : &place->second;
+    };
+    if (const auto* since = in(told_)) {
+        return *since;
+    }
+    const auto* first = greeted_ ? in(*greeted_) : nullptr;
+    return first == nullptr ? std::string_view{} : *first;
+}
+
+/// What decides, beside the lexical mode, what a text means to the server that prepares it.
+std::string front::reading_of(bytes definition) const
+{
+    const auto text = definition.substr(0, definition.find('\0'));
+    std::string reading;
+    if (may_have_literals(text)) {
+        for (const auto* name : {"TimeZone", "DateStyle", "IntervalStyle"}) {
+            reading.append(told(name)).push_back('\0');
+        }
+    }
+    if (std::any_of(text.begin(), text.end(), [](char letter) { return static_cast<unsigned char>(letter) > 127; })) {
+        reading.append(client_encoding()).push_back('\0');
+    }
+    return reading;
 }
 
 bool front::is_ambiguous_encoding(std::string_view name)

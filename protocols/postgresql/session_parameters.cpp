@@ -29,9 +29,37 @@ void add_once(std::vector<std::string>& names, std::string_view name)
     }
 }
 
-/// E'...' reads the same under every standard_conforming_strings and backslash_quote.
-void append_literal(std::string& out, std::string_view text)
+bool is_ascii(std::string_view text)
 {
+    return std::all_of(text.begin(), text.end(), [](char letter) { return static_cast<unsigned char>(letter) < 128; });
+}
+
+/// The name of an encoding, made harmless.
+std::string encoding_name(std::string_view encoding)
+{
+    std::string name{encoding.substr(0, 63)};
+    std::erase_if(name, [](char letter) {
+        return (letter < '0' || letter > '9') && ((letter | 32) < 'a' || (letter | 32) > 'z') && letter != '_';
+    });
+    return name.empty() ? "UTF8" : name;
+}
+
+/// E'...' reads the same under every standard_conforming_strings and backslash_quote. Other than ASCII goes as octets,
+/// which the server takes for what they are in the session's encoding: under another client_encoding they would be
+/// other letters, and in some encodings a letter's second octet is a backslash.
+void append_literal(std::string& out, std::string_view text, std::string_view encoding)
+{
+    if (!is_ascii(text)) {
+        constexpr char digits[] = "0123456789abcdef";
+        out.append("pg_catalog.convert_from(pg_catalog.decode('");
+        for (const char letter : text) {
+            const auto octet = static_cast<unsigned char>(letter);
+            out.push_back(digits[octet >> 4]);
+            out.push_back(digits[octet & 15]);
+        }
+        out.append("','hex'),'").append(encoding_name(encoding)).append("')");
+        return;
+    }
     out.append("E'");
     for (const char letter : text) {
         if (letter == '\'' || letter == '\\') {
@@ -42,15 +70,15 @@ void append_literal(std::string& out, std::string_view text)
     out.push_back('\'');
 }
 
-void append_set(std::string& out, std::string_view name, const std::string* value)
+void append_set(std::string& out, std::string_view name, const std::string* value, std::string_view encoding)
 {
     out.append(",pg_catalog.set_config(");
-    append_literal(out, name);
+    append_literal(out, name, encoding);
     out.push_back(',');
     if (value == nullptr) {
         out.append("NULL");  // goes back to the default: "NULL for a reset request", guc.c, set_config_by_name
     } else {
-        append_literal(out, *value);
+        append_literal(out, *value, encoding);
     }
     out.append(",false)");
 }
@@ -171,7 +199,7 @@ bool session_parameters::is_too_large() const
     return current_->entries().size() > most_names || octets > most_octets;
 }
 
-std::string catch_up_query(const parameter_set& from, const parameter_set& to)
+std::string catch_up_query(const parameter_set& from, const parameter_set& to, std::string_view encoding)
 {
     std::string plain;
     std::string undo_identity;
@@ -185,24 +213,24 @@ std::string catch_up_query(const parameter_set& from, const parameter_set& to)
     if (identity_differs) {
         for (const auto& name : {"role", "session_authorization"}) {
             if (from.find(name) != nullptr) {
-                append_set(undo_identity, name, nullptr);
+                append_set(undo_identity, name, nullptr, encoding);
             }
         }
         for (const auto& name : {"session_authorization", "role"}) {
             if (const auto* wanted = to.find(name)) {
-                append_set(identity, name, wanted);
+                append_set(identity, name, wanted, encoding);
             }
         }
     }
     for (const auto& [name, value] : from.entries()) {
         if (!is_identity(name) && to.find(name) == nullptr) {
-            append_set(plain, name, nullptr);
+            append_set(plain, name, nullptr, encoding);
         }
     }
     for (const auto& [name, value] : to.entries()) {
         const auto* now = from.find(name);
         if (!is_identity(name) && (now == nullptr || *now != value)) {
-            append_set(plain, name, &value);
+            append_set(plain, name, &value, encoding);
         }
     }
     if (plain.empty() && undo_identity.empty() && identity.empty()) {
@@ -211,21 +239,21 @@ std::string catch_up_query(const parameter_set& from, const parameter_set& to)
     return std::string{guarded_start} + undo_identity + plain + identity + std::string{guarded_end};
 }
 
-std::string reapply_query(const parameter_list& values)
+std::string reapply_query(const parameter_list& values, std::string_view encoding)
 {
     std::string text{guarded_start};
     for (const auto& [name, value] : values) {
-        append_set(text, name, &value);
+        append_set(text, name, &value, encoding);
     }
     return text.append(guarded_end);
 }
 
-std::string probe_query(const std::vector<std::string>& names)
+std::string probe_query(const std::vector<std::string>& names, std::string_view encoding)
 {
     std::string text{"SELECT "};
     for (const auto& name : names) {
         text.append(text.size() > 7 ? "," : "").append("pg_catalog.current_setting(");
-        append_literal(text, name);
+        append_literal(text, name, encoding);
         text.append(",true)");
     }
     return text;

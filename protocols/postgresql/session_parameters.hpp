@@ -71,11 +71,13 @@ private:
     std::vector<std::string> probing_;
 };
 
-/// The text that turns a connection with `from` set into one with `to` set; empty where nothing differs.
-std::string catch_up_query(const parameter_set& from, const parameter_set& to);
+/// The text that turns a connection with `from` set into one with `to` set; empty where nothing differs. All texts are
+/// ASCII, for the connection's client_encoding may be another than the session's, which is `encoding` (empty: not
+/// known).
+std::string catch_up_query(const parameter_set& from, const parameter_set& to, std::string_view encoding = {});
 /// The text that sets these values, on a connection and in a transaction that a RESET has just run in.
-std::string reapply_query(const parameter_list& values);
+std::string reapply_query(const parameter_list& values, std::string_view encoding = {});
 /// The text that asks for the values of these names; absent ones come as NULL.
-std::string probe_query(const std::vector<std::string>& names);
+std::string probe_query(const std::vector<std::string>& names, std::string_view encoding = {});
 
 }  // namespace penstock::postgresql

@@ -11,7 +11,7 @@ namespace penstock::postgresql {
 namespace {
 
 /// 128 bits of SHA-256 over the mode and the definition, in hexadecimal.
-std::string digest_of(bytes definition, const lexical_mode& mode)
+std::string digest_of(bytes definition, const lexical_mode& mode, std::string_view reading)
 {
     const char lexical[] = {mode.backslash_escapes ? '1' : '0', mode.ambiguous_encoding ? '1' : '0'};
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
@@ -19,7 +19,8 @@ std::string digest_of(bytes definition, const lexical_mode& mode)
     auto* context = EVP_MD_CTX_new();
     EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
     EVP_DigestUpdate(context, lexical, sizeof lexical);
-    EVP_DigestUpdate(context, definition.data(), definition.size());
+    EVP_DigestUpdate(context, definition.data(), definition.size());  // ends itself: a text and a counted list
+    EVP_DigestUpdate(context, reading.data(), reading.size());
     EVP_DigestFinal_ex(context, hash.data(), &size);
     EVP_MD_CTX_free(context);
 
@@ -34,9 +35,9 @@ std::string digest_of(bytes definition, const lexical_mode& mode)
 
 }  // namespace
 
-statement_ptr statement_store::intern(bytes definition, const lexical_mode& mode)
+statement_ptr statement_store::intern(bytes definition, const lexical_mode& mode, std::string_view reading)
 {
-    auto digest = digest_of(definition, mode);
+    auto digest = digest_of(definition, mode, reading);
     auto& known = statements_[digest];
     if (auto current = known.current.lock()) {
         return current;

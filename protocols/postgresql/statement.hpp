@@ -2,10 +2,10 @@
 //
 // Prepared statements as all clients of a worker share them, and the names servers know them by.
 //
-// A statement is its text, its parameter types and the lexical mode it is read in; their digest (128 bits of SHA-256)
-// is its name on every server, so a connection handed to another worker brings its statements along. After a migration
-// has made a plan stale ("cached plan must not change result type") the digest gets a new generation, and with it a new
-// server name.
+// A statement is its text, its parameter types and what it is read under: the lexical mode, and where the text has
+// literals the parameters that tell what they mean. The digest of it all (128 bits of SHA-256) is its name on every
+// server, so a connection handed to another worker brings its statements along. After a migration has made a plan stale
+// ("cached plan must not change result type") the digest gets a new generation, and with it a new server name.
 #pragma once
 
 #include "protocols/postgresql/effects.hpp"
@@ -43,8 +43,10 @@ using statement_ptr = std::shared_ptr<const statement>;
 /// The statements that some client of this worker holds. One per worker; not for sharing between threads.
 class statement_store {
 public:
-    /// The shared statement with this definition, made if nobody holds it.
-    statement_ptr intern(bytes definition, const lexical_mode& mode);
+    /// The shared statement with this definition, made if nobody holds it. `reading` is whatever else decides what the
+    /// text means: literals of times and dates are read once, when a statement is prepared, and not when it is
+    /// executed.
+    statement_ptr intern(bytes definition, const lexical_mode& mode, std::string_view reading = {});
 
     /// The server found this statement's plan stale: whoever prepares the same text from now on gets a new server name.
     /// Returns the successor.
