@@ -10,9 +10,10 @@
 
 #include "tests/support/exchange_script.hpp"
 #include "tests/support/model_settings.hpp"
+#include "tests/support/model_sql.hpp"
+#include "tests/support/model_transaction.hpp"
 
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ namespace penstock::test {
 
 class model_server {
 public:
-    explicit model_server(model_settings::values defaults) : settings_{std::move(defaults)}
+    explicit model_server(model_settings::values defaults) : now_{std::move(defaults)}
     {
         report();
         out_.clear();  // told at login
@@ -44,18 +45,9 @@ public:
     }
 
     [[nodiscard]] std::size_t statement_count() const { return statements_.size(); }
-    [[nodiscard]] const model_settings& settings() const { return settings_; }
+    [[nodiscard]] const model_settings& settings() const { return now_.settings; }
 
 private:
-    struct refusal {
-        std::string sqlstate;
-    };
-    struct portal {
-        std::string text;
-        std::string values;
-        std::size_t rows_sent = 0;
-        bool done = false;
-    };
     enum class copying { no, simple, extended };
 
     void take(char type, const std::string& body)
@@ -83,7 +75,7 @@ private:
                 case 'F': function_call(); break;
                 default: out_ += wire::error("08P01"); break;
             }
-        } catch (const refusal& why) {
+        } catch (const model_refusal& why) {
             fail(why.sqlstate);
             skipping_ = true;
         }
@@ -94,12 +86,12 @@ private:
     void query(const std::string& text)
     {
         statements_.erase("");
-        begin_implicit();
+        now_.begin_implicit();
         try {
-            run_all(split(text), 0);
-        } catch (const refusal& why) {
+            run_all(model_sql::split(text), 0);
+        } catch (const model_refusal& why) {
             fail(why.sqlstate);
-            end_implicit(false);
+            now_.end_implicit(false);
             ready();
         }
     }
@@ -121,7 +113,7 @@ private:
             out_ += rows_of(parts[place], result) +
                     (result == "SELECT" ? wire::command_complete("SELECT 1") : wire::command_complete(result));
         }
-        end_implicit(true);
+        now_.end_implicit(true);
         ready();
     }
 
@@ -130,18 +122,18 @@ private:
         byte_reader in{body};
         const std::string name{in.c_string()};
         const std::string text{in.c_string()};
-        begin_implicit();
+        now_.begin_implicit();
         if (name.empty()) {
             statements_.erase("");
         }
         if (text.starts_with("BAD")) {
-            throw refusal{"42601"};
+            throw model_refusal{"42601"};
         }
-        if (status_ == 'E' && !leaves_failure(text)) {
-            throw refusal{"25P02"};
+        if (now_.status == 'E' && !model_sql::leaves_failure(text)) {
+            throw model_refusal{"25P02"};
         }
         if (!name.empty() && statements_.contains(name)) {
-            throw refusal{"42P05"};
+            throw model_refusal{"42P05"};
         }
         statements_[name] = text;
         out_ += wire::parse_complete();
@@ -152,44 +144,44 @@ private:
         byte_reader in{body};
         const std::string name{in.c_string()};
         const std::string from{in.c_string()};
-        begin_implicit();
+        now_.begin_implicit();
         const auto found = statements_.find(from);
         if (found == statements_.end()) {
-            throw refusal{"26000"};
+            throw model_refusal{"26000"};
         }
-        if (status_ == 'E' && !leaves_failure(found->second)) {
-            throw refusal{"25P02"};
+        if (now_.status == 'E' && !model_sql::leaves_failure(found->second)) {
+            throw model_refusal{"25P02"};
         }
-        if (!name.empty() && portals_.contains(name)) {
-            throw refusal{"42P03"};
+        if (!name.empty() && now_.portals.contains(name)) {
+            throw model_refusal{"42P03"};
         }
-        portals_[name] = {.text = found->second, .values = std::string{in.remainder()}};
+        now_.portals[name] = {.text = found->second, .values = std::string{in.remainder()}};
         out_ += wire::bind_complete();
     }
 
     void describe(const std::string& body)
     {
         const auto name = body.substr(1, body.size() - 2);
-        begin_implicit();
+        now_.begin_implicit();
         if (body[0] == 'S') {
             const auto found = statements_.find(name);
             if (found == statements_.end()) {
-                throw refusal{"26000"};
+                throw model_refusal{"26000"};
             }
-            if (status_ == 'E' && !leaves_failure(found->second)) {
-                throw refusal{"25P02"};  // stricter than PostgreSQL, which describes what returns no rows
+            if (now_.status == 'E' && !model_sql::leaves_failure(found->second)) {
+                throw model_refusal{"25P02"};  // stricter than PostgreSQL, which describes what returns no rows
             }
-            out_ += wire::parameter_description() + description_of(found->second);
+            out_ += wire::parameter_description() + model_sql::description_of(found->second);
             return;
         }
-        const auto found = portals_.find(name);
-        if (found == portals_.end()) {
-            throw refusal{"34000"};
+        const auto found = now_.portals.find(name);
+        if (found == now_.portals.end()) {
+            throw model_refusal{"34000"};
         }
-        if (status_ == 'E' && found->second.text.starts_with("SELECT")) {
-            throw refusal{"25P02"};
+        if (now_.status == 'E' && found->second.text.starts_with("SELECT")) {
+            throw model_refusal{"25P02"};
         }
-        out_ += description_of(found->second.text);
+        out_ += model_sql::description_of(found->second.text);
     }
 
     void execute(const std::string& body)
@@ -197,10 +189,10 @@ private:
         byte_reader in{body};
         const std::string name{in.c_string()};
         const auto limit = in.u32();
-        begin_implicit();
-        const auto found = portals_.find(name);
-        if (found == portals_.end()) {
-            throw refusal{"34000"};
+        now_.begin_implicit();
+        const auto found = now_.portals.find(name);
+        if (found == now_.portals.end()) {
+            throw model_refusal{"34000"};
         }
         auto running = found->second;
         if (running.text.find_first_not_of(' ') == std::string::npos) {
@@ -218,7 +210,7 @@ private:
             return;
         }
         if (found->second.done && !running.text.starts_with("SELECT")) {
-            throw refusal{"55000"};
+            throw model_refusal{"55000"};
         }
         found->second.done = true;
         alone_ = true;
@@ -237,11 +229,11 @@ private:
     void close(const std::string& body)
     {
         const auto name = body.substr(1, body.size() - 2);
-        begin_implicit();
+        now_.begin_implicit();
         if (body[0] == 'S') {
             statements_.erase(name);
         } else {
-            portals_.erase(name);
+            now_.portals.erase(name);
         }
         out_ += wire::close_complete();
     }
@@ -249,13 +241,13 @@ private:
     void sync()
     {
         skipping_ = false;
-        end_implicit(!failed_);
+        now_.end_implicit(!now_.failed);
         ready();
     }
 
     void function_call()
     {
-        if (status_ == 'E') {
+        if (now_.status == 'E') {
             fail("25P02");
         } else {
             out_ += wire::frame('V', wire::number(0xffffffff));
@@ -278,9 +270,9 @@ private:
             if (how == copying::simple) {
                 try {
                     run_all(rest_, rest_at_);
-                } catch (const refusal& why) {
+                } catch (const model_refusal& why) {
                     fail(why.sqlstate);
-                    end_implicit(false);
+                    now_.end_implicit(false);
                     ready();
                 }
             }
@@ -290,65 +282,28 @@ private:
         if (how == copying::extended) {
             skipping_ = true;
         } else {
-            end_implicit(false);
+            now_.end_implicit(false);
             ready();
         }
-    }
-
-    // --- transactions ---
-
-    void begin_implicit()
-    {
-        if (status_ == 'I' && !implicit_) {
-            implicit_ = true;
-            failed_ = false;
-            settings_.begin();
-        }
-    }
-
-    void end_implicit(bool well)
-    {
-        if (implicit_ && status_ == 'I') {
-            end_transaction(well && !failed_);
-        }
-        implicit_ = false;
-        failed_ = false;
-    }
-
-    void end_transaction(bool well)
-    {
-        if (well) {
-            settings_.commit();
-        } else {
-            settings_.roll_back();
-        }
-        portals_.clear();
-        status_ = 'I';
     }
 
     void fail(const std::string& sqlstate)
     {
         out_ += wire::error(sqlstate);
-        failed_ = true;
-        if (status_ == 'T') {
-            status_ = 'E';
-        }
-        if (status_ == 'E') {
-            portals_.clear();
-        }
+        now_.fail();
     }
 
     void ready()
     {
         report();
-        out_ += wire::ready(status_);
+        out_ += wire::ready(now_.status);
     }
 
     /// Tells of settings that a client is told of, where they have changed.
     void report()
     {
         for (const auto* name : {"TimeZone", "application_name"}) {
-            const auto* value = settings_.find(name == std::string_view{"TimeZone"} ? "timezone" : name);
+            const auto* value = now_.settings.find(name == std::string_view{"TimeZone"} ? "timezone" : name);
             if (value != nullptr && reported_[name] != *value) {
                 reported_[name] = *value;
                 out_ += wire::parameter_status(name, *value);
@@ -358,44 +313,10 @@ private:
 
     // --- the small SQL ---
 
-    static std::vector<std::string> split(const std::string& text)
-    {
-        std::vector<std::string> parts(1);
-        bool quoted = false;
-        for (const char letter : text) {
-            quoted = quoted != (letter == '\'');
-            if (letter == ';' && !quoted) {
-                parts.emplace_back();
-            } else {
-                parts.back().push_back(letter);
-            }
-        }
-        std::erase_if(parts, [](const auto& part) { return part.find_first_not_of(' ') == std::string::npos; });
-        return parts;
-    }
-
-    static bool leaves_failure(const std::string& text) { return text.starts_with("ROLLBACK") || text == "COMMIT"; }
-
-    static std::string word(const std::string& text, std::size_t wanted)
-    {
-        std::size_t at = 0;
-        for (; wanted > 0; --wanted) {
-            at = text.find(' ', at);
-            if (at == std::string::npos) {
-                return {};
-            }
-            ++at;
-        }
-        auto found = text.substr(at, text.find(' ', at) - at);
-        std::erase(found, '\'');
-        std::erase(found, '"');
-        return found;
-    }
-
     void check_running(const std::string& text) const
     {
-        if (status_ == 'E' && !leaves_failure(text)) {
-            throw refusal{"25P02"};
+        if (now_.status == 'E' && !model_sql::leaves_failure(text)) {
+            throw model_refusal{"25P02"};
         }
     }
 
@@ -403,14 +324,14 @@ private:
     std::string run(const std::string& text, const std::string& values)
     {
         static_cast<void>(values);
-        const auto first = word(text, 0);
+        const auto first = model_sql::word(text, 0);
         if (first == "BAD") {
-            throw refusal{"42601"};
+            throw model_refusal{"42601"};
         }
         check_running(text);
         if (first == "SELECT") {
             if (text.find("boom") != std::string::npos) {
-                throw refusal{"22012"};
+                throw model_refusal{"22012"};
             }
             call_set_config(text);
             return "SELECT";
@@ -418,25 +339,26 @@ private:
         if (first == "SHOW") {
             return "SHOW";
         }
-        if (first == "SET" && word(text, 1) == "LOCAL") {
-            settings_.set_local(word(text, 2), word(text, 4));
+        if (first == "SET" && model_sql::word(text, 1) == "LOCAL") {
+            now_.settings.set_local(model_sql::word(text, 2), model_sql::word(text, 4));
             return "SET";
         }
         if (first == "SET") {
-            if (word(text, 3) == "impossible") {
-                throw refusal{"22023"};
+            if (model_sql::word(text, 3) == "impossible") {
+                throw model_refusal{"22023"};
             }
-            if (word(text, 1).find('=') == std::string::npos) {
-                settings_.set(word(text, 1), word(text, 3));
+            if (model_sql::word(text, 1).find('=') == std::string::npos) {
+                now_.settings.set(model_sql::word(text, 1), model_sql::word(text, 3));
             }
             return "SET";
         }
         if (first == "RESET") {
-            word(text, 1) == "ALL" ? settings_.reset_all() : settings_.reset(word(text, 1));
+            model_sql::word(text, 1) == "ALL" ? now_.settings.reset_all()
+                                              : now_.settings.reset(model_sql::word(text, 1));
             return "RESET";
         }
         if (first == "COPY") {
-            if (word(text, 2) == "TO") {
+            if (model_sql::word(text, 2) == "TO") {
                 out_ +=
                     wire::copy_out_response() + wire::copy_data("one\n") + wire::copy_data("two\n") + wire::copy_done();
                 return "COPY 2";
@@ -445,80 +367,26 @@ private:
             return "COPY IN";
         }
         if (first == "DEALLOCATE") {
-            if (word(text, 1) == "ALL") {
+            if (model_sql::word(text, 1) == "ALL") {
                 std::erase_if(statements_, [](const auto& each) { return !each.first.empty(); });
                 return "DEALLOCATE ALL";
             }
-            if (statements_.erase(word(text, 1)) == 0) {
-                throw refusal{"26000"};
+            if (statements_.erase(model_sql::word(text, 1)) == 0) {
+                throw model_refusal{"26000"};
             }
             return "DEALLOCATE";
         }
         if (first == "DISCARD") {
-            if (status_ != 'I' || !alone_) {
-                throw refusal{"25001"};
+            if (now_.status != 'I' || !alone_) {
+                throw model_refusal{"25001"};
             }
-            settings_.discard();
-            settings_.commit();
-            settings_.begin();
+            now_.settings.discard();
+            now_.settings.commit();
+            now_.settings.begin();
             std::erase_if(statements_, [](const auto& each) { return !each.first.empty(); });
             return "DISCARD ALL";
         }
-        return run_transaction(text, first);
-    }
-
-    std::string run_transaction(const std::string& text, const std::string& first)
-    {
-        if (first == "BEGIN") {
-            status_ = 'T';
-        } else if (first == "COMMIT" || (first == "ROLLBACK" && word(text, 1) != "TO")) {
-            const bool well = first == "COMMIT" && status_ != 'E';
-            end_transaction(well);
-            settings_.begin();
-            implicit_ = true;
-            failed_ = false;
-            return well ? "COMMIT" : "ROLLBACK";
-        } else if (first == "SAVEPOINT" || first == "ROLLBACK" || first == "RELEASE") {
-            const auto name = word(text, first == "ROLLBACK" ? 2 : 1);
-            if (status_ == 'I') {
-                throw refusal{"25P01"};
-            }
-            if (first == "SAVEPOINT") {
-                settings_.save(name);
-            } else if (!settings_.has_savepoint(name)) {
-                throw refusal{"3B001"};
-            } else if (first == "RELEASE") {
-                settings_.release(name);
-            } else {
-                settings_.roll_back_to(name);
-                status_ = 'T';
-                failed_ = false;
-            }
-        } else {
-            throw refusal{"42601"};
-        }
-        return first;
-    }
-
-    static std::optional<std::string> literal(std::string_view& at)
-    {
-        if (at.starts_with("NULL")) {
-            at.remove_prefix(4);
-            return std::nullopt;
-        }
-        at.remove_prefix(2);  // E'
-        std::string value;
-        while (true) {
-            const char letter = at[0];
-            at.remove_prefix(1);
-            if ((letter == '\'' && !at.starts_with("'")) || at.empty()) {
-                return value;
-            }
-            if (letter == '\'' || letter == '\\') {
-                at.remove_prefix(1);
-            }
-            value.push_back(letter);
-        }
+        return now_.run(text, first);
     }
 
     void call_set_config(std::string_view text)
@@ -526,25 +394,25 @@ private:
         constexpr std::string_view call = "pg_catalog.set_config(";
         for (auto at = text.find(call); at != std::string_view::npos; at = text.find(call)) {
             text.remove_prefix(at + call.size());
-            const auto name = *literal(text);
+            const auto name = *model_sql::literal(text);
             text.remove_prefix(1);
-            if (const auto value = literal(text)) {
-                settings_.set(name, *value);
+            if (const auto value = model_sql::literal(text)) {
+                now_.settings.set(name, *value);
             } else {
-                settings_.reset(name);
+                now_.settings.reset(name);
             }
         }
     }
 
     std::string shown(const std::string& text) const
     {
-        const auto* value = settings_.find(word(text, 1));
+        const auto* value = now_.settings.find(model_sql::word(text, 1));
         return value == nullptr ? "" : *value;
     }
 
     std::string row_of(const std::string& text, const std::string& values) const
     {
-        const auto* name = settings_.find("application_name");
+        const auto* name = now_.settings.find("application_name");
         return text + "|" + values + "|" + (name == nullptr ? "" : *name);
     }
 
@@ -555,7 +423,7 @@ private:
             std::vector<const std::string*> values;
             for (auto at = text.find(call); at != std::string_view::npos; at = text.find(call)) {
                 text.remove_prefix(at + call.size());
-                values.push_back(settings_.find(*literal(text)));
+                values.push_back(now_.settings.find(*model_sql::literal(text)));
             }
             return wire::row_description(values.size()) + wire::data_row(values);
         }
@@ -565,22 +433,13 @@ private:
         return result == "SHOW" ? wire::row_description(1) + wire::data_row(shown(std::string{text})) : "";
     }
 
-    static std::string description_of(const std::string& text)
-    {
-        return text.starts_with("SELECT") || text.starts_with("SHOW") ? wire::row_description(1) : wire::no_data();
-    }
-
-    model_settings settings_;
+    model_transaction now_;
     std::map<std::string, std::string> statements_;
-    std::map<std::string, portal> portals_;
     std::map<std::string, std::string> reported_;
     std::string input_;
     std::string out_;
     std::vector<std::string> rest_;
     std::size_t rest_at_ = 0;
-    char status_ = 'I';
-    bool implicit_ = false;
-    bool failed_ = false;
     bool skipping_ = false;
     bool alone_ = true;
     copying copying_ = copying::no;
