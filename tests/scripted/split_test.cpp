@@ -58,7 +58,7 @@ outcome_of_run run(const program& what, const server_plan& plan, const std::func
     EXPECT_EQ(all.server.connections.size(), 1U);
     EXPECT_EQ(all.stats().active, what.how == peculiarity::stays ? 1U : 0U);
     const auto heard = all.server.last().take_heard();
-    return {client.take(), what.how == peculiarity::racy ? types_of(heard) : heard};
+    return {client.take(), what.how == peculiarity::racy ? std::string{} : heard};
 }
 
 const auto never = [](std::size_t) { return false; };

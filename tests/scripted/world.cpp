@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <atomic>
 #include <thread>
 
 namespace penstock::test {
@@ -181,47 +180,41 @@ duration world::end()
 {
     constexpr auto step = milliseconds{50};
     ended_ = true;
-    const auto began = clock::now();
     worker_->start();
-    std::atomic<bool> joined{false};
-    std::thread joiner{[this, &joined] {
+    progress of;
+    std::thread joiner{[this, &of] {
         worker_->join();
-        joined = true;
+        of.note([&of] { of.joined = true; });
     }};
-    while (!joined && clock::now() - began < longest_end) {
+    duration taken{};
+    for (; !of.has_joined() && taken < longest_end; taken += step) {
         server.serve();
         for (const auto& each : clients_) {
             each->wire.pump();
         }
         advance_clock(step);
-        turn_thread(joined);
+        turn_thread(of);
     }
-    if (!joined) {  // let it end by force, so that the other tests can run
+    if (!of.has_joined()) {  // without its peers it should, so that the other tests can run
         server.stop();
         clients_.clear();
-        for (int more = 0; more < 100'000 && !joined; ++more) {
+        for (duration more{}; !of.has_joined() && more < 20 * longest_end; more += step) {
             advance_clock(step);
-            turn_thread(joined);
+            turn_thread(of);
         }
     }
-    if (!joined) {
-        ADD_FAILURE() << "the worker does not end at all";
-        std::terminate();
-    }
     joiner.join();
-    return clock::now() - began;
+    return taken;
 }
 
 /// Wakes the worker's thread, so that it looks at the clock, and waits until it has done what it can.
-void world::turn_thread(const std::atomic<bool>& joined)
+void world::turn_thread(progress& of)
 {
     constexpr int turns = 3;
-    const auto turned = std::make_shared<std::atomic<int>>(0);
-    for (int turn = 1; turn <= turns; ++turn) {
-        worker_->run_here([turned] { ++*turned; });
-        while (*turned < turn && !joined) {
-            std::this_thread::yield();
-        }
+    for (int turn = 0; turn < turns; ++turn) {
+        const auto wanted = of.turns() + 1;
+        worker_->run_here([&of] { of.note([&of] { ++of.turned; }); });
+        of.wait([&of, wanted] { return of.turned >= wanted || of.joined; });
     }
 }
 

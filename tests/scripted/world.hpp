@@ -15,9 +15,10 @@
 #include "tests/scripted/scripted_server.hpp"
 #include "tests/scripted/virtual_clock.hpp"
 
-#include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -75,8 +76,40 @@ public:
     [[nodiscard]] pool::shard_stats stats();
 
 private:
+    /// How far the worker's thread has got, for the test's.
+    struct progress {
+        std::mutex guard;
+        std::condition_variable changed;
+        int turned = 0;
+        bool joined = false;
+
+        template <class Change>
+        void note(Change change)
+        {
+            const std::lock_guard lock{guard};
+            change();
+            changed.notify_all();
+        }
+        template <class Claim>
+        void wait(Claim claim)
+        {
+            std::unique_lock lock{guard};
+            changed.wait(lock, claim);
+        }
+        bool has_joined()
+        {
+            const std::lock_guard lock{guard};
+            return joined;
+        }
+        int turns()
+        {
+            const std::lock_guard lock{guard};
+            return turned;
+        }
+    };
+
     bool turn();
-    void turn_thread(const std::atomic<bool>& joined);
+    void turn_thread(progress& of);
 
     std::unique_ptr<control::loop> loop_;
     std::unique_ptr<control::credentials> users_;
