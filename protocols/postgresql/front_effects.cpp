@@ -124,6 +124,9 @@ void front::on_ready(back& server)
         }
     }
     recovered_ = false;
+    if (server.is_quiet() && batch_.capacity() > 1024) {
+        std::string{}.swap(batch_);
+    }
     if (server.is_quiet() && !(bound_effects_.empty() && unnamed_portal_effects_ == nullptr)) {
         bound_effects_.clear();
         portal_effects_.clear();  // portals end with their transaction

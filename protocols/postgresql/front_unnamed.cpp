@@ -71,7 +71,7 @@ void front::replace_unnamed(expected_reply& reply, back& server)
     unnamed.version = reply.unnamed_version;
     unnamed.effects.reset();
     if (unnamed.definition.capacity() > 4096) {
-        unnamed.definition = {};
+        std::string{}.swap(unnamed.definition);  // assignment would keep the memory
     }
 }
 

@@ -51,7 +51,7 @@ public:
         direct_ = {};
         scratch_.clear();
         if (scratch_.capacity() > most_kept) {
-            scratch_ = {};
+            std::string{}.swap(scratch_);  // assignment would keep the memory
         }
     }
 

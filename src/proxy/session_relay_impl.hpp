@@ -151,7 +151,7 @@ void session<P>::consume(bytes input, bool from_pending)
     if (from_pending) {
         pending_.erase(0, taken);
         if (pending_.empty() && pending_.capacity() > 256) {
-            pending_ = {};
+            std::string{}.swap(pending_);  // assignment would keep the memory
         }
     } else {
         pending_.assign(input.substr(taken));
