@@ -156,7 +156,7 @@ class Cluster:
     def default_settings(self):
         return {
             "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder, "fsync": "off",
-            "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "ssl": "on",
+            "full_page_writes": "off", "shared_buffers": "32MB", "ssl": "on",
             "ssl_cert_file": self.certificate, "ssl_key_file": self.key, "ssl_ca_file": self.authority.certificate,
             "wal_level": "replica", "max_wal_senders": 10, "hot_standby": "on", "max_prepared_transactions": 10,
             "log_line_prefix": "%m [%p] %u@%d ", "log_min_messages": "warning", "log_disconnections": "off",
