@@ -27,6 +27,13 @@ bool is_known(char type)
     return type != '\0' && std::strchr("BCdcfDEHFPQSX", type) != nullptr;
 }
 
+/// A server that is sent a body with these waits for a Sync nobody owes it, after its last ReadyForQuery.
+bool has_no_body(char type)
+{
+    return type == from_client::copy_done || type == from_client::flush || type == from_client::sync ||
+           type == from_client::terminate;
+}
+
 bool may_be_long(char type)
 {
     return type != '\0' && std::strchr("BdfFPQ", type) != nullptr;
@@ -66,6 +73,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
                     fail(error_kind::protocol_violation,
                          std::string{"invalid length of message type "} + header.type + ": " +
                              std::to_string(header.length))};
+        }
+        if (has_no_body(header.type) && header.length != 4) {
+            return {at, malformed(std::string{"body of a bodiless '"} + header.type + "'")};
         }
         const auto size = header.frame_size();
         if (size <= rest.size()) {

@@ -114,4 +114,17 @@ TEST(Front, CarriesASettingToAnotherServer)
     EXPECT_EQ(talk.sent_to_server(), wire::query("SELECT 1"));
 }
 
+TEST(Front, RefusesABodyWhereThereIsNone)
+{
+    for (const char type : {'H', 'S', 'c', 'X'}) {
+        exchange talk;
+        talk.send(wire::query("SELECT 1"));
+        talk.sent_to_server();
+        std::string message{type};
+        message.append("\0\0\0\5x", 5);
+        EXPECT_EQ(talk.send(message), front_need::close) << type;
+        EXPECT_EQ(talk.sent_to_server(), "") << type;
+    }
+}
+
 }  // namespace
