@@ -94,19 +94,23 @@ void front::report_resets(const expected_reply& ending, outbox& to_client)
     if (ending.kind == reply_kind::query && ending.effects && !ending.failed) {
         resets_.push_back(ending.effects);
     }
+    const auto ended = std::exchange(resets_, {});
     if (!greeted_) {
         return;
     }
-    for (const auto& effects : std::exchange(resets_, {})) {
-        for (auto& [name, last] : told_) {
-            if (!parameters_.goes_back_to_startup(*effects, name)) {
+    for (const auto& effects : ended) {
+        for (auto& known : told_) {
+            if (!parameters_.goes_back_to_startup(*effects, known.first)) {
                 continue;
             }
-            const auto first =
-                std::find_if(greeted_->begin(), greeted_->end(), [&](const auto& each) { return each.first == name; });
-            if (first != greeted_->end() && first->second != last) {
-                last = first->second;
-                append_frame(to_client.made(), from_server::parameter_status, name + '\0' + last + '\0');
+            const auto first = std::find_if(greeted_->begin(), greeted_->end(), [&known](const auto& each) {
+                return each.first == known.first;
+            });
+            if (first != greeted_->end() && first->second != known.second) {
+                known.second = first->second;
+                append_frame(to_client.made(),
+                             from_server::parameter_status,
+                             known.first + '\0' + known.second + '\0');
             }
         }
     }
