@@ -181,6 +181,7 @@ duration world::end()
     constexpr auto step = milliseconds{50};
     ended_ = true;
     worker_->start();
+    worker_->end();  // asked for before time passes, however late the joining thread gets a core
     progress of;
     std::thread joiner{[this, &of] {
         worker_->join();
