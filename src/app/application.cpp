@@ -21,9 +21,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <thread>
 
 namespace penstock::app {
@@ -70,7 +70,7 @@ struct application::state {
     /// of SCRAM), and the admin port and signals must be served all the same.
     control::loop lookups;
     std::thread lookups_thread;
-    std::atomic<bool> lookups_ended{false};
+    std::promise<void> lookups_ended;
     std::unique_ptr<boost::asio::signal_set> signals;
     std::unique_ptr<control::credentials> users;
     std::unique_ptr<proxy::process> process;
@@ -138,7 +138,7 @@ outcome<bool> application::state::start()
     }
     lookups_thread = std::thread{[this] {
         lookups.run();
-        lookups_ended = true;
+        lookups_ended.set_value();
     }};
     announce("penstock is ready: DATABASE_URL=" + settings::client_url(tree, "****"));
     return true;
@@ -340,8 +340,7 @@ void application::state::stop_lookups()
     constexpr auto patience = seconds{2};
     lookups.stop();
     if (lookups_thread.joinable()) {
-        loop.run_until([this] { return lookups_ended.load(); }, patience);
-        if (!lookups_ended) {
+        if (lookups_ended.get_future().wait_for(patience) != std::future_status::ready) {
             log::warning("a look-up is stuck: stopping without it");
             std::_Exit(0);
         }

@@ -31,7 +31,7 @@ bool loop::run_until(const std::function<bool()>& done, duration longest)
 {
     const auto end = clock::now() + longest;
     while (!done()) {
-        if (clock::now() >= end) {
+        if (clock::now() >= end || state_->io.stopped()) {  // a stopped context would not wait, and we should spin
             return false;
         }
         state_->io.run_one_until(end);

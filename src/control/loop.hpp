@@ -26,9 +26,10 @@ public:
 
     /// Runs until stop(), waiting for work where there is none.
     void run();
-    /// Runs what is due until `done` says so or `longest` has passed; true where `done` did. For tests and start-up.
+    /// Runs what is due until `done` says so, `longest` has passed or stop() was called; true where `done` did. For tests
+    /// and start-up.
     bool run_until(const std::function<bool()>& done, duration longest);
-    /// Ends run(). From any thread.
+    /// Ends run() and run_until(), for good. From any thread.
     void stop();
 
     /// Runs a function on this thread. From any thread; in order per caller.

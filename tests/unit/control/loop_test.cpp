@@ -43,6 +43,23 @@ TEST(Loop, GivesUpWaitingAtTheLimit)
     EXPECT_FALSE(on.run_until([] { return false; }, milliseconds{1}));
 }
 
+TEST(Loop, StoppedLoopNeitherWaitsNorSpins)
+{
+    loop on;
+    bool ran = false;
+    on.stop();
+    on.post([&ran] { ran = true; });
+    int asked = 0;
+    EXPECT_FALSE(on.run_until(
+        [&asked] {
+            ++asked;
+            return false;
+        },
+        seconds{60}));
+    EXPECT_EQ(asked, 1);
+    EXPECT_FALSE(ran);
+}
+
 TEST(Loop, DropsWhatIsUnderWayWhenItGoes)
 {
     bool called = false;
