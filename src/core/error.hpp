@@ -47,6 +47,7 @@ struct client_error {
     error_kind kind = error_kind::internal;
     std::string detail;      ///< one clear sentence; may be empty, then the kind's standard text is used
     std::string sqlstate{};  ///< overrides the kind's code where a server's own answer is handed on
+    std::uint16_t number = 0;  ///< MySQL's error number, likewise; 0: the kind's
 
     friend bool operator==(const client_error&, const client_error&) = default;
 };
