@@ -79,9 +79,8 @@ int serve(const arguments& given)
         return 2;
     }
     log::configure(settings->logging);
-    app::application application{*settings, [given] { return load(given); }, [](const std::string& line) {
-                                     std::cout << line << std::endl;
-                                 }};
+    app::application application{
+        *settings, [given] { return load(given); }, [](const std::string& line) { std::cout << line << std::endl; }};
     const auto started = application.start();
     if (!started) {
         std::cerr << "penstock: " << started.error().detail << std::endl;
@@ -145,7 +144,8 @@ int main(int count, char** values)
     CLI::App parser{"Penstock: a connection-pooling proxy for databases", "penstock"};
     parser.set_version_flag("--version", std::string{"penstock "} + PENSTOCK_VERSION);
     arguments given;
-    parser.add_option("url", given.url, "postgres://user:password@host[:port][,host...]/database (or PENSTOCK_UPSTREAM)");
+    parser.add_option(
+        "url", given.url, "postgres://user:password@host[:port][,host...]/database (or PENSTOCK_UPSTREAM)");
     parser.add_option("-c,--config", given.file, "settings file (config/penstock.toml is the reference)");
     parser.add_option("--listen", given.listen, "listen here instead: host:port or unix:/folder:port (repeatable)");
     parser.add_option("--admin", given.admin, "the admin port, instead of 127.0.0.1:6430");

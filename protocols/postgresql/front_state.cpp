@@ -103,14 +103,11 @@ void front::report_resets(const expected_reply& ending, outbox& to_client)
             if (!parameters_.goes_back_to_startup(*effects, known.first)) {
                 continue;
             }
-            const auto first = std::find_if(greeted_->begin(), greeted_->end(), [&known](const auto& each) {
-                return each.first == known.first;
-            });
+            const auto first = std::find_if(
+                greeted_->begin(), greeted_->end(), [&known](const auto& each) { return each.first == known.first; });
             if (first != greeted_->end() && first->second != known.second) {
                 known.second = first->second;
-                append_frame(to_client.made(),
-                             from_server::parameter_status,
-                             known.first + '\0' + known.second + '\0');
+                append_frame(to_client.made(), from_server::parameter_status, known.first + '\0' + known.second + '\0');
             }
         }
     }

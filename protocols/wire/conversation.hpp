@@ -2,10 +2,10 @@
 //
 // Sans-io dialogues: log in, reset, catch up. A conversation is a coroutine that never touches a socket.
 //
-// It talks to a dialogue: need(n) waits until n octets have come, write() adds to what goes out, start_tls() and look_up()
-// ask whoever drives it for a deed. The driver (proxy/login over a stream, or a test by script) calls start() once, then, as
-// long as waiting_for() is not want::nothing, does what is wanted and calls the matching answer function. Output is to be
-// sent each time the conversation waits. A peer that goes away is told with end_of_input().
+// It talks to a dialogue: need(n) waits until n octets have come, write() adds to what goes out, start_tls() and
+// look_up() ask whoever drives it for a deed. The driver (proxy/login over a stream, or a test by script) calls start()
+// once, then, as long as waiting_for() is not want::nothing, does what is wanted and calls the matching answer
+// function. Output is to be sent each time the conversation waits. A peer that goes away is told with end_of_input().
 #pragma once
 
 #include "core/bytes.hpp"

@@ -31,7 +31,8 @@ enum class auth_method : std::uint8_t {
     reject,         ///< nobody gets in
 };
 
-/// What is known of a user. A user that does not exist has exists == false and a made-up verifier, so that both take as long.
+/// What is known of a user. A user that does not exist has exists == false and a made-up verifier, so that both take as
+/// long.
 struct user_record {
     bool exists = false;
     auth_method method = auth_method::scram_sha_256;
@@ -52,9 +53,9 @@ using parameter_list = std::vector<std::pair<std::string, std::string>>;
 
 /// What the front of the protocol needs before a client has said who it is.
 struct login_context {
-    bool tls_available = false;   ///< a certificate is configured
+    bool tls_available = false;  ///< a certificate is configured
     bool require_tls = false;
-    std::string client_address{}; ///< for messages; "127.0.0.1:40312" or "unix"
+    std::string client_address{};  ///< for messages; "127.0.0.1:40312" or "unix"
     /// Set where TLS was established before the first message of the protocol (direct TLS).
     std::optional<tls_facts> direct_tls{};
     std::string early_input{};  ///< octets that came with the end of that handshake
@@ -71,10 +72,10 @@ struct cancel_key {
 struct client_identity {
     std::string user;
     std::string database;
-    parameter_list parameters{};         ///< start-up parameters and those in `options`, in order, names as sent
-    std::uint32_t protocol_minor = 0;    ///< PostgreSQL: 0 or 2
-    std::optional<scram_keys> keys{};    ///< where the client proved itself by SCRAM
-    secret clear_password{};             ///< where it came in clear (under TLS)
+    parameter_list parameters{};       ///< start-up parameters and those in `options`, in order, names as sent
+    std::uint32_t protocol_minor = 0;  ///< PostgreSQL: 0 or 2
+    std::optional<scram_keys> keys{};  ///< where the client proved itself by SCRAM
+    secret clear_password{};           ///< where it came in clear (under TLS)
     bool tls = false;
     bool replication = false;
 };
@@ -97,10 +98,11 @@ struct login_result {
 struct server_account {
     std::string user;
     std::string database;
-    secret password{};                  ///< clear text; may be empty where keys are given
-    std::optional<scram_keys> keys{};   ///< SCRAM pass-through
-    parameter_list parameters{};        ///< start-up parameters of our own (never a client's)
-    enum class tls_mode : std::uint8_t { disable, allow, prefer, require, verify_ca, verify_full } tls = tls_mode::prefer;
+    secret password{};                 ///< clear text; may be empty where keys are given
+    std::optional<scram_keys> keys{};  ///< SCRAM pass-through
+    parameter_list parameters{};       ///< start-up parameters of our own (never a client's)
+    enum class tls_mode : std::uint8_t { disable, allow, prefer, require, verify_ca, verify_full };
+    tls_mode tls = tls_mode::prefer;
     bool allow_clear_password_without_tls = false;
 };
 

@@ -2,8 +2,8 @@
 //
 // The session parameters (settings) that a session carries from server to server: an immutable, sorted, shared value.
 //
-// Equality is a pointer comparison in the usual case, where the connection a session meets was last used by it or by one
-// with the same parameters. Names are case-insensitive in SQL and lower case here.
+// Equality is a pointer comparison in the usual case, where the connection a session meets was last used by it or by
+// one with the same parameters. Names are case-insensitive in SQL and lower case here.
 #pragma once
 
 #include "protocols/wire/login_types.hpp"
@@ -43,7 +43,8 @@ private:
     parameter_list entries_;
 };
 
-/// Gives equal sets as one object, so that comparing them is comparing pointers. Of one worker; forgets what nobody holds.
+/// Gives equal sets as one object, so that comparing them is comparing pointers. Of one worker; forgets what nobody
+/// holds.
 class parameter_set_pool {
 public:
     parameter_set_ptr share(parameter_set_ptr made);

@@ -2,8 +2,8 @@
 //
 // The seam: what a wire protocol gives to proxy/, which tells the story of a session once for all of them.
 //
-// A front is the client's half of a session (its statements, its parameters, why it is pinned); a back is the server's half
-// of a connection (which replies it owes, what it knows). Both only transform bytes. Dialogues are conversations.
+// A front is the client's half of a session (its statements, its parameters, why it is pinned); a back is the server's
+// half of a connection (which replies it owes, what it knows). Both only transform bytes. Dialogues are conversations.
 #pragma once
 
 #include "protocols/wire/conversation.hpp"
@@ -25,7 +25,7 @@ namespace penstock {
 struct front_limits {
     std::size_t inspected_statement = 1 << 20;  ///< octets; longer texts pass through in pieces
     std::size_t statements = 10000;
-    std::size_t statement_memory = 16 << 20;    ///< octets
+    std::size_t statement_memory = 16 << 20;  ///< octets
 };
 
 /// Why front::consume() stopped.
@@ -63,10 +63,11 @@ enum class advance_result : std::uint8_t {
 /// What has to happen to a server connection before somebody else may use it.
 enum class cleanup : std::uint8_t {
     none,
-    rollback,     ///< its client left in a transaction
-    everything,   ///< it was pinned: all session state goes
+    rollback,    ///< its client left in a transaction
+    everything,  ///< it was pinned: all session state goes
 };
 
+// clang-format off: version 14 tears the requirements apart
 template <class P>
 concept protocol = requires(typename P::front& client,
                             typename P::back& server,
@@ -74,40 +75,88 @@ concept protocol = requires(typename P::front& client,
                             outbox& box,
                             std::string& out,
                             dialogue& line,
-                            const client_identity& who) {
-    { P::name } -> std::convertible_to<std::string_view>;
-    { P::client_login(line, login_context{}) } -> std::same_as<conversation<login_result>>;
-    { P::server_login(line, server_account{}) } -> std::same_as<conversation<outcome<server_identity>>>;
-    { P::begins_with_tls('x') } -> std::same_as<bool>;
-    { P::carried_parameters(who) } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
-    { P::cancel_secret_size(who) } -> std::same_as<std::size_t>;
+                            const client_identity& who)
+{
+    {
+        P::name
+        } -> std::convertible_to<std::string_view>;
+    {
+        P::client_login(line, login_context{})
+        } -> std::same_as<conversation<login_result>>;
+    {
+        P::server_login(line, server_account{})
+        } -> std::same_as<conversation<outcome<server_identity>>>;
+    {
+        P::begins_with_tls('x')
+        } -> std::same_as<bool>;
+    {
+        P::carried_parameters(who)
+        } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
+    {
+        P::cancel_secret_size(who)
+        } -> std::same_as<std::size_t>;
     P::encode_greeting(out, parameter_list{}, cancel_key{});
     P::encode_error(client_error{}, out, true);
     P::encode_cancel(cancel_key{}, out);
     P::encode_goodbye(out);
-    P::announce_query(std::string_view{}, client, server, box);     // of our own; its reply is swallowed
+    P::announce_query(std::string_view{}, client, server, box);  // of our own; its reply is swallowed
     P::announce_reset(cleanup::rollback, client, server, box);
-    P::end_abandoned(client, server, box);                          // ends what a vanished client left half done
+    P::end_abandoned(client, server, box);  // ends what a vanished client left half done
 
-    { client.consume(input, &server, box, box) } -> std::same_as<front_progress>;
+    {
+        client.consume(input, &server, box, box)
+        } -> std::same_as<front_progress>;
     client.refuse(client_error{});  // the request that needs a server gets this answer
-    { client.settle(server, box, box) } -> std::same_as<bool>;
-    { client.catch_up(server, box, box) } -> std::same_as<bool>;
-    { client.must_stay() } -> std::same_as<bool>;
-    { client.pins() } -> std::same_as<pin_set>;
-    { client.is_mid_message() } -> std::same_as<bool>;
-    { client.on_server_lost(server, client_error{}, box) } -> std::same_as<bool>;
-    { client.take_healed_batch() } -> std::same_as<std::string>;
-    { client.counters() } -> std::convertible_to<front_counters>;
+    {
+        client.settle(server, box, box)
+        } -> std::same_as<bool>;
+    {
+        client.catch_up(server, box, box)
+        } -> std::same_as<bool>;
+    {
+        client.must_stay()
+        } -> std::same_as<bool>;
+    {
+        client.pins()
+        } -> std::same_as<pin_set>;
+    {
+        client.is_mid_message()
+        } -> std::same_as<bool>;
+    {
+        client.on_server_lost(server, client_error{}, box)
+        } -> std::same_as<bool>;
+    {
+        client.take_healed_batch()
+        } -> std::same_as<std::string>;
+    {
+        client.counters()
+        } -> std::convertible_to<front_counters>;
 
-    { server.advance(input, client, box) } -> std::same_as<advance_result>;
-    { server.advance_idle(input) } -> std::same_as<bool>;
-    { server.is_idle() } -> std::same_as<bool>;
-    { server.is_quiet() } -> std::same_as<bool>;
-    { server.owes_client() } -> std::same_as<bool>;
-    { server.is_mid_relay() } -> std::same_as<bool>;  // the client has a part of a message
-    { server.in_transaction() } -> std::same_as<bool>;
-    { server.last_error() } -> std::convertible_to<client_error>;
+    {
+        server.advance(input, client, box)
+        } -> std::same_as<advance_result>;
+    {
+        server.advance_idle(input)
+        } -> std::same_as<bool>;
+    {
+        server.is_idle()
+        } -> std::same_as<bool>;
+    {
+        server.is_quiet()
+        } -> std::same_as<bool>;
+    {
+        server.owes_client()
+        } -> std::same_as<bool>;
+    {
+        server.is_mid_relay()
+        } -> std::same_as<bool>;  // the client has a part of a message
+    {
+        server.in_transaction()
+        } -> std::same_as<bool>;
+    {
+        server.last_error()
+        } -> std::convertible_to<client_error>;
 };
+// clang-format on
 
 }  // namespace penstock

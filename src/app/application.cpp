@@ -66,8 +66,8 @@ struct application::state {
     settings::tree tree;
 
     control::loop loop;
-    /// Probes and look-ups have a thread of their own: a hostile server can make libpq compute for as long as it likes ("iterations"
-    /// of SCRAM), and the admin port and signals must be served all the same.
+    /// Probes and look-ups have a thread of their own: a hostile server can make libpq compute for as long as it likes
+    /// ("iterations" of SCRAM), and the admin port and signals must be served all the same.
     control::loop lookups;
     std::thread lookups_thread;
     std::promise<void> lookups_ended;
@@ -154,9 +154,8 @@ outcome<bool> application::state::open_listeners()
             }
             auto descriptor = net::listen_on(*endpoint);
             if (!descriptor) {
-                return client_error{error_kind::internal,
-                                    "cannot listen on " + where.text() + ": " + descriptor.error().message(),
-                                    {}};
+                return client_error{
+                    error_kind::internal, "cannot listen on " + where.text() + ": " + descriptor.error().message(), {}};
             }
             into.push_back(*descriptor);
         }
@@ -183,7 +182,8 @@ void application::state::start_monitors()
         control::monitor_surroundings surroundings;
         surroundings.make_client = control::libpq_client::factory(lookups);
         surroundings.publish = [this](router::cluster_view_ptr view) { process->publish(std::move(view)); };
-        monitors.push_back(std::make_unique<control::monitor>(lookups, monitor_options_of(tree, cluster), std::move(surroundings)));
+        monitors.push_back(
+            std::make_unique<control::monitor>(lookups, monitor_options_of(tree, cluster), std::move(surroundings)));
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
@@ -291,8 +291,9 @@ void application::state::drain()
     draining = true;
     process->draining = true;
     drain_deadline = clock::now() + tree.drain_timeout;
-    log::info("draining", {{"clients", process->clients.load()},
-                           {"seconds", std::chrono::duration_cast<seconds>(tree.drain_timeout).count()}});
+    log::info("draining",
+              {{"clients", process->clients.load()},
+               {"seconds", std::chrono::duration_cast<seconds>(tree.drain_timeout).count()}});
     workers.front()->run_here([this] {
         for (const auto& each : acceptors) {
             each->close();

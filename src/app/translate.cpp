@@ -60,8 +60,7 @@ control::credential_options credential_options_of(const settings::tree& tree)
         if (needs_secret && user.password.empty()) {
             continue;  // the entry only sets limits: who it is, the file or the query says
         }
-        options.users.push_back(
-            {.name = user.name, .method = method, .stored = user.password});
+        options.users.push_back({.name = user.name, .method = method, .stored = user.password});
     }
     options.users_file = tree.auth.userlist_file;
     options.auth_query = tree.auth.query.query;
@@ -114,7 +113,9 @@ std::optional<control::sql_target> auth_query_target(const settings::tree& tree)
 
 outcome<net::endpoint> listen_endpoint(const settings::address& where)
 {
-    auto host = where.host == "localhost" ? std::string{"127.0.0.1"} : where.host == "*" ? std::string{"0.0.0.0"} : where.host;
+    auto host = where.host == "localhost" ? std::string{"127.0.0.1"}
+                : where.host == "*"       ? std::string{"0.0.0.0"}
+                                          : where.host;
     auto endpoint = net::numeric_endpoint(host, where.port);
     if (endpoint) {
         return *endpoint;

@@ -26,8 +26,8 @@ public:
 
     /// Runs until stop(), waiting for work where there is none.
     void run();
-    /// Runs what is due until `done` says so, `longest` has passed or stop() was called; true where `done` did. For tests
-    /// and start-up.
+    /// Runs what is due until `done` says so, `longest` has passed or stop() was called; true where `done` did. For
+    /// tests and start-up.
     bool run_until(const std::function<bool()>& done, duration longest);
     /// Ends run() and run_until(), for good. From any thread.
     void stop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PENSTOCK_ASSERT is for what only our own bug can break; nothing a peer sends may reach one. A breach ends the process.
+// PENSTOCK_ASSERT is for what only our own bug can break; nothing a peer sends may reach one. A breach ends the
+// process.
 #pragma once
 
 namespace penstock {

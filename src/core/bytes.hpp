@@ -2,8 +2,8 @@
 //
 // Reading and writing of wire data: octet views, a reader that remembers its first failure, and a writer.
 //
-// A reader never reads past its view and never throws: after the first fault every further read gives zero or empty, and
-// finish() tells. Every count that a peer chose is thereby bounded by the bytes that are really there.
+// A reader never reads past its view and never throws: after the first fault every further read gives zero or empty,
+// and finish() tells. Every count that a peer chose is thereby bounded by the bytes that are really there.
 #pragma once
 
 #include <algorithm>

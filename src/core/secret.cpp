@@ -12,7 +12,8 @@ bool secret::equal_in_constant_time(std::string_view left, std::string_view righ
 
 void secret::wipe() noexcept
 {
-    text_.resize(text_.capacity());  // a moved-from short string keeps its text in place, so the whole capacity is wiped
+    text_.resize(
+        text_.capacity());  // a moved-from short string keeps its text in place, so the whole capacity is wiped
     OPENSSL_cleanse(text_.data(), text_.size());
     text_.clear();
 }

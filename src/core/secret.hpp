@@ -39,7 +39,10 @@ public:
     [[nodiscard]] std::string_view reveal() const { return text_; }
     [[nodiscard]] bool empty() const { return text_.empty(); }
 
-    friend bool operator==(const secret& left, const secret& right) { return equal_in_constant_time(left.text_, right.text_); }
+    friend bool operator==(const secret& left, const secret& right)
+    {
+        return equal_in_constant_time(left.text_, right.text_);
+    }
 
     /// Compares without telling by its duration where the difference is. Different lengths are unequal at once.
     [[nodiscard]] static bool equal_in_constant_time(std::string_view left, std::string_view right);

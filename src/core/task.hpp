@@ -2,9 +2,9 @@
 //
 // task<T>: the coroutine of the data plane. It starts when it is awaited and runs on its worker's thread until it ends.
 //
-// A child that ends without suspending returns straight into its parent, so a loop of such awaits needs no stack. There are
-// no exceptions in tasks: one that escapes ends the process. Spawn roots only through net::driver::spawn; arguments of a
-// root are taken by value, and no capturing lambda is a coroutine (captures die with the lambda).
+// A child that ends without suspending returns straight into its parent, so a loop of such awaits needs no stack. There
+// are no exceptions in tasks: one that escapes ends the process. Spawn roots only through net::driver::spawn; arguments
+// of a root are taken by value, and no capturing lambda is a coroutine (captures die with the lambda).
 #pragma once
 
 #include <coroutine>

@@ -3,7 +3,8 @@
 // Drives a conversation over a stream: sends what it says, feeds it what comes, does the handshake, finds the user.
 //
 // One loop for both protocols and both directions. It ends when the conversation has ended; a peer that goes away, a
-// deadline or a request to stop is the end of its input. Octets that came behind the conversation's end stay in the dialogue.
+// deadline or a request to stop is the end of its input. Octets that came behind the conversation's end stay in the
+// dialogue.
 #pragma once
 
 #include "core/task.hpp"
@@ -40,7 +41,10 @@ namespace detail {
 
 /// Waits for the handshake; octets that come with its last flight go to `early`.
 template <class Claim>
-task<std::optional<tls_facts>> shake_hands(net::stream& peer, net::event& told, std::string& early, const Claim& is_over)
+task<std::optional<tls_facts>> shake_hands(net::stream& peer,
+                                           net::event& told,
+                                           std::string& early,
+                                           const Claim& is_over)
 {
     while (peer.tls() == net::tls_state::handshaking && !is_over()) {
         const auto in = peer.receive();
@@ -110,13 +114,13 @@ task<drive_end> drive(net::driver& on,
         } else {
             const auto in = peer.receive();
             switch (in.how) {
-            case net::received::kind::data: line.feed(in.data); break;
-            case net::received::kind::would_block: co_await told.wait(); break;
-            case net::received::kind::end:
-            case net::received::kind::error:
-                how = drive_end::peer_gone;
-                line.end_of_input();
-                break;
+                case net::received::kind::data: line.feed(in.data); break;
+                case net::received::kind::would_block: co_await told.wait(); break;
+                case net::received::kind::end:
+                case net::received::kind::error:
+                    how = drive_end::peer_gone;
+                    line.end_of_input();
+                    break;
             }
         }
     }

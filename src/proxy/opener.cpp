@@ -28,7 +28,8 @@ const router::node* pick(const router::cluster_view& view, const std::string& wa
     return view.primary();
 }
 
-/// A refusal that will be repeated however often it is asked: wrong password, no such role or database, no entry in pg_hba.
+/// A refusal that will be repeated however often it is asked: wrong password, no such role or database, no entry in
+/// pg_hba.
 bool is_definitive(const client_error& error)
 {
     return error.sqlstate.starts_with("28") || error.sqlstate == "3D000" || error.sqlstate == "42501" ||
@@ -38,7 +39,9 @@ bool is_definitive(const client_error& error)
 }  // namespace
 
 template <protocol P>
-task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver& on, std::string node, time_point deadline)
+task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver& on,
+                                                                     std::string node,
+                                                                     time_point deadline)
 {
     const auto view = process_.view_of(record_->key.cluster);
     if (!view || view->primary() == nullptr) {
@@ -96,8 +99,11 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(
         co_return failed<server_connection<P>>(error.kind, error.detail, definitive, error.sqlstate);
     }
     opened result;
-    result.connection = std::make_unique<server_connection<P>>(
-        on, std::move(wire), std::move(*identity), std::move(place), configuration->settings->clients.server_statement_limit);
+    result.connection = std::make_unique<server_connection<P>>(on,
+                                                               std::move(wire),
+                                                               std::move(*identity),
+                                                               std::move(place),
+                                                               configuration->settings->clients.server_statement_limit);
     if (!record_->init_query.empty()) {
         const bool ran = co_await result.connection->run(record_->init_query, deadline);
         if (!ran) {

@@ -15,14 +15,18 @@ namespace penstock::proxy {
 template <protocol P>
 class server_opener final : public pool::opener<server_connection<P>> {
 public:
-    server_opener(process& owner, std::shared_ptr<const pool_record> record) : process_{owner}, record_{std::move(record)} {}
+    server_opener(process& owner, std::shared_ptr<const pool_record> record)
+        : process_{owner}, record_{std::move(record)}
+    {
+    }
 
     task<pool::open_result<server_connection<P>>> open(net::driver& on, std::string node, time_point deadline) override;
 
 private:
     using opened = pool::open_result<server_connection<P>>;
 
-    task<opened> log_in(net::driver& on, std::unique_ptr<net::stream> wire, server_place place, std::string host, time_point deadline);
+    task<opened> log_in(
+        net::driver& on, std::unique_ptr<net::stream> wire, server_place place, std::string host, time_point deadline);
 
     process& process_;
     std::shared_ptr<const pool_record> record_;

@@ -59,8 +59,8 @@ void process::configure(configuration_ptr next)
         for (const auto& [key, record] : pools_) {
             const auto* database = settings::find_database(*next->settings, key.database);
             if (database != nullptr) {
-                record->shared->set_limits(
-                    settings::effective_limits(*next->settings, *database, settings::find_user(*next->settings, key.user)));
+                record->shared->set_limits(settings::effective_limits(
+                    *next->settings, *database, settings::find_user(*next->settings, key.user)));
             }
         }
     }

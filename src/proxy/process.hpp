@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all workers of the process share: the configuration in force, the clusters' views, the pools' accounts and limits.
+// What all workers of the process share: the configuration in force, the clusters' views, the pools' accounts and
+// limits.
 //
 // Everything here is thread-safe. Workers keep their own pointers to the immutable parts and are told of new ones by
 // messages; the mutex is for logins, new pools and reports.

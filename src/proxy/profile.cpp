@@ -16,9 +16,11 @@ bool is_plain(std::string_view text)
 }
 
 /// The list with this client's own name in it.
-std::shared_ptr<const parameter_list> personal(const std::shared_ptr<const parameter_list>& shared, const std::string& name)
+std::shared_ptr<const parameter_list> personal(const std::shared_ptr<const parameter_list>& shared,
+                                               const std::string& name)
 {
-    const auto place = std::find_if(shared->begin(), shared->end(), [](const auto& each) { return each.first == individual; });
+    const auto place =
+        std::find_if(shared->begin(), shared->end(), [](const auto& each) { return each.first == individual; });
     if (place == shared->end() || place->second == name) {
         return shared;
     }

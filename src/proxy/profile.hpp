@@ -2,8 +2,8 @@
 //
 // What a client is greeted with: the parameters a server reports once the client's start-up parameters are set there.
 //
-// The first client with a set of start-up parameters is greeted by way of a server connection, which also proves them valid;
-// later ones need none. application_name is left out of the comparison, since it differs from client to client.
+// The first client with a set of start-up parameters is greeted by way of a server connection, which also proves them
+// valid; later ones need none. application_name is left out of the comparison, since it differs from client to client.
 #pragma once
 
 #include "protocols/wire/login_types.hpp"

@@ -74,7 +74,7 @@ task<bool> server_connection<P>::reset()
     P::announce_reset(cleanup_, janitor, half_, to_server);
     const bool settled = co_await settle(to_server, janitor, deadline);
     cleanup_ = cleanup::none;
-    co_return settled && half_.is_idle() && !half_.must_close;
+    co_return settled&& half_.is_idle() && !half_.must_close;
 }
 
 template <protocol P>
@@ -86,7 +86,7 @@ task<bool> server_connection<P>::run(std::string text, time_point deadline)
     outbox to_server{scratch};
     P::announce_query(text, asker, half_, to_server);
     const bool settled = co_await settle(to_server, asker, deadline);
-    co_return settled && half_.is_idle() && !half_.must_close;
+    co_return settled&& half_.is_idle() && !half_.must_close;
 }
 
 template <protocol P>

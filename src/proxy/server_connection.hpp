@@ -2,8 +2,8 @@
 //
 // One connection to a server, logged in: its stream, its half of the protocol, and its clean-up on return.
 //
-// It is always used by one worker's thread at a time: by the session that leases it, or by the pool while idle. Nothing a
-// client left behind survives reset(): the server itself confirms the clean-up, or the connection is closed.
+// It is always used by one worker's thread at a time: by the session that leases it, or by the pool while idle. Nothing
+// a client left behind survives reset(): the server itself confirms the clean-up, or the connection is closed.
 #pragma once
 
 #include "core/clock.hpp"
@@ -63,7 +63,8 @@ public:
     void needs(cleanup how) { cleanup_ = std::max(cleanup_, how); }
     [[nodiscard]] const std::shared_ptr<cancel_gate>& gate() const { return gate_; }
 
-    /// Runs a query of our own and waits for its end. False where it failed or the time is up; then the connection is unfit.
+    /// Runs a query of our own and waits for its end. False where it failed or the time is up; then the connection is
+    /// unfit.
     task<bool> run(std::string text, time_point deadline);
 
     [[nodiscard]] const cancel_key& key() const { return identity_.cancel; }

@@ -172,11 +172,12 @@ void session<P>::end(client_error why, bool fatal)
 {
     worker_.counters().process.count_client_error(why.kind);
     if (why.kind != error_kind::shutting_down && why.kind != error_kind::idle_timeout) {
-        log::info("client is refused", {{"client", client_.peer_address()},
-                                        {"user", user_},
-                                        {"database", database_},
-                                        {"reason", name_of(why.kind)},
-                                        {"detail", why.detail}});
+        log::info("client is refused",
+                  {{"client", client_.peer_address()},
+                   {"user", user_},
+                   {"database", database_},
+                   {"reason", name_of(why.kind)},
+                   {"detail", why.detail}});
     }
     over_ = true;
     if (lease_ && lease_->half().is_mid_relay()) {
@@ -208,7 +209,8 @@ task<void> session<P>::leave()
     log::debug("client left", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
 }
 
-/// Gives the lease back after its client has gone: ends what is half done, waits for the answers, has the rest cleaned up.
+/// Gives the lease back after its client has gone: ends what is half done, waits for the answers, has the rest cleaned
+/// up.
 template <protocol P>
 task<void> session<P>::abandon()
 {

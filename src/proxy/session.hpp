@@ -2,9 +2,9 @@
 //
 // A session, from login to disconnect: the one narrative, for every protocol.
 //
-// serve() does all it can without waiting, then waits for one event that fires for anything of interest: bytes or room on
-// either side, a granted lease, a request to stop. What bytes mean is the protocol's (front and back); who gets a connection
-// is the pool's. A session object lives in its root coroutine's frame and owns no buffer while it is idle.
+// serve() does all it can without waiting, then waits for one event that fires for anything of interest: bytes or room
+// on either side, a granted lease, a request to stop. What bytes mean is the protocol's (front and back); who gets a
+// connection is the pool's. A session object lives in its root coroutine's frame and owns no buffer while it is idle.
 #pragma once
 
 #include "net/event.hpp"
@@ -108,11 +108,11 @@ private:
     bool admitted_ = false;
     bool on_console_ = false;
 
-    time_point since_{};          ///< last octets from the client
-    time_point asked_at_{};       ///< first request of the answers under way
-    time_point transaction_at_{}; ///< the lease began
+    time_point since_{};           ///< last octets from the client
+    time_point asked_at_{};        ///< first request of the answers under way
+    time_point transaction_at_{};  ///< the lease began
     time_point wait_since_{};
-    std::uint64_t sent_mark_ = 0; ///< client's octets_sent at the last sweep that saw a backlog
+    std::uint64_t sent_mark_ = 0;  ///< client's octets_sent at the last sweep that saw a backlog
     time_point stuck_since_{};
     front_counters counted_{};
     std::uint64_t received_counted_ = 0;

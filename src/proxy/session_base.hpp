@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a worker does with a session of any protocol: sweep it, stop it, cancel its query, describe it. Not on the hot path.
+// What a worker does with a session of any protocol: sweep it, stop it, cancel its query, describe it. Not on the hot
+// path.
 #pragma once
 
 #include "core/clock.hpp"
@@ -30,8 +31,8 @@ struct session_report {
     std::chrono::system_clock::time_point connected_at{};
     std::chrono::system_clock::time_point requested_at{};
     duration waiting_for{};
-    std::uint64_t server_id = 0;  ///< the leased connection, 0 for none
-    std::uint64_t process_id = 0; ///< as the client knows it from its cancel key
+    std::uint64_t server_id = 0;   ///< the leased connection, 0 for none
+    std::uint64_t process_id = 0;  ///< as the client knows it from its cancel key
     pin_set pins{};
     std::uint64_t prepared_statements = 0;
     const pool_record* pool = nullptr;  ///< the process's; null before login and on the console
@@ -46,8 +47,8 @@ public:
     virtual void sweep(time_point now) = 0;
     /// Ends the session with this error. `when_idle`: only once it holds no server connection.
     virtual void stop(client_error why, bool when_idle) = 0;
-    /// A cancel request came for it; `key` is what the requester knows. `done` is called on this thread once the request has
-    /// arrived at the server, or at once where there is nothing to cancel.
+    /// A cancel request came for it; `key` is what the requester knows. `done` is called on this thread once the
+    /// request has arrived at the server, or at once where there is nothing to cancel.
     virtual void cancel(const std::string& key, std::function<void()> done) = 0;
     /// `in_full`: with names, addresses and times, which cost system calls; else what can be counted.
     [[nodiscard]] virtual session_report describe(time_point now, bool in_full) const = 0;

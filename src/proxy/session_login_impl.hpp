@@ -57,22 +57,23 @@ task<bool> session<P>::log_in()
         pending_ = line.take_leftover();
     }
     switch (result.how) {
-    case login_result::kind::logged_in: break;
-    case login_result::kind::cancel: co_await pass_cancel_on(std::move(result.target)); co_return false;
-    case login_result::kind::refused:
-    case login_result::kind::gone:
-        if (end == drive_end::timed_out) {
-            refuse({error_kind::login_timeout, {}});
-        } else if (end == drive_end::stopped) {
-            refuse(*stop_);
-        } else if (!result.reason.empty()) {
-            worker_.counters().process.count_login_failure(error_kind::invalid_authorization);
-            log::info("client could not log in", {{"client", client_.peer_address()},
-                                                  {"user", result.identity.user},
-                                                  {"reason", result.reason},
-                                                  {"tls", client_.fault()}});
-        }
-        co_return false;
+        case login_result::kind::logged_in: break;
+        case login_result::kind::cancel: co_await pass_cancel_on(std::move(result.target)); co_return false;
+        case login_result::kind::refused:
+        case login_result::kind::gone:
+            if (end == drive_end::timed_out) {
+                refuse({error_kind::login_timeout, {}});
+            } else if (end == drive_end::stopped) {
+                refuse(*stop_);
+            } else if (!result.reason.empty()) {
+                worker_.counters().process.count_login_failure(error_kind::invalid_authorization);
+                log::info("client could not log in",
+                          {{"client", client_.peer_address()},
+                           {"user", result.identity.user},
+                           {"reason", result.reason},
+                           {"tls", client_.fault()}});
+            }
+            co_return false;
     }
     if (client_.tls() == net::tls_state::established) {
         worker_.counters().process.clients_with_tls.add();
@@ -122,8 +123,8 @@ task<void> session<P>::pass_cancel_on(cancel_key target)
         worker_.counters().process.cancel_requests_unmatched.add();
         co_return;
     }
-    // The requester sees the end of its connection once the request has arrived, as with a server. The news may come when this
-    // session has been stopped meanwhile; then nobody is told.
+    // The requester sees the end of its connection once the request has arrived, as with a server. The news may come
+    // when this session has been stopped meanwhile; then nobody is told.
     struct news {
         bool arrived = false;
         net::event* tell = nullptr;
@@ -347,11 +348,12 @@ template <protocol P>
 void session<P>::refuse(client_error why)
 {
     worker_.counters().process.count_login_failure(why.kind);
-    log::info("client is refused", {{"client", client_.peer_address()},
-                                    {"user", user_},
-                                    {"database", database_},
-                                    {"reason", name_of(why.kind)},
-                                    {"detail", why.detail}});
+    log::info("client is refused",
+              {{"client", client_.peer_address()},
+               {"user", user_},
+               {"database", database_},
+               {"reason", name_of(why.kind)},
+               {"detail", why.detail}});
     std::string out;
     P::encode_error(why, out, true);
     client_.send(out);

@@ -96,13 +96,13 @@ bool session<P>::take_from_client()
     }
     const auto in = client_.receive();
     switch (in.how) {
-    case net::received::kind::would_block: return false;
-    case net::received::kind::end:
-    case net::received::kind::error:
-        left_by_itself_ = true;
-        over_ = true;
-        return true;
-    case net::received::kind::data: break;
+        case net::received::kind::would_block: return false;
+        case net::received::kind::end:
+        case net::received::kind::error:
+            left_by_itself_ = true;
+            over_ = true;
+            return true;
+        case net::received::kind::data: break;
     }
     since_ = worker_.driver().now();
     if (pending_.empty()) {
@@ -132,19 +132,19 @@ void session<P>::consume(bytes input, bool from_pending)
         }
         taken += progress.consumed;
         switch (progress.need) {
-        case front_need::more: break;
-        case front_need::server:
-            need_server();
-            if (lease_) {
-                continue;
-            }
-            break;
-        case front_need::answers: hold_ = hold::answers; break;
-        case front_need::leave:
-            left_by_itself_ = true;
-            over_ = true;
-            break;
-        case front_need::close: end(front_->error()); break;
+            case front_need::more: break;
+            case front_need::server:
+                need_server();
+                if (lease_) {
+                    continue;
+                }
+                break;
+            case front_need::answers: hold_ = hold::answers; break;
+            case front_need::leave:
+                left_by_itself_ = true;
+                over_ = true;
+                break;
+            case front_need::close: end(front_->error()); break;
         }
         break;
     }
@@ -316,7 +316,8 @@ void session<P>::count_answers()
         counted_pins_ = pins;
         if (pin_counted_ != !pins.empty()) {
             pin_counted_ = !pins.empty();
-            pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() + (pin_counted_ ? 1 : std::uint64_t(-1)));
+            pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() +
+                                            (pin_counted_ ? 1 : std::uint64_t(-1)));
         }
     }
 }
@@ -335,13 +336,14 @@ void session<P>::server_lost(advance_result how)
     } else if (server.owes_client()) {
         why.kind = error_kind::outcome_unknown;
     }
-    log::warning("server connection lost", {{"server", lease_->place().node},
-                                            {"client", client_.peer_address()},
-                                            {"user", user_},
-                                            {"database", database_},
-                                            {"reason", server.last_error().detail}});
+    log::warning("server connection lost",
+                 {{"server", lease_->place().node},
+                  {"client", client_.peer_address()},
+                  {"user", user_},
+                  {"database", database_},
+                  {"reason", server.last_error().detail}});
     pool_->counters->count_discard(how == advance_result::violation ? telemetry::discard_reason::protocol_violation
-                                                                     : telemetry::discard_reason::server_closed);
+                                                                    : telemetry::discard_reason::server_closed);
     const bool more_is_lost = server.in_transaction() || front_->must_stay();
     bool answered = false;
     if (!more_is_lost) {

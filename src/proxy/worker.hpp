@@ -2,8 +2,9 @@
 //
 // One worker: a thread, its driver, the sessions it serves and its shard of every pool.
 //
-// Everything of a connection happens on its worker's thread. Other threads talk to it by adopt(), configure(), cancel(),
-// drain() and run_here(), all of which post a message. The worker outlives its sessions and waits for them before it goes.
+// Everything of a connection happens on its worker's thread. Other threads talk to it by adopt(), configure(),
+// cancel(), drain() and run_here(), all of which post a message. The worker outlives its sessions and waits for them
+// before it goes.
 #pragma once
 
 #include "net/driver.hpp"
@@ -134,6 +135,9 @@ private:
 };
 
 /// Which worker a cancel key's process id names.
-[[nodiscard]] constexpr std::uint32_t worker_of(std::uint32_t process_id) { return process_id >> 22; }
+[[nodiscard]] constexpr std::uint32_t worker_of(std::uint32_t process_id)
+{
+    return process_id >> 22;
+}
 
 }  // namespace penstock::proxy
