@@ -292,7 +292,7 @@ void budget::order_room(seat& who)
 bool budget::can_help(const account& donor, const account& blocked) const
 {
     const auto full = [](std::uint32_t limit, const tally& count) { return limit != 0 && count.held >= limit; };
-    if (full(limits_.per_user, *blocked.user_tally) && donor.user_tally != blocked.user_tally) {
+    if (full(user_limit(blocked), *blocked.user_tally) && donor.user_tally != blocked.user_tally) {
         return false;
     }
     return !blocked.node_tally || !full(limits_.per_node, *blocked.node_tally) ||

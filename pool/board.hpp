@@ -28,6 +28,7 @@ struct account {
     pool_limits limits{};
     std::string node{};
     std::uint64_t generation = 0;  ///< of settings: connections of older ones are retired
+    std::uint64_t moved = 0;       ///< the first generation with this node
     tally own{};
     std::shared_ptr<tally> user_tally{};
     std::shared_ptr<tally> node_tally{};  ///< null where no node is named

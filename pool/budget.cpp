@@ -84,10 +84,10 @@ tally budget::usage() const
     return process_;
 }
 
-std::pair<pool_limits, std::uint64_t> budget::settings_of(const account& of) const
+budget::account_settings budget::settings_of(const account& of) const
 {
     const std::lock_guard lock{mutex_};
-    return {of.limits, of.generation};
+    return {of.limits, of.generation, of.moved};
 }
 
 permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* blocked_by)
@@ -109,13 +109,19 @@ refusal budget::refused_by(const account& of, purpose why) const
     if (of.own.held >= limits.size + (why == purpose::reserve ? limits.reserve : 0)) {
         return refusal::pool;
     }
-    if (reached(limits_.per_user, of.user_tally->held)) {
+    if (reached(user_limit(of), of.user_tally->held)) {
         return refusal::user;
     }
     if (of.node_tally && reached(limits_.per_node, of.node_tally->held)) {
         return refusal::node;
     }
     return reached(limits_.process, process_.held) ? refusal::process : refusal::none;
+}
+
+std::uint32_t budget::user_limit(const account& of) const
+{
+    const auto own = limits_.of_users.find(of.key.user);
+    return own == limits_.of_users.end() ? limits_.per_user : own->second;
 }
 
 permit budget::take_locked(const std::shared_ptr<account>& of)
@@ -178,7 +184,7 @@ bool budget::is_over(const account& of, bool reserve_counts) const
 
 bool budget::is_over_shared(const account& of) const
 {
-    return exceeded(limits_.per_user, of.user_tally->staying()) ||
+    return exceeded(user_limit(of), of.user_tally->staying()) ||
            (of.node_tally && exceeded(limits_.per_node, of.node_tally->staying())) ||
            exceeded(limits_.process, process_.staying());
 }
@@ -260,13 +266,13 @@ void budget::change_account(account& of, const account_change& to)
     if (to.limits) {
         of.limits = *to.limits;
     }
-    bool retire = to.retire;
     if (to.node && *to.node != of.node) {
         of.node = *to.node;
         of.node_tally = of.node.empty() ? nullptr : tally_of(nodes_, of.node);
-        retire = true;
+        of.moved = ++of.generation;
+    } else if (to.retire) {
+        ++of.generation;
     }
-    of.generation += retire ? 1 : 0;
     refresh_over(of);
     tell_of_change(of);
     settle();

@@ -102,8 +102,13 @@ public:
     // The board, for the shards (shard_core.hpp). `seat` is a shard's place on it.
 
     void join(const std::shared_ptr<seat>& who);
-    /// The limits in force and the generation of settings.
-    [[nodiscard]] std::pair<pool_limits, std::uint64_t> settings_of(const account& of) const;
+    /// The limits in force, the generation of settings, and the first generation with the node of now.
+    struct account_settings {
+        pool_limits limits{};
+        std::uint64_t generation = 0;
+        std::uint64_t moved = 0;
+    };
+    [[nodiscard]] account_settings settings_of(const account& of) const;
     /// Nothing is delivered to it any more.
     void leave(const std::shared_ptr<seat>& who);
     /// Says what a shard lacks; `arrived` of the things promised to it have come. Gives a permit if one is to be had
@@ -141,6 +146,7 @@ private:
 
     // Under the mutex, all of these.
     [[nodiscard]] refusal refused_by(const account& of, purpose why) const;
+    [[nodiscard]] std::uint32_t user_limit(const account& of) const;
     [[nodiscard]] bool is_over(const account& of, bool reserve_counts) const;
     permit take_locked(const std::shared_ptr<account>& of);
     void mark_leaving_locked(permit& of);

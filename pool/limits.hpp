@@ -6,6 +6,7 @@
 #include "core/clock.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace penstock::pool {
@@ -40,6 +41,7 @@ struct shared_limits {
     std::uint32_t process = 0;  ///< server connections of the whole process
     std::uint32_t per_node = 0;
     std::uint32_t per_user = 0;
+    std::map<std::string, std::uint32_t> of_users{};  ///< in the place of per_user, for the users named here; never 0
     friend bool operator==(const shared_limits&, const shared_limits&) = default;
 };
 

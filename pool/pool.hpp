@@ -10,6 +10,8 @@
 // file that instantiates shard<C> for its connection includes.
 #pragma once
 
+#include "pool/close_reason.hpp"
+
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/task.hpp"
@@ -67,10 +69,11 @@ concept pooled_connection = requires(C& connection, net::driver& on, net::event*
 
 /// Why a connection could not be opened. `definitive`: the server answered and refused this login (password, database,
 /// role), so everybody waiting gets `error` at once; otherwise they go on waiting, for as long as their borrow deadline
-/// allows.
+/// allows. `connected`: the server was reached, and the login failed.
 struct open_failure {
     client_error error{};
     bool definitive = false;
+    bool connected = false;
 };
 
 template <class C>
@@ -188,8 +191,10 @@ struct shard_stats {
     std::uint64_t waited = 0;   ///< of these, after waiting
     duration wait_time{};       ///< of all that waited and were granted
     std::uint64_t opened = 0;
-    std::uint64_t failed_opens = 0;
+    std::uint64_t failed_opens = 0;   ///< not connected at all
+    std::uint64_t failed_logins = 0;  ///< connected, but not logged in
     std::uint64_t closed = 0;
+    closings closed_for{};          ///< the same by reason, counted when the closing begins
     std::uint64_t handed_over = 0;  ///< connections given to another worker's shard
     std::uint64_t taken_over = 0;   ///< and received from one
     std::uint64_t timed_out = 0;    ///< waiters whose borrow deadline passed

@@ -161,13 +161,19 @@ slot_id pool_state::adopt(const slot_age& age)
     return slot;
 }
 
-bool pool_state::is_worn(slot_id slot, time_point now) const
+std::optional<close_reason> pool_state::worn_by(slot_id slot, time_point now) const
 {
     const auto& age = slots_[slot].age;
-    if (draining_ || age.generation < generation_) {
-        return true;
+    if (draining_) {
+        return close_reason::drained;
     }
-    return limits_.lifetime != duration{} && now - age.born >= scaled(limits_.lifetime, 1 - age.jitter / 10);
+    if (age.generation < generation_) {
+        return age.generation < moved_ ? close_reason::moved : close_reason::retired;
+    }
+    if (limits_.lifetime != duration{} && now - age.born >= scaled(limits_.lifetime, 1 - age.jitter / 10)) {
+        return close_reason::lifetime;
+    }
+    return std::nullopt;
 }
 
 void pool_state::make_available(slot_id slot, time_point now)
@@ -207,13 +213,13 @@ void pool_state::hand_over(slot_id slot, std::shared_ptr<seat> to)
     actions_.push_back({.what = action::kind::hand_over, .slot = slot, .to = std::move(to)});
 }
 
-void pool_state::close(slot_id slot)
+void pool_state::close(slot_id slot, close_reason why)
 {
     if (slots_[slot].state == slot_state::idle) {
         unlink_idle(slot);
     }
     enter(slot, slot_state::closing);
-    actions_.push_back({.what = action::kind::close, .slot = slot});
+    actions_.push_back({.what = action::kind::close, .slot = slot, .why = why});
 }
 
 void pool_state::closed(slot_id slot)
@@ -229,8 +235,8 @@ void pool_state::tick(time_point now)
     }
     for (auto slot = last_idle_; slot != no_slot;) {
         const auto previous = slots_[slot].previous;
-        if (is_worn(slot, now)) {
-            close(slot);
+        if (const auto why = worn_by(slot, now)) {
+            close(slot, *why);
         }
         slot = previous;
     }
@@ -252,13 +258,14 @@ std::optional<time_point> pool_state::next_tick(time_point now) const
     return next;
 }
 
-void pool_state::retire(std::uint64_t generation)
+void pool_state::retire(std::uint64_t generation, std::uint64_t moved)
 {
     generation_ = generation;
+    moved_ = moved;
     for (auto slot = last_idle_; slot != no_slot;) {
         const auto previous = slots_[slot].previous;
         if (slots_[slot].age.generation < generation_) {
-            close(slot);
+            close(slot, slots_[slot].age.generation < moved_ ? close_reason::moved : close_reason::retired);
         }
         slot = previous;
     }
@@ -271,7 +278,7 @@ void pool_state::drain()
 {
     draining_ = true;
     while (last_idle_ != no_slot) {
-        close(last_idle_);
+        close(last_idle_, close_reason::drained);
     }
     reject_all({}, {error_kind::shutting_down, {}});
 }

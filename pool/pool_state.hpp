@@ -8,6 +8,7 @@
 // opened at all is the budget's to say (budget.hpp): wanted_permits() tells how many to ask for, and open() uses one.
 #pragma once
 
+#include "pool/close_reason.hpp"
 #include "pool/limits.hpp"
 
 #include "core/error.hpp"
@@ -51,6 +52,7 @@ struct action {
     duration waited{};
     client_error error{};
     std::shared_ptr<seat> to{};
+    close_reason why = close_reason::unusable;
 };
 
 /// What goes along when a connection is handed to another shard.
@@ -108,8 +110,9 @@ public:
     void resetting(slot_id slot);
     /// A connection from another shard: its slot is checked.
     slot_id adopt(const slot_age& age);
-    /// Age, generation or a drain demand that the slot be closed rather than used again.
-    [[nodiscard]] bool is_worn(slot_id slot, time_point now) const;
+    /// Why the slot is to be closed rather than used again, where age, generation or a drain demand it.
+    [[nodiscard]] std::optional<close_reason> worn_by(slot_id slot, time_point now) const;
+    [[nodiscard]] bool is_worn(slot_id slot, time_point now) const { return worn_by(slot, now).has_value(); }
     /// Grants the checked slot to the first waiter, or lets it be idle.
     void make_available(slot_id slot, time_point now);
     /// The checked slot goes to another shard and is gone here.
@@ -119,7 +122,7 @@ public:
     /// The checked slot is to be handed over: an action, after which give_away() is called.
     void hand_over(slot_id slot, std::shared_ptr<seat> to);
     /// Has the connection closed: any open slot.
-    void close(slot_id slot);
+    void close(slot_id slot, close_reason why);
     /// It is closed; the slot is gone.
     void closed(slot_id slot);
 
@@ -130,8 +133,9 @@ public:
     /// When tick() has something to do at the latest; nothing: only events matter.
     [[nodiscard]] std::optional<time_point> next_tick(time_point now) const;
     void resize(const pool_limits& limits) { limits_ = limits; }
-    /// Connections of older generations are worn; idle ones are closed now.
-    void retire(std::uint64_t generation);
+    /// Connections of older generations are worn; idle ones are closed now. Those older than `moved` have the wrong
+    /// node.
+    void retire(std::uint64_t generation, std::uint64_t moved = 0);
     void drain();
 
     // Asking.
@@ -202,6 +206,7 @@ private:
     std::uint32_t last_waiter_ = no_waiter;
 
     std::uint64_t generation_ = 0;
+    std::uint64_t moved_ = 0;     ///< the first generation with the node of now
     std::uint32_t failures_ = 0;  ///< in a row
     time_point backoff_until_{};
     client_error last_failure_{};

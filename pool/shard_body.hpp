@@ -90,7 +90,7 @@ public:
                 ++stats_.granted;
                 return lease<C>{*this, candidate, slot};
             }
-            core_.close(slot, driver_->now());
+            core_.close(slot, driver_->now(), close_reason::unusable);
             follow_up();
         }
         return {};
@@ -129,8 +129,10 @@ public:
         auto& back = *connections_[slot];
         back.subscribe(nullptr);
         const auto now = driver_->now();
-        if (!back.is_usable() || core_.state().is_worn(slot, now)) {
-            core_.close(slot, now);
+        if (!back.is_usable()) {
+            core_.close(slot, now, close_reason::unusable);
+        } else if (const auto why = core_.state().worn_by(slot, now)) {
+            core_.close(slot, now, *why);
         } else if (back.needs_reset()) {
             core_.resetting(slot);
             spawn(reset(slot));
@@ -144,7 +146,7 @@ public:
     void discard(std::uint32_t slot)
     {
         connections_[slot]->subscribe(nullptr);
-        core_.close(slot, driver_->now());
+        core_.close(slot, driver_->now(), close_reason::borrower);
         follow_up();
     }
 
@@ -170,7 +172,7 @@ public:
             const auto next = state.next_idle(slot);
             if (!connections_[slot]->is_usable()) {
                 connections_[slot]->subscribe(nullptr);
-                core_.close(slot, driver_->now());
+                core_.close(slot, driver_->now(), close_reason::unusable);
             }
             slot = next;
         }
@@ -279,7 +281,10 @@ private:
             case action::kind::grant: grant(what); break;
             case action::kind::reject: reject(what); break;
             case action::kind::open: spawn(open(what.slot)); break;
-            case action::kind::close: spawn(close(what.slot)); break;
+            case action::kind::close:
+                ++stats_.closed_for[static_cast<std::size_t>(what.why)];
+                spawn(close(what.slot));
+                break;
             case action::kind::hand_over: hand_over(what.slot, what.to); break;
         }
     }
@@ -326,7 +331,8 @@ private:
             return;
         }
         cargo->connection->attach(*driver_);  // that shard has left
-        core_.close(hold(core_.adopt(age, std::move(parcel.allowance)), std::move(cargo->connection)), driver_->now());
+        const auto back = hold(core_.adopt(age, std::move(parcel.allowance)), std::move(cargo->connection));
+        core_.close(back, driver_->now(), close_reason::drained);
     }
 
     void take_in(gift taken, permit allowance)
@@ -337,7 +343,7 @@ private:
         if (connections_[slot]->is_usable()) {
             place(slot);
         } else {
-            core_.close(slot, driver_->now());
+            core_.close(slot, driver_->now(), close_reason::unusable);
         }
     }
 
@@ -375,7 +381,7 @@ private:
             core_.opened(slot, now);
             place(slot);
         } else {
-            ++stats_.failed_opens;
+            ++(result.failure.connected ? stats_.failed_logins : stats_.failed_opens);
             core_.open_failed(slot, now, result.failure.error, result.failure.definitive);
         }
         --under_way_;
@@ -391,7 +397,7 @@ private:
         if (clean && connections_[slot]->is_usable()) {
             place(slot);
         } else {
-            core_.close(slot, driver_->now());
+            core_.close(slot, driver_->now(), clean ? close_reason::unusable : close_reason::reset_failed);
         }
         --under_way_;
         follow_up();

@@ -49,8 +49,8 @@ void shard_core::open_failed(slot_id slot, time_point now, const client_error& e
 
 void shard_core::place(slot_id slot, time_point now)
 {
-    if (state_.is_worn(slot, now)) {
-        close(slot, now);
+    if (const auto why = state_.worn_by(slot, now)) {
+        close(slot, now, *why);
         return;
     }
     const auto attention = seat_->of->attention.load(std::memory_order_relaxed);
@@ -63,7 +63,7 @@ void shard_core::place(slot_id slot, time_point now)
             return;  // give_away() follows
         }
         if (decision.what == verdict::kind::close) {
-            close(slot, now);
+            close(slot, now, close_reason::limit);
             return;
         }
     }
@@ -71,10 +71,10 @@ void shard_core::place(slot_id slot, time_point now)
     balance(now);
 }
 
-void shard_core::close(slot_id slot, time_point now)
+void shard_core::close(slot_id slot, time_point now, close_reason why)
 {
     permits_[slot].mark_leaving();
-    state_.close(slot);
+    state_.close(slot, why);
     balance(now);
 }
 
@@ -172,7 +172,7 @@ void shard_core::shrink(time_point now)
         if (!idle_for_long || !shared().may_shrink(seat_, permits_[slot])) {
             return;
         }
-        state_.close(slot);
+        state_.close(slot, close_reason::idle);
     }
 }
 
@@ -196,7 +196,7 @@ void shard_core::look()
             break;
         }
         if (decision.what == verdict::kind::close) {
-            state_.close(slot);
+            state_.close(slot, close_reason::limit);
         } else {
             state_.take_from_idle(slot);
             state_.hand_over(slot, std::move(decision.to));
@@ -210,7 +210,7 @@ void shard_core::make_room(debt whom)
     const auto slot = state_.oldest_idle();
     if (slot != no_slot) {
         shared().settle_debt(&permits_[slot], whom.take());
-        state_.close(slot);
+        state_.close(slot, close_reason::limit);
     }
     end_look();
 }
@@ -223,10 +223,10 @@ void shard_core::end_look()
 
 void shard_core::follow_settings()
 {
-    const auto [limits, generation] = shared().settings_of(*seat_->of);
-    state_.resize(limits);
-    if (std::exchange(generation_, generation) != generation) {
-        state_.retire(generation);
+    const auto now = shared().settings_of(*seat_->of);
+    state_.resize(now.limits);
+    if (std::exchange(generation_, now.generation) != now.generation) {
+        state_.retire(now.generation, now.moved);
         mark_closing();
     }
 }

@@ -47,7 +47,7 @@ public:
     /// Where a checked slot with a usable connection goes: to a waiter, to another shard, to the idle ones, or away.
     void place(slot_id slot, time_point now);
     /// Any open slot's connection is of no more use.
-    void close(slot_id slot, time_point now);
+    void close(slot_id slot, time_point now, close_reason why);
     void closed(slot_id slot, time_point now);
 
     /// For a hand_over action: what goes along with the connection. The slot is gone.

@@ -95,6 +95,21 @@ TEST(PoolBudget, UsersAndNodesAreCountedOverPools)
     EXPECT_TRUE(take(elsewhere));
 }
 
+TEST(PoolBudget, AUsersOwnLimitOutranksTheGeneralOne)
+{
+    const auto shared = std::make_shared<budget>(
+        shared_limits{.process = 0, .per_node = 0, .per_user = 2, .of_users = {{"anna", 1}, {"berta", 4}}});
+    refusal why = refusal::none;
+    const auto annas = take_all(make_pool(shared, "anna", "shop"), why);
+    EXPECT_EQ(annas.size(), 1U);
+    EXPECT_EQ(why, refusal::user);
+    EXPECT_FALSE(take(make_pool(shared, "anna", "stock"))) << "counted over all pools";
+    EXPECT_EQ(take_all(make_pool(shared, "berta", "shop"), why).size(), 4U);
+    EXPECT_EQ(take_all(make_pool(shared, "clara", "shop"), why).size(), 2U);
+    shared->set_limits({.process = 0, .per_node = 0, .per_user = 2});
+    EXPECT_TRUE(take(make_pool(shared, "anna", "shop"))) << "live";
+}
+
 TEST(PoolBudget, AMovedPermitComesBackOnce)
 {
     const auto shared = std::make_shared<budget>();

@@ -129,7 +129,7 @@ public:
         }
         open_result<fake_connection> made;
         if (failing || (fail_every != 0 && ++tries_ % fail_every == 0)) {
-            made.failure = {{error_kind::server_unavailable, "connection refused"}, definitive};
+            made.failure = {{error_kind::server_unavailable, "connection refused"}, definitive, connected};
         } else {
             made.connection = std::make_unique<fake_connection>(*server_, on);
         }
@@ -140,6 +140,7 @@ public:
     net::event* gate = nullptr;
     bool failing = false;
     bool definitive = false;
+    bool connected = false;
     int fail_every = 0;
 
 private:

@@ -132,7 +132,7 @@ TEST_F(PoolState, AnIdleSlotLeavesTheListFromItsMiddle)
     const auto first = idle_slot();
     const auto middle = idle_slot();
     const auto last = idle_slot();
-    state.close(middle);
+    state.close(middle, close_reason::idle);
     EXPECT_EQ(only_action().slot, middle);
     EXPECT_EQ(state.next_idle(no_slot), last);
     EXPECT_EQ(state.next_idle(last), first);

@@ -125,7 +125,7 @@ public:
     {
         const auto slot = take_out(on.leased, which);
         if (how == returning::broken) {
-            on.core->close(slot, now);
+            on.core->close(slot, now, close_reason::borrower);
         } else if (how == returning::needs_reset) {
             on.core->resetting(slot);
             on.resetting.push_back(slot);
@@ -143,7 +143,7 @@ public:
         if (clean) {
             on.core->place(slot, now);
         } else {
-            on.core->close(slot, now);
+            on.core->close(slot, now, close_reason::unusable);
         }
         carry_out(on);
     }
@@ -152,7 +152,7 @@ public:
     void lose_idle(simulated_shard& on)
     {
         if (const auto slot = on.core->state().oldest_idle(); slot != no_slot) {
-            on.core->close(slot, now);
+            on.core->close(slot, now, close_reason::unusable);
             carry_out(on);
         }
     }
@@ -176,7 +176,7 @@ public:
         if (usable) {
             to.core->place(slot, now);
         } else {
-            to.core->close(slot, now);
+            to.core->close(slot, now, close_reason::unusable);
         }
         carry_out(to);
     }
