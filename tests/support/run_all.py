@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Runs all tests: the GoogleTest programs of a build, the Python files of tests/integration and tests/drivers, and the lint. One line
-# for each program, the whole output of those that failed, and at the very end the sum: "N passed, N failed". The same as JSON
-# in <build>/test-summary.json. ./dev test calls it.
+# for each program, the whole output of those that failed, the name of each test that was skipped because the machine lacks what it is
+# about, and at the very end the sum: "N passed, N failed" (and "N skipped"). The same as JSON in <build>/test-summary.json.
+# ./dev test calls it.
 
 import argparse
 import concurrent.futures
@@ -29,6 +30,7 @@ class Outcome(NamedTuple):
     seconds: float
     failures: list   # names
     output: str
+    skipped: tuple = ()  # (name, reason): counted as neither
 
 
 def main():
@@ -57,7 +59,7 @@ def run_part(part, build, wanted):
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
         for done in concurrent.futures.as_completed([pool.submit(job) for job in jobs]):
             outcome = done.result()
-            if outcome.passed or outcome.failed:
+            if outcome.passed or outcome.failed or outcome.skipped:
                 show(outcome)
                 outcomes.append(outcome)
     return outcomes
@@ -130,7 +132,8 @@ def run_python(part, path, build, wanted):
     if done.returncode and not failures:
         failures = [f"{path.name} ended with status {done.returncode}"]
     passed = sum(1 for test in tests if test["outcome"] == "passed")
-    return Outcome(part, path.stem, passed, len(failures), time.monotonic() - began, failures, done.stdout)
+    skipped = tuple((test["name"], test["reason"]) for test in tests if test["outcome"] == "skipped")
+    return Outcome(part, path.stem, passed, len(failures), time.monotonic() - began, failures, done.stdout, skipped)
 
 
 def execute(arguments, seconds, environment):
@@ -158,7 +161,7 @@ def execute(arguments, seconds, environment):
 def show(outcome):
     mark = "ok    " if not outcome.failed else "FAILED"
     print(f"{mark} {outcome.part + '/' + outcome.name:<42} {outcome.passed:>5} passed {outcome.failed:>3} failed "
-          f"{outcome.seconds:>7.1f} s", flush=True)
+          f"{outcome.seconds:>7.1f} s{f' {len(outcome.skipped)} skipped' if outcome.skipped else ''}", flush=True)
     if outcome.failed:
         print("".join("    | " + line + "\n" for line in outcome.output.splitlines()[-200:]), end="", flush=True)
 
@@ -173,13 +176,17 @@ def write_summary(build, outcomes):
 
 def report(outcomes):
     passed, failed = sum(o.passed for o in outcomes), sum(o.failed for o in outcomes)
+    skipped = sum(len(o.skipped) for o in outcomes)
+    for outcome in outcomes:
+        for name, reason in outcome.skipped:
+            print(f"skipped: {outcome.part}/{outcome.name}: {name}: {reason}")
     for outcome in outcomes:
         for name in outcome.failures:
             print(f"failed: {outcome.part}/{outcome.name}: {name}")
     if not passed and not failed:
         print("no test ran")
         failed = 1
-    print(f"{passed} passed, {failed} failed", flush=True)
+    print(f"{passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''}", flush=True)
     return 1 if failed else 0
 
 
