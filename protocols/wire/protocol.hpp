@@ -67,7 +67,8 @@ enum class cleanup : std::uint8_t {
     everything,  ///< it was pinned: all session state goes
 };
 
-// clang-format off: version 14 tears the requirements apart
+// Version 14 tears the requirements apart.
+// clang-format off
 template <class P>
 concept protocol = requires(typename P::front& client,
                             typename P::back& server,
@@ -75,26 +76,13 @@ concept protocol = requires(typename P::front& client,
                             outbox& box,
                             std::string& out,
                             dialogue& line,
-                            const client_identity& who)
-{
-    {
-        P::name
-        } -> std::convertible_to<std::string_view>;
-    {
-        P::client_login(line, login_context{})
-        } -> std::same_as<conversation<login_result>>;
-    {
-        P::server_login(line, server_account{})
-        } -> std::same_as<conversation<outcome<server_identity>>>;
-    {
-        P::begins_with_tls('x')
-        } -> std::same_as<bool>;
-    {
-        P::carried_parameters(who)
-        } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
-    {
-        P::cancel_secret_size(who)
-        } -> std::same_as<std::size_t>;
+                            const client_identity& who) {
+    { P::name } -> std::convertible_to<std::string_view>;
+    { P::client_login(line, login_context{}) } -> std::same_as<conversation<login_result>>;
+    { P::server_login(line, server_account{}) } -> std::same_as<conversation<outcome<server_identity>>>;
+    { P::begins_with_tls('x') } -> std::same_as<bool>;
+    { P::carried_parameters(who) } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
+    { P::cancel_secret_size(who) } -> std::same_as<std::size_t>;
     P::encode_greeting(out, parameter_list{}, cancel_key{});
     P::encode_error(client_error{}, out, true);
     P::encode_cancel(cancel_key{}, out);
@@ -103,59 +91,25 @@ concept protocol = requires(typename P::front& client,
     P::announce_reset(cleanup::rollback, client, server, box);
     P::end_abandoned(client, server, box);  // ends what a vanished client left half done
 
-    {
-        client.consume(input, &server, box, box)
-        } -> std::same_as<front_progress>;
+    { client.consume(input, &server, box, box) } -> std::same_as<front_progress>;
     client.refuse(client_error{});  // the request that needs a server gets this answer
-    {
-        client.settle(server, box, box)
-        } -> std::same_as<bool>;
-    {
-        client.catch_up(server, box, box)
-        } -> std::same_as<bool>;
-    {
-        client.must_stay()
-        } -> std::same_as<bool>;
-    {
-        client.pins()
-        } -> std::same_as<pin_set>;
-    {
-        client.is_mid_message()
-        } -> std::same_as<bool>;
-    {
-        client.on_server_lost(server, client_error{}, box)
-        } -> std::same_as<bool>;
-    {
-        client.take_healed_batch()
-        } -> std::same_as<std::string>;
-    {
-        client.counters()
-        } -> std::convertible_to<front_counters>;
+    { client.settle(server, box, box) } -> std::same_as<bool>;
+    { client.catch_up(server, box, box) } -> std::same_as<bool>;
+    { client.must_stay() } -> std::same_as<bool>;
+    { client.pins() } -> std::same_as<pin_set>;
+    { client.is_mid_message() } -> std::same_as<bool>;
+    { client.on_server_lost(server, client_error{}, box) } -> std::same_as<bool>;
+    { client.take_healed_batch() } -> std::same_as<std::string>;
+    { client.counters() } -> std::convertible_to<front_counters>;
 
-    {
-        server.advance(input, client, box)
-        } -> std::same_as<advance_result>;
-    {
-        server.advance_idle(input)
-        } -> std::same_as<bool>;
-    {
-        server.is_idle()
-        } -> std::same_as<bool>;
-    {
-        server.is_quiet()
-        } -> std::same_as<bool>;
-    {
-        server.owes_client()
-        } -> std::same_as<bool>;
-    {
-        server.is_mid_relay()
-        } -> std::same_as<bool>;  // the client has a part of a message
-    {
-        server.in_transaction()
-        } -> std::same_as<bool>;
-    {
-        server.last_error()
-        } -> std::convertible_to<client_error>;
+    { server.advance(input, client, box) } -> std::same_as<advance_result>;
+    { server.advance_idle(input) } -> std::same_as<bool>;
+    { server.is_idle() } -> std::same_as<bool>;
+    { server.is_quiet() } -> std::same_as<bool>;
+    { server.owes_client() } -> std::same_as<bool>;
+    { server.is_mid_relay() } -> std::same_as<bool>;  // the client has a part of a message
+    { server.in_transaction() } -> std::same_as<bool>;
+    { server.last_error() } -> std::convertible_to<client_error>;
 };
 // clang-format on
 
