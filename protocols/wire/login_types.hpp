@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -52,6 +53,31 @@ struct scram_keys {
 using parameter_list = std::vector<std::pair<std::string, std::string>>;
 
 /// What the front of the protocol needs before a client has said who it is.
+/// Hashes of a MySQL password that a client's own proof yields; a server that knows the same password accepts them.
+struct password_hashes {
+    secret sha1{};    ///< SHA1(password), for mysql_native_password; may be empty
+    secret sha256{};  ///< SHA256(password), for the fast path of caching_sha2_password; may be empty
+    friend bool operator==(const password_hashes&, const password_hashes&) = default;
+};
+
+/// What a MySQL server says of itself before anybody has logged in; our own clients are greeted with the same.
+struct server_greeting {
+    std::string version{};           ///< as sent, MariaDB's prefix included
+    std::string auth_plugin{};       ///< the server's default
+    std::uint64_t capabilities = 0;  ///< mysql::capability_flags
+    std::uint16_t status = 0;
+    std::uint8_t collation = 0;      ///< the handshake has room for the lower eight bits only
+    friend bool operator==(const server_greeting&, const server_greeting&) = default;
+};
+
+/// What all logins of one protocol share, such as a key made at start; each protocol knows its own.
+struct login_commons {
+    login_commons() = default;
+    login_commons(const login_commons&) = delete;
+    login_commons& operator=(const login_commons&) = delete;
+    virtual ~login_commons() = default;
+};
+
 struct login_context {
     bool tls_available = false;  ///< a certificate is configured
     bool require_tls = false;
@@ -62,6 +88,11 @@ struct login_context {
 };
 
 /// What a cancel request names.
+    std::size_t longest_startup = 10000;  ///< octets of the first message
+    // MySQL, where we speak first:
+    server_greeting greeting{};                ///< empty: a modest one of our own
+    std::uint32_t connection_id = 0;           ///< the number that KILL and CONNECTION_ID() know
+    std::shared_ptr<login_commons> commons{};  ///< null: those of the process
 struct cancel_key {
     std::uint32_t process_id = 0;
     std::string key;  ///< 4 octets for protocol 3.0, up to 256 for 3.2
@@ -81,6 +112,14 @@ struct client_identity {
 };
 
 /// How a client's first conversation ends.
+    // MySQL:
+    std::uint64_t capabilities = 0;           ///< agreed with this client
+    std::uint16_t collation = 0;              ///< the client's choice; lower eight bits only, unless by COM_CHANGE_USER
+    parameter_list attributes{};              ///< connection attributes
+    std::optional<password_hashes> hashes{};  ///< where the proof yielded them
+    std::uint8_t next_sequence = 0;           ///< of the packet that answers the login
+    std::uint32_t connection_id = 0;
+    std::string nonce{};  ///< kept for clients too old for auth switches, whose COM_CHANGE_USER goes back to it
 struct login_result {
     enum class kind : std::uint8_t {
         logged_in,  ///< identity is set
@@ -108,9 +147,20 @@ struct server_account {
 
 /// What a server told us at login.
 struct server_identity {
+    // MySQL:
+    std::uint64_t capabilities = 0;           ///< wanted besides those that every login asks for
+    std::uint16_t collation = 0;              ///< 0: the server's default
+    parameter_list attributes{};              ///< connection attributes
+    std::optional<password_hashes> hashes{};  ///< pass-through where the clear password is not known
+    bool fetch_public_key = false;            ///< without TLS, trust the RSA key that the server itself sends
+    std::string public_key{};                 ///< the server's RSA key (PEM), where it is known beforehand
     parameter_list parameters{};  ///< ParameterStatus
     cancel_key cancel{};          ///< process_id 0 and an empty key where the server gave none
     bool tls = false;
 };
 
 }  // namespace penstock
+    // MySQL:
+    server_greeting greeting{};
+    std::uint64_t capabilities = 0;  ///< agreed with this server
+    std::uint16_t status = 0;        ///< of the OK packet that ended the login

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/mysql/auth_commons.hpp"
+
+#include "protocols/mysql/auth_digest.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+std::string key_of(std::string_view user, std::string_view stored)
+{
+    return sha256({user, bytes{"\0", 1}, stored});
+}
+
+}  // namespace
+
+void proved_passwords::keep(std::string_view user, std::string_view stored, const secret& password)
+{
+    auto key = key_of(user, stored);
+    const std::scoped_lock lock{mutex_};
+    const auto [place, is_new] = passwords_.insert_or_assign(key, password);
+    if (!is_new) {
+        return;
+    }
+    if (ages_.size() < most_) {
+        ages_.push_back(std::move(key));
+        return;
+    }
+    passwords_.erase(ages_[next_]);
+    ages_[next_] = std::move(key);
+    next_ = (next_ + 1) % most_;
+}
+
+std::optional<secret> proved_passwords::find(std::string_view user, std::string_view stored) const
+{
+    const auto key = key_of(user, stored);
+    const std::scoped_lock lock{mutex_};
+    const auto place = passwords_.find(key);
+    return place == passwords_.end() ? std::nullopt : std::optional{place->second};
+}
+
+const rsa_key& auth_commons::key()
+{
+    std::call_once(made_, [this] { key_ = std::make_unique<rsa_key>(); });
+    return *key_;
+}
+
+std::shared_ptr<auth_commons> auth_commons::of_process()
+{
+    static const auto shared = std::make_shared<auth_commons>();
+    return shared;
+}
+
+}  // namespace penstock::mysql
