@@ -7,9 +7,10 @@ target_compile_definitions(penstock_options INTERFACE SPDLOG_COMPILED_LIB SPDLOG
 target_compile_options(penstock_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Wimplicit-fallthrough
   $<$<BOOL:${PENSTOCK_WERROR}>:-Werror>)
-if(PENSTOCK_SANITIZE)
-  target_compile_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer
-    -Wno-maybe-uninitialized)
+if(PENSTOCK_SANITIZE)  # whatever is found ends the program, undefined behaviour too; the standard library checks its callers
+  target_compile_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  target_compile_definitions(penstock_options INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE})
 endif()
 find_program(PENSTOCK_MOLD mold)

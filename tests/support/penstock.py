@@ -21,7 +21,7 @@ import psycopg2
 import processes
 from cluster import PASSWORD
 from pgwire import Wire
-from wait import wait_until
+from wait import patience, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -162,7 +162,7 @@ class Penstock:
     def connect(self, user="app", database="app", password=PASSWORD, autocommit=True, **options):
         """A psycopg2 (libpq) connection through Penstock."""
         connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=user, dbname=database, password=password,
-                                      connect_timeout=20, **options)
+                                      connect_timeout=int(patience(20)), **options)
         connection.autocommit = autocommit
         return connection
 
@@ -176,7 +176,7 @@ class Penstock:
     def http(self, path):
         """(status, body) of the admin port."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=patience(10)) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             return error.code, error.read().decode()
@@ -200,6 +200,6 @@ class Penstock:
 
 def run_once(*arguments, environment=None, seconds=30):
     """Runs the program to its end: (status, stdout, stderr)."""
-    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True, timeout=seconds,
+    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True, timeout=patience(seconds),
                           env={**os.environ, **(environment or {})})
     return done.returncode, done.stdout, done.stderr

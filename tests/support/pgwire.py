@@ -12,6 +12,8 @@ import ssl
 import struct
 from typing import NamedTuple
 
+from wait import patience
+
 PROTOCOL_3_0 = 3 << 16
 PROTOCOL_3_2 = (3 << 16) + 2
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
@@ -132,7 +134,7 @@ class Wire:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patience(timeout))
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""

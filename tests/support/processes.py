@@ -11,6 +11,8 @@ import socket
 import subprocess
 import threading
 
+from wait import patience
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 
@@ -42,7 +44,7 @@ def stop(process, with_signal=signal.SIGTERM, seconds=30):
     if process.poll() is None:
         process.send_signal(with_signal)
         try:
-            process.wait(seconds)
+            process.wait(patience(seconds))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -3,7 +3,7 @@
 # Runs all tests: the GoogleTest programs of a build, the Python files of tests/integration and tests/drivers, and the lint. One line
 # for each program, the whole output of those that failed, the name of each test that was skipped because the machine lacks what it is
 # about, and at the very end the sum: "N passed, N failed" (and "N skipped"). The same as JSON in <build>/test-summary.json.
-# ./dev test calls it.
+# A sanitizer's report from any process fails the program that started it. ./dev test calls it.
 
 import argparse
 import concurrent.futures
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from typing import NamedTuple
+
+import sanitizers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUPPORT = pathlib.Path(__file__).resolve().parent
@@ -87,17 +89,18 @@ def run_lint(part):
 
 
 def unit_jobs(part, build, wanted):
+    kind = sanitizers.of_build(build)
     programs = sorted(path for path in (build / "tests").rglob("*_test") if path.is_file() and os.access(path, os.X_OK))
-    return [lambda path=path: run_googletest(part, path, wanted) for path in programs]
+    return [lambda path=path: run_googletest(part, path, wanted, kind) for path in programs]
 
 
-def run_googletest(part, path, wanted):
+def run_googletest(part, path, wanted, kind):
     began = time.monotonic()
     with tempfile.NamedTemporaryFile(suffix=".json") as result:
         arguments = [str(path), f"--gtest_output=json:{result.name}", "--gtest_brief=1"]
         if wanted and wanted.lower() not in path.name.lower():
             arguments.append(f"--gtest_filter=*{wanted}*")
-        done = execute(arguments, LONGEST[part], {})
+        done = execute(arguments, LONGEST[part], {}, kind)
         tests = googletest_outcomes(result.name)
     failures = [name for name, failed in tests if failed]
     if done.returncode and not failures:
@@ -125,7 +128,7 @@ def run_python(part, path, build, wanted):
     began = time.monotonic()
     with tempfile.NamedTemporaryFile(suffix=".json") as result:
         done = execute([sys.executable, str(SUPPORT / "run_file.py"), str(path), result.name, wanted], LONGEST[part],
-                       {"PENSTOCK_PROGRAM": str(build / "penstock")})
+                       {"PENSTOCK_PROGRAM": str(build / "penstock")}, sanitizers.of_build(build))
         text = pathlib.Path(result.name).read_text()
     tests = json.loads(text) if text else []
     failures = [test["name"] for test in tests if test["outcome"] == "failed"]
@@ -136,11 +139,13 @@ def run_python(part, path, build, wanted):
     return Outcome(part, path.stem, passed, len(failures), time.monotonic() - began, failures, done.stdout, skipped)
 
 
-def execute(arguments, seconds, environment):
-    """Runs a program to its end, or kills it; all it wrote is in .stdout."""
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
+def execute(arguments, seconds, environment, kind=""):
+    """Runs a program to its end, or kills it; all it wrote is in .stdout. `kind` is what the build's sanitizers are."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output, tempfile.TemporaryDirectory() as folder:
+        seconds *= sanitizers.slowness(kind)
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT,
-                                   env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment})
+                                   env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment,
+                                        **sanitizers.environment(kind, folder)})
         note = ""
         try:
             process.wait(seconds)
@@ -153,6 +158,9 @@ def execute(arguments, seconds, environment):
                 process.kill()
                 process.wait()
         output.seek(0)
+        found = sanitizers.reports(folder)
+        if found:
+            note += f"\na sanitizer reports:\n{found}"
         return subprocess.CompletedProcess(arguments, process.returncode or (1 if note else 0), output.read() + note)
 
 
