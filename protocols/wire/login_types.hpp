@@ -3,13 +3,15 @@
 // What logging in needs to know and what it learns, for every protocol and for both directions.
 #pragma once
 
+#include "core/error.hpp"
 #include "core/secret.hpp"
 #include "core/tls_facts.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
-#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -20,6 +22,7 @@ namespace penstock {
 struct user_question {
     std::string user;
     std::string database;
+    std::string cluster{};  ///< of that database; filled in where the settings are known
 };
 
 /// How a user may prove to be who they are.
@@ -50,9 +53,6 @@ struct scram_keys {
     friend bool operator==(const scram_keys&, const scram_keys&) = default;
 };
 
-using parameter_list = std::vector<std::pair<std::string, std::string>>;
-
-/// What the front of the protocol needs before a client has said who it is.
 /// Hashes of a MySQL password that a client's own proof yields; a server that knows the same password accepts them.
 struct password_hashes {
     secret sha1{};    ///< SHA1(password), for mysql_native_password; may be empty
@@ -78,6 +78,9 @@ struct login_commons {
     virtual ~login_commons() = default;
 };
 
+using parameter_list = std::vector<std::pair<std::string, std::string>>;
+
+/// What the front of the protocol needs before a client has said who it is.
 struct login_context {
     bool tls_available = false;  ///< a certificate is configured
     bool require_tls = false;
@@ -85,14 +88,14 @@ struct login_context {
     /// Set where TLS was established before the first message of the protocol (direct TLS).
     std::optional<tls_facts> direct_tls{};
     std::string early_input{};  ///< octets that came with the end of that handshake
-};
-
-/// What a cancel request names.
     std::size_t longest_startup = 10000;  ///< octets of the first message
     // MySQL, where we speak first:
     server_greeting greeting{};                ///< empty: a modest one of our own
     std::uint32_t connection_id = 0;           ///< the number that KILL and CONNECTION_ID() know
     std::shared_ptr<login_commons> commons{};  ///< null: those of the process
+};
+
+/// What a cancel request names.
 struct cancel_key {
     std::uint32_t process_id = 0;
     std::string key;  ///< 4 octets for protocol 3.0, up to 256 for 3.2
@@ -109,9 +112,6 @@ struct client_identity {
     secret clear_password{};           ///< where it came in clear (under TLS)
     bool tls = false;
     bool replication = false;
-};
-
-/// How a client's first conversation ends.
     // MySQL:
     std::uint64_t capabilities = 0;           ///< agreed with this client
     std::uint16_t collation = 0;              ///< the client's choice; lower eight bits only, unless by COM_CHANGE_USER
@@ -120,6 +120,9 @@ struct client_identity {
     std::uint8_t next_sequence = 0;           ///< of the packet that answers the login
     std::uint32_t connection_id = 0;
     std::string nonce{};  ///< kept for clients too old for auth switches, whose COM_CHANGE_USER goes back to it
+};
+
+/// How a client's first conversation ends.
 struct login_result {
     enum class kind : std::uint8_t {
         logged_in,  ///< identity is set
@@ -128,6 +131,7 @@ struct login_result {
         gone,       ///< the peer went away or broke the protocol in a way that has no answer
     };
     kind how = kind::gone;
+    std::optional<error_kind> error{};  ///< where it failed; none where the peer merely went away
     client_identity identity{};
     cancel_key target{};
     std::string reason{};  ///< for the log
@@ -143,10 +147,6 @@ struct server_account {
     enum class tls_mode : std::uint8_t { disable, allow, prefer, require, verify_ca, verify_full };
     tls_mode tls = tls_mode::prefer;
     bool allow_clear_password_without_tls = false;
-};
-
-/// What a server told us at login.
-struct server_identity {
     // MySQL:
     std::uint64_t capabilities = 0;           ///< wanted besides those that every login asks for
     std::uint16_t collation = 0;              ///< 0: the server's default
@@ -154,13 +154,17 @@ struct server_identity {
     std::optional<password_hashes> hashes{};  ///< pass-through where the clear password is not known
     bool fetch_public_key = false;            ///< without TLS, trust the RSA key that the server itself sends
     std::string public_key{};                 ///< the server's RSA key (PEM), where it is known beforehand
+};
+
+/// What a server told us at login.
+struct server_identity {
     parameter_list parameters{};  ///< ParameterStatus
     cancel_key cancel{};          ///< process_id 0 and an empty key where the server gave none
     bool tls = false;
-};
-
-}  // namespace penstock
     // MySQL:
     server_greeting greeting{};
     std::uint64_t capabilities = 0;  ///< agreed with this server
     std::uint16_t status = 0;        ///< of the OK packet that ended the login
+};
+
+}  // namespace penstock
