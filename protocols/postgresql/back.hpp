@@ -81,6 +81,7 @@ struct expected_reply {
     std::uint64_t batch = 0;            ///< announce() fills it in
     std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
     bool copy_data = false;             ///< and CopyData before them
+    transaction_effect block{};         ///< of a query, or of the portal that an Execute runs
 };
 
 class back {

@@ -26,6 +26,7 @@ struct unnamed_statement {
     std::string definition;     ///< text, zero octet, parameter types
     std::shared_ptr<const text_effects> effects;
     statement_verb verb = statement_verb::none;
+    transaction_effect block{};
 };
 
 class client_statements {
@@ -56,6 +57,8 @@ public:
         }
         return *unnamed_;
     }
+    /// Of one that exists and is kept.
+    [[nodiscard]] const std::string& unnamed_definition() const { return unnamed_->definition; }
     [[nodiscard]] bool has_unnamed() const { return unnamed_ && unnamed_->exists; }
     /// A version for what the unnamed statement is now becoming.
     [[nodiscard]] std::uint64_t next_version() { return ++versions_; }

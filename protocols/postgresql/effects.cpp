@@ -311,8 +311,9 @@ void effects_collector::take_transaction_end(sql_word word)
         enter(commits ? statement_verb::commit_prepared : statement_verb::rollback_prepared, phase::body);
     } else if (word == sql_word::to && !commits) {
         enter(statement_verb::rollback_to, phase::body);
-    } else if (word == sql_word::chain && effects_.single()) {
-        effects_.chain = !follows(sql_word::no);
+    } else if (word == sql_word::chain) {
+        statement_.chains = !follows(sql_word::no);
+        effects_.chain = effects_.single() ? statement_.chains : effects_.chain;
     }
 }
 
@@ -389,7 +390,22 @@ void effects_collector::finish_statement()
     if (effects_.single()) {
         effects_.first_verb = statement_.verb;
     }
+    finish_block();
     statement_ = {};
+}
+
+void effects_collector::finish_block()
+{
+    switch (statement_.verb) {
+        case statement_verb::begin: effects_.block.opens = true; break;
+        case statement_verb::commit:
+        case statement_verb::prepare_transaction: effects_.block.commits = true; [[fallthrough]];
+        case statement_verb::rollback:
+            effects_.block.ends = true;
+            effects_.block.opens = statement_.chains;
+            break;
+        default: break;
+    }
 }
 
 sql_token effects_collector::describe(token_kind kind) const

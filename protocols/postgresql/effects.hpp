@@ -60,6 +60,7 @@ private:
         bool drops_on_commit = false;         ///< ON COMMIT DROP
         bool in_on_commit = false;            ///< after ON COMMIT
         bool has_update = false;              ///< UPDATE was seen
+        bool chains = false;                  ///< AND CHAIN
     };
 
     void take(token_kind kind);
@@ -77,6 +78,7 @@ private:
     void take_into(sql_word word);
     void enter(statement_verb verb, phase next);
     void finish_statement();
+    void finish_block();
     [[nodiscard]] sql_token describe(token_kind kind) const;
     [[nodiscard]] bool follows(sql_word word) const;
     [[nodiscard]] bool may_skim() const;

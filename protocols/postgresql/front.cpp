@@ -134,7 +134,7 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         case from_client::sync:
             if (server == nullptr || skipping_) {
                 skipping_ = false;
-                append_ready(to_client.made(), 'I');
+                append_ready(to_client.made(), status_without_server());
                 return front_need::more;
             }
             if (server->takes_only_copy_data()) {
@@ -147,6 +147,9 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
     }
     if (skipping_) {
         return front_need::more;
+    }
+    if (server == nullptr && lost_) {
+        return in_lost_transaction(header, whole, to_client);
     }
     if (server == nullptr && refusal_) {
         return answer_with_refusal(header.type, to_client);
@@ -201,6 +204,9 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
     if (server->outstanding() >= (server->is_unsynced() ? most_unsynced : most_outstanding)) {
         return server->is_unsynced() ? fail(error_kind::limit_exceeded, "too many messages without a Sync")
                                      : front_need::answers;
+    }
+    if (!healed_batch_.empty()) {
+        return front_need::answers;  // it goes first
     }
     if (server->withholds_ready()) {
         settle(*server, to_server, to_client);
@@ -281,13 +287,10 @@ front_need front::begin_stream(
         stream_taken_ = some.size();
         return front_need::more;
     }
-    if (server == nullptr && refusal_) {
-        answer_with_refusal(header.type, to_client);
-        stream_dropped_ = true;
-        stream_taken_ = some.size();
-        return front_need::more;
-    }
-    if (skipping_) {
+    if (skipping_ || (server == nullptr && (lost_ || refusal_))) {
+        if (!skipping_) {
+            lost_ ? refuse_in_lost(header.type, to_client) : answer_with_refusal(header.type, to_client);
+        }
         stream_dropped_ = true;
         stream_taken_ = some.size();
         return front_need::more;
@@ -349,7 +352,11 @@ void front::end_stream()
         return;
     }
     const auto& effects = collector_->finish();
-    if (auto* const reply = stream_server_->newest(); reply != nullptr && !effects.leaves_nothing()) {
+    auto* const reply = stream_server_->newest();
+    if (reply != nullptr) {
+        reply->block = effects.block;
+    }
+    if (reply != nullptr && !effects.leaves_nothing()) {
         announce_effects(*reply, std::make_shared<const text_effects>(effects), *stream_server_);
     }
     collector_.reset();

@@ -10,6 +10,7 @@
 
 #include "protocols/postgresql/back.hpp"
 #include "protocols/postgresql/client_statements.hpp"
+#include "protocols/postgresql/lost_transaction.hpp"
 #include "protocols/postgresql/session_parameters.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/pin_reason.hpp"
@@ -56,6 +57,9 @@ public:
     /// The frames of the batch that was found to meet a stale plan, to be consumed again before anything else.
     [[nodiscard]] std::string take_healed_batch() { return std::exchange(healed_batch_, {}); }
 
+    /// As the client knows it.
+    [[nodiscard]] std::string_view application_name() const { return told("application_name"); }
+
     // --- told by back ---
 
     /// A reply has ended. Failed ones count where the effect survives a failure.
@@ -76,7 +80,8 @@ public:
     void report_resets(const expected_reply& ending, outbox& to_client);
     bool on_probe_row(bytes body, back& server);
     /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go
-    /// on; false where that cannot be done because a reply is half relayed.
+    /// on, in a failed transaction where one was open. False where that cannot be done: a reply is half relayed, or
+    /// what is lost with the server is more than its transaction.
     bool on_server_lost(back& server, const client_error& error, outbox& to_client);
     /// An injected request was refused.
     void on_injected_failure(purpose why, back& server);
@@ -119,11 +124,32 @@ private:
     std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
     void replace_unnamed(expected_reply& reply, back& server);
     void announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server);
+    // --- a transaction whose server is lost: front_lost.cpp ---
+    /// 'I', or 'E' in such a transaction.
+    [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : 'I'; }
+    bool answer_lost(const back& server, const client_error& error, outbox& to_client);
+    void revert_reports(outbox& to_client);
+    void forget_lost(const back& server);
+    front_need in_lost_transaction(const frame_header& header, bytes whole, outbox& to_client);
+    front_need refuse_in_lost(char type, outbox& to_client);
+    bool run_in_lost(exit_statement what, outbox& to_client);
+    front_need skip_in_lost(std::string_view sqlstate, std::string detail, outbox& to_client);
+    front_need query_in_lost(bytes whole, outbox& to_client);
+    front_need parse_in_lost(bytes whole, outbox& to_client);
+    front_need bind_in_lost(bytes whole, outbox& to_client);
+    front_need describe_in_lost(bytes whole, outbox& to_client);
+    front_need execute_in_lost(bytes whole, outbox& to_client);
+    front_need close_in_lost(bytes whole, outbox& to_client);
+    [[nodiscard]] exit_statement prepared_exit(std::string_view name) const;
+    [[nodiscard]] bool has_room_for(bytes definition) const;
+
     bool changes_reading(const text_effects& effects) const;
     void on_ready(back& server);
     void apply(const expected_reply& done, back& server);
     void apply_failed(const text_effects& effects);
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
+    void set_portal_block(std::string_view portal, const transaction_effect& block);
+    [[nodiscard]] const transaction_effect& portal_block(std::string_view portal) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
     /// As the client was last told; empty where it was not.
@@ -140,6 +166,8 @@ private:
     std::uint64_t stamp_;
     lexical_mode mode_{};
     session_parameters parameters_;
+    void note_reading(std::string_view name, std::string_view value);
+    void note_told_before(std::string_view name, std::string_view value);
     client_statements statements_;
     pin_set pins_{};
     front_counters counters_{};
@@ -153,6 +181,7 @@ private:
     bool recovered_ = false;                                          ///< it has failed and gone on from a savepoint
 
     std::optional<client_error> refusal_{};
+    parameter_list told_before_;  ///< what it had been told of those that are lost if the server is lost now
     std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing
@@ -160,6 +189,11 @@ private:
     std::size_t stream_taken_ = 0;  ///< of its beginning, taken by begin_stream()
     bool stream_dropped_ = false;
     bool stream_inspected_ = false;
+    transaction_effect unnamed_portal_block_{};
+    transaction_effect named_portals_block_{};  ///< of any of them
+    transaction_effect done_block_{};           ///< of what was done since the last ReadyForQuery
+    std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
+
     std::unique_ptr<effects_collector> collector_{};
     back* stream_server_ = nullptr;  ///< whose newest announcement gets the effects of the streamed text
 

@@ -76,6 +76,22 @@ void front::set_portal_effects(std::string_view portal, std::shared_ptr<const te
     }
 }
 
+/// Which named portal has which block is not kept: that a transaction may be over is all that matters.
+void front::set_portal_block(std::string_view portal, const transaction_effect& block)
+{
+    if (portal.empty()) {
+        unnamed_portal_block_ = block;
+        return;
+    }
+    named_portals_block_.opens = named_portals_block_.opens || block.opens;
+    named_portals_block_.commits = named_portals_block_.commits || block.commits;
+}
+
+const transaction_effect& front::portal_block(std::string_view portal) const
+{
+    return portal.empty() ? unnamed_portal_block_ : named_portals_block_;
+}
+
 std::shared_ptr<const text_effects> front::portal_effects(std::string_view portal) const
 {
     if (portal.empty()) {
@@ -104,6 +120,8 @@ void front::on_done(expected_reply& reply, back& server)
     }
     if (!is_extended(reply.kind)) {
         on_ready(server);
+    } else if (reply.kind == reply_kind::execute && !reply.failed) {
+        fold(reply.block, done_block_);
     }
 }
 
@@ -112,6 +130,7 @@ void front::on_done(expected_reply& reply, back& server)
 void front::on_ready(back& server)
 {
     const char status = server.transaction_status();
+    done_block_ = {};
     recovered_ = recovered_ || (in_failure_ && status == 'T');
     in_failure_ = status == 'E';
     if (status != 'I') {
@@ -124,6 +143,13 @@ void front::on_ready(back& server)
         }
     }
     recovered_ = false;
+    named_portals_block_ = {};
+    if (server.outstanding() > 0) {
+        parameters_.note_acknowledged();
+        told_before_.clear();
+    } else if (!parameters_.needs_probe()) {
+        told_before_.clear();
+    }
     if (server.is_quiet() && batch_.capacity() > 1024) {
         std::string{}.swap(batch_);
     }

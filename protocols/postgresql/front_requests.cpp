@@ -77,6 +77,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     ++counters_.queries;
     const auto& effects = store_.inspect_whole(text, mode_);
     expected_reply reply{.kind = reply_kind::query};
+    reply.block = effects.block;
     const bool deallocates = effects.single() && effects.first_verb == statement_verb::deallocate;
     const auto known = deallocates ? statements_.find(effects.deallocate_name) : nullptr;
     if (known) {
@@ -119,8 +120,7 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     if (existing && server.outstanding() > 0 && !server.is_unsynced()) {
         return front_need::answers;  // whether the name is taken depends on them
     }
-    if (!existing && (statements_.size() >= limits_.statements ||
-                      statements_.memory() + definition.size() > limits_.statement_memory)) {
+    if (!existing && !has_room_for(definition)) {
         return refuse_parse("too many prepared statements in this session", server, to_server, to_client);
     }
     auto made = store_.intern(definition, mode_, reading_of(definition));
@@ -147,6 +147,12 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     statements_.set(name, std::move(made));
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
+}
+
+bool front::has_room_for(bytes definition) const
+{
+    return statements_.size() < limits_.statements &&
+           statements_.memory() + definition.size() <= limits_.statement_memory;
 }
 
 /// An error of ours in the place of a reply: the server is given something that it refuses, so that it skips to the
@@ -179,6 +185,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
         set_portal_effects(portal, statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
+        set_portal_block(portal, statements_.has_unnamed() ? statements_.unnamed().block : transaction_effect{});
         to_server.pass(whole);
     } else if (const auto found = statements_.find(name)) {
         if (batch_state_ == batch_state::recording) {
@@ -186,6 +193,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         }
         server.ensure_known(found, name, *this, to_server, to_client);
         set_portal_effects(portal, found->effects);
+        set_portal_block(portal, found->block);
         auto& out = to_server.made();
         const auto place = begin_frame(out, from_client::bind);
         out.append(portal).push_back('\0');
@@ -195,6 +203,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         reply.prepares = found;
     } else {
         set_portal_effects(portal, nullptr);
+        set_portal_block(portal, {});
         auto& out = to_server.made();  // the server says that there is none
         const auto place = begin_frame(out, from_client::bind);
         out.append(portal).push_back('\0');
@@ -231,6 +240,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
                        found                                       ? found->effects
                        : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects
                                                                    : nullptr);
+    set_portal_block(portal, {});  // what is as long as this is no BEGIN and no COMMIT
     if (found) {
         auto& out = to_server.made();
         out.push_back(from_client::bind);
@@ -296,6 +306,7 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
     }
     ++counters_.queries;
     expected_reply reply{.kind = reply_kind::execute};
+    reply.block = portal_block(portal);
     if (auto effects = portal_effects(portal)) {
         if (const auto known = statements_.find(effects->deallocate_name)) {
             server.ensure_known(known, effects->deallocate_name, *this, to_server, to_client);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the server says beside its replies, and what happens when it refuses or disappears.
+// What the server says beside its replies, and what happens when it refuses.
 #include "protocols/postgresql/front.hpp"
-
-#include "protocols/postgresql/errors.hpp"
 
 #include <algorithm>
 
@@ -61,17 +59,16 @@ bool front::on_parameter_status(std::string_view name,
     if (of_client && is_settable(name)) {
         parameters_.note_changed(name);
     }
-    if (name == "standard_conforming_strings") {
-        mode_.backslash_escapes = value == "off";
-    } else if (name == "client_encoding") {
-        mode_.ambiguous_encoding = is_ambiguous_encoding(value);
-    }
+    note_reading(name, value);
     if (more_is_sent && mode != mode_) {
         pins_.add(pin_reason::opaque);  // what was sent behind it has been read by the wrong rules
     }
     for (auto& [known, last] : told_) {
         if (known == name) {
             const bool differs = last != value;
+            if (differs && during != nullptr) {
+                note_told_before(known, last);
+            }
             last = value;
             return differs;
         }
@@ -81,12 +78,35 @@ bool front::on_parameter_status(std::string_view name,
             if (known == name && last == value) {
                 return false;
             }
+            if (known == name && during != nullptr) {
+                note_told_before(known, last);
+            }
         }
     }
     if (told_.size() < 200) {
         told_.emplace_back(name, value);
     }
     return true;
+}
+
+/// What decides by which rules texts are read.
+void front::note_reading(std::string_view name, std::string_view value)
+{
+    if (name == "standard_conforming_strings") {
+        mode_.backslash_escapes = value == "off";
+    } else if (name == "client_encoding") {
+        mode_.ambiguous_encoding = is_ambiguous_encoding(value);
+    }
+}
+
+/// A report is being changed by what is lost if the server is lost before the client has its ReadyForQuery.
+void front::note_told_before(std::string_view name, std::string_view value)
+{
+    const bool is_known =
+        std::any_of(told_before_.begin(), told_before_.end(), [name](const auto& each) { return each.first == name; });
+    if (!is_known) {
+        told_before_.emplace_back(name, value);
+    }
 }
 
 void front::report_resets(const expected_reply& ending, outbox& to_client)
@@ -106,6 +126,7 @@ void front::report_resets(const expected_reply& ending, outbox& to_client)
             const auto first = std::find_if(
                 greeted_->begin(), greeted_->end(), [&known](const auto& each) { return each.first == known.first; });
             if (first != greeted_->end() && first->second != known.second) {
+                note_told_before(known.first, known.second);
                 known.second = first->second;
                 append_frame(to_client.made(), from_server::parameter_status, known.first + '\0' + known.second + '\0');
             }
@@ -118,11 +139,7 @@ void front::greeted(std::shared_ptr<const parameter_list> parameters)
     greeted_ = std::move(parameters);
     told_.clear();
     for (const auto& [name, value] : *greeted_) {
-        if (name == "standard_conforming_strings") {
-            mode_.backslash_escapes = value == "off";
-        } else if (name == "client_encoding") {
-            mode_.ambiguous_encoding = is_ambiguous_encoding(value);
-        }
+        note_reading(name, value);
     }
 }
 
@@ -165,6 +182,7 @@ bool front::is_ambiguous_encoding(std::string_view name)
 bool front::on_probe_row(bytes body, back& server)
 {
     const bool sound = parameters_.on_probe_row(body, server.parameters);
+    told_before_.clear();
     if (parameters_.is_too_large()) {
         pins_.add(pin_reason::unknown_setting);
     }
@@ -192,48 +210,6 @@ bool front::heal(const statement_ptr& stale, bool alone)
     healed_batch_ = std::exchange(batch_, {});
     batch_state_ = batch_state::none;
     ++counters_.healed;
-    return true;
-}
-
-bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
-{
-    if (server.is_mid_relay() || server.withholds_ready()) {
-        return false;  // in the latter case a parameter is lost whose new value the client may have been told
-    }
-    const auto& owed = server.expected();
-    bool told = false;  // of the batch under way
-    for (std::size_t place = 0; place < owed.size(); ++place) {
-        const auto& reply = owed[place];
-        if (reply.why != purpose::client || reply.how == reply_disposition::swallow) {
-            continue;
-        }
-        if (!told && !reply.failed) {
-            encode_error(error, to_client.made(), false);
-        }
-        told = true;
-        if (reply.kind == reply_kind::query || reply.kind == reply_kind::sync ||
-            reply.kind == reply_kind::function_call) {
-            append_ready(to_client.made(), 'I');
-            told = false;
-        }
-    }
-    for (std::size_t place = owed.size(); place > 0; --place) {
-        if (auto* const change = owed[place - 1].change.get()) {
-            undo_names(*change);
-        }
-    }
-    if (server.is_unsynced()) {
-        if (!told && !server.is_skipping()) {
-            encode_error(error, to_client.made(), false);
-        }
-        skipping_ = true;
-    }
-    stream_dropped_ = true;
-    stream_inspected_ = false;
-    collector_.reset();
-    holding_ = false;
-    batch_state_ = batch_state::none;
-    portal_effects_.clear();
     return true;
 }
 

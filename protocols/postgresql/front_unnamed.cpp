@@ -21,6 +21,7 @@ front_need front::parse_unnamed(bytes whole, bytes definition, back& server, out
     unnamed.kept = true;
     unnamed.version = reply.unnamed_version;
     unnamed.verb = effects.first_verb;
+    unnamed.block = effects.block;
     unnamed.effects = effects.leaves_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
     unnamed.definition.assign(definition);
     to_server.pass(whole);

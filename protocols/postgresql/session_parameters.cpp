@@ -123,8 +123,17 @@ void session_parameters::note_discard_all()
 {
     dirty_.clear();
     reapply_.clear();
+    acknowledged_ = false;
     current_ = startup_;
     discarded_ = !startup_->empty();
+}
+
+void session_parameters::note_lost()
+{
+    dirty_.clear();
+    probing_.clear();
+    reapply_.clear();
+    discarded_ = acknowledged_ = false;
 }
 
 void session_parameters::note_changed(std::string_view name)
@@ -185,6 +194,7 @@ bool session_parameters::on_probe_row(bytes body, parameter_set_ptr& on_server)
         on_server = on_server->with(name, value);
     }
     probing_.clear();
+    acknowledged_ = false;
     return row.finished_cleanly();
 }
 

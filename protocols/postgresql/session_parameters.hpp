@@ -38,6 +38,13 @@ public:
     /// The server reported a change of a parameter that nothing here explains.
     void note_changed(std::string_view name);
 
+    /// The client has been told that what has been noted so far is done.
+    void note_acknowledged() { acknowledged_ = acknowledged_ || is_dirty(); }
+    /// Whether a change that the client relies on is known to the server connection alone.
+    [[nodiscard]] bool has_acknowledged() const { return acknowledged_; }
+    /// The server is lost, and with it what it had not been asked for.
+    void note_lost();
+
     /// Start-up values to be sent now, as a result of RESETs; empties the list.
     [[nodiscard]] parameter_list take_reapply();
     [[nodiscard]] bool has_reapply() const { return !reapply_.empty() || discarded_; }
@@ -67,6 +74,7 @@ private:
     parameter_set_ptr current_;
     parameter_list reapply_;
     bool discarded_ = false;
+    bool acknowledged_ = false;  ///< of the dirty ones some
     std::vector<std::string> dirty_;
     std::vector<std::string> probing_;
 };

@@ -73,6 +73,7 @@ statement_ptr statement_store::make(bytes definition,
     made->digest = std::move(digest);
     auto effects = inspect(definition.substr(0, definition.find('\0')), mode);
     made->verb = effects.first_verb;
+    made->block = effects.block;
     if (!effects.leaves_nothing()) {
         made->effects = std::make_shared<const text_effects>(std::move(effects));
     }

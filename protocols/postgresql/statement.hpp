@@ -30,6 +30,7 @@ struct statement {
     std::string digest;                             ///< hexadecimal, for SHOW and logs
     std::shared_ptr<const text_effects> effects{};  ///< null where executing it leaves nothing behind
     statement_verb verb = statement_verb::other;
+    transaction_effect block{};
 
     /// Octets it costs to keep.
     [[nodiscard]] std::size_t cost() const

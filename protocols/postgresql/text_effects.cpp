@@ -105,6 +105,7 @@ void text_effects::clear()
     statements = 0;
     first_verb = statement_verb::none;
     chain = reset_all = discard_all = discard_temp = discard_sequences = deallocate_all = unterminated = false;
+    block = {};
     pins.clear();
     touched.clear();
     resets.clear();

@@ -62,6 +62,23 @@ enum class statement_verb : std::uint8_t {
     other,
 };
 
+/// What a text does to the transaction block it is sent in, if it succeeds.
+struct transaction_effect {
+    bool opens = false;    ///< behind it a block stands open because of it: BEGIN, or AND CHAIN
+    bool ends = false;     ///< the block that was open is over
+    bool commits = false;  ///< a COMMIT or PREPARE TRANSACTION is among its statements
+
+    friend bool operator==(const transaction_effect&, const transaction_effect&) = default;
+};
+
+/// `sum` becomes the effect of both, one behind the other.
+inline void fold(const transaction_effect& next, transaction_effect& sum)
+{
+    sum.opens = next.opens || (sum.opens && !next.ends);
+    sum.ends = sum.ends || next.ends;
+    sum.commits = sum.commits || next.commits;
+}
+
 /// What the statements of one text may leave behind.
 struct text_effects {
     /// No more names than this are listed; further ones become pin_reason::unknown_setting.
@@ -78,7 +95,8 @@ struct text_effects {
     bool discard_sequences = false;  ///< DISCARD SEQUENCES; not set by DISCARD ALL
     bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
-    pin_set pins;                    ///< what can not be carried to another server connection
+    transaction_effect block;
+    pin_set pins;  ///< what can not be carried to another server connection
     /// Settings, in lower case, whose session value may differ afterwards. Without duplicates.
     std::vector<std::string> touched;
     /// Those of `touched` that went back to their default. Without duplicates.

@@ -344,14 +344,17 @@ void session<P>::server_lost(advance_result how)
                   {"reason", server.last_error().detail}});
     pool_->counters->count_discard(how == advance_result::violation ? telemetry::discard_reason::protocol_violation
                                                                     : telemetry::discard_reason::server_closed);
-    const bool more_is_lost = server.in_transaction() || front_->must_stay();
     bool answered = false;
-    if (!more_is_lost) {
+    {
         outbox to_client{worker_.side().to_client_scratch};
         answered = front_->on_server_lost(server, why, to_client);
         client_.send(to_client.contents());
     }
     if (!answered) {
+        why.detail += why.detail.empty() ? "the connection to the database server was lost" : "";
+        if (const auto pins = front_->pins(); !pins.empty()) {
+            why.detail += "; the session's state was lost with it (" + to_string(pins) + ")";
+        }
         end(std::move(why));  // looks at the lease: the client may have a part of a message
     }
     lease_.discard();
@@ -360,6 +363,7 @@ void session<P>::server_lost(advance_result how)
         return;
     }
     worker_.counters().process.count_client_error(why.kind);
+    pending_.insert(0, front_->take_healed_batch());  // nothing of it has run
     if (!pending_.empty()) {
         consume(pending_, true);
     }

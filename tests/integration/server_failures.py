@@ -4,10 +4,12 @@
 # nobody gets a connection that is dead.
 
 import contextlib
+import os
 import signal
 import threading
 import unittest
 
+import psycopg
 import psycopg2
 
 from cluster import PASSWORD, Cluster
@@ -45,22 +47,75 @@ class KilledBackends(ProxyTest):
         self.assert_works(wire)
         self.assert_others_unaffected()
 
-    def test_a_transaction_that_lost_its_server_says_so(self):
+    def test_a_transaction_that_lost_its_server_is_failed_until_it_is_ended(self):
+        table = "lost_in_transaction"
+        self.server.sql(f"drop table if exists {table}; create table {table}(n int); grant all on {table} to public")
+        for request, status in (("rollback", "I"), ("commit", "I"), ("end", "I"), ("abort", "I")):
+            with self.subTest(request):
+                wire = self.wire()
+                wire.simple(f"begin; insert into {table} values (1)")
+                self.kill_backends()
+                error = self.refused(lambda w=wire: w.simple(f"insert into {table} values (2)"))
+                self.assertEqual((error.sqlstate, wire.status), ("08006", "E"))
+                for refused in (f"insert into {table} values (3)", "savepoint a", "rollback to a", "select 1"):
+                    error = self.refused(lambda w=wire, sql=refused: w.simple(sql))
+                    self.assertEqual((error.sqlstate, wire.status), ("25P02", "E"))
+                wire.simple(request)
+                self.assertEqual(wire.status, status)
+                self.assert_works(wire)
+        self.assertEqual(self.server.sql(f"select count(*) from {table}"), [(0,)], "something ran outside its transaction")
+        self.server.sql(f"drop table {table}")
+        self.assert_others_unaffected()
+
+    def test_a_commit_is_not_taken_for_one_that_succeeded(self):
         wire = self.wire()
         wire.simple("begin")
         self.kill_backends()
-        with contextlib.suppress(Gone):
-            error = self.refused(lambda: wire.simple("select 1"))
-            self.assertIn(error.sqlstate, LOST)
-            self.refused_or_idle(wire)
-        self.assert_others_unaffected()
-
-    def refused_or_idle(self, wire):
-        """After a lost transaction nothing may run as though it were still open: the client is told, or is outside of it."""
-        self.assertIn(wire.status, ("I", "E"))
-        if wire.status == "E":
-            wire.simple("rollback")
+        error = self.refused(lambda: wire.simple("commit"))
+        self.assertEqual((error.sqlstate, wire.status), ("08006", "I"))
         self.assert_works(wire)
+
+    def test_drivers_see_a_failed_transaction(self):
+        for module in (psycopg2, psycopg):
+            with self.subTest(module.__name__), contextlib.closing(self.connect_with(module)) as connection:
+                cursor = connection.cursor()
+                cursor.execute("select pg_backend_pid()")
+                self.kill_backends()
+                with self.assertRaises(module.OperationalError) as caught:
+                    cursor.execute("select 1")
+                self.assertEqual(self.sqlstate(caught.exception), "08006")
+                with self.assertRaises(module.errors.InFailedSqlTransaction):
+                    connection.cursor().execute("select 1")
+                connection.rollback()
+                cursor = connection.cursor()
+                cursor.execute("select 41 + 1")
+                self.assertEqual(cursor.fetchone(), (42,))
+                connection.commit()
+
+    def test_drivers_may_roll_back_a_lost_transaction_without_having_heard_of_it(self):
+        for module in (psycopg2, psycopg):
+            with self.subTest(module.__name__), contextlib.closing(self.connect_with(module)) as connection:
+                connection.cursor().execute("select 1")
+                self.kill_backends()
+                connection.rollback()
+                cursor = connection.cursor()
+                cursor.execute("select 41 + 1")
+                self.assertEqual(cursor.fetchone(), (42,))
+
+    def connect_with(self, module):
+        return module.connect(host="127.0.0.1", port=self.penstock.port, user="app", dbname="app", password=PASSWORD)
+
+    @staticmethod
+    def sqlstate(error):
+        return getattr(error, "sqlstate", None) or error.pgcode
+
+    def test_a_pinned_session_ends_and_says_why(self):
+        wire = self.wire()
+        wire.simple("create temp table mine(n int)")
+        self.kill_backends()
+        errors = [m.fields() for m in wire.expect_end() if m.type == "E"]
+        self.assertEqual([(each["S"], each["C"]) for each in errors], [("FATAL", "08006")])
+        self.assertIn("temporary_object", errors[0]["M"])
 
     def test_only_the_dead_servers_client_notices(self):
         held, killed = self.wire(), self.wire()
@@ -107,6 +162,19 @@ class Restart(unittest.TestCase):
             wait_until(lambda w=wire: self.works(w), "the session works again")
             self.assertEqual(wire.simple("show app.tenant"), [("kept",)])
             wire.close()
+
+    def test_a_server_killed_within_a_transaction_takes_the_transaction_only(self):
+        wire = self.penstock.wire()
+        wire.simple("create table killed(n int)")
+        wire.simple("begin; insert into killed values (1)")
+        backend = int(wire.simple("select pg_backend_pid()")[0][0])
+        wire.send(query("select pg_sleep(30)"))
+        os.kill(backend, signal.SIGKILL)  # the server ends all its connections and recovers
+        errors = [m.fields()["C"] for m in wire.until_ready() if m.type == "E"]
+        self.assertEqual((errors, wire.status), (["08006"], "E"))
+        wire.simple("rollback")
+        wait_until(lambda: self.works(wire), "the session works again")
+        self.assertEqual(wire.simple("select count(*) from killed"), [("0",)])
 
     def works(self, wire):
         try:
