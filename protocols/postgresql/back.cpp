@@ -4,7 +4,8 @@
 #include "protocols/postgresql/errors.hpp"
 #include "protocols/postgresql/front.hpp"
 
-#include <cstring>
+#include <array>
+#include <string_view>
 
 namespace penstock::postgresql {
 
@@ -20,9 +21,39 @@ bool is_hopped_over(char type)
            type == from_server::notification_response || type == from_server::function_call_response;
 }
 
+/// A set of message types.
+class types {
+public:
+    explicit constexpr types(std::string_view members)
+    {
+        for (const char member : members) {
+            halves_[half_of(member)] |= bit_of(member);
+        }
+    }
+    [[nodiscard]] constexpr bool has(char type) const
+    {
+        return static_cast<unsigned char>(type) < 128 && (halves_[half_of(type)] & bit_of(type)) != 0;
+    }
+
+private:
+    static constexpr std::size_t half_of(char type) { return static_cast<unsigned char>(type) >> 6; }
+    static constexpr std::uint64_t bit_of(char type)
+    {
+        return std::uint64_t{1} << (static_cast<unsigned char>(type) & 63U);
+    }
+
+    std::array<std::uint64_t, 2> halves_{};
+};
+
+constexpr types of_query{"CITDHdcGZ"};
+constexpr types of_describe_statement{"tTn"};
+constexpr types of_describe_portal{"Tn"};
+constexpr types of_execute{"CDIsHdcG"};
+constexpr types of_function_call{"VZ"};
+
 }  // namespace
 
-void back::announce(expected_reply reply, front& client, outbox& to_client)
+void back::announce(expected_reply&& reply, front& client, outbox& to_client)
 {
     reply.batch = batch_;
     if (reply.kind == reply_kind::sync) {
@@ -55,6 +86,7 @@ bool back::ensure_known(const statement_ptr& wanted,
     }
     make_way(wanted, client, to_server, to_client);
     append_parse(to_server.made(), wanted->server_name, wanted->definition);
+    client.count_prepared(!name.empty());
     statements.insert(wanted, batch_);
     expected_reply reply{.kind = reply_kind::parse, .how = on_reply, .why = purpose::prepare};
     reply.prepares = wanted;
@@ -82,6 +114,7 @@ void back::make_way(const statement_ptr& wanted, front& client, outbox& to_serve
     }
     while (const auto excess = statements.take_excess(statement_limit_ > 0 ? statement_limit_ - 1 : 0)) {
         send_close(excess, client, to_server, to_client);
+        client.count_evicted();
     }
 }
 
@@ -379,24 +412,23 @@ bool back::fits(char type) const
     if (type == from_server::notice_response || type == from_server::notification_response) {
         return true;
     }
-    if (expected_.empty() || type == '\0') {
+    if (expected_.empty()) {
         return false;
     }
     const auto& head = expected_.front();
     if (head.failed && !is_extended(head.kind)) {
         return type == from_server::ready_for_query;
     }
-    const auto one_of = [type](const char* types) { return std::strchr(types, type) != nullptr; };
     switch (head.kind) {
-        case reply_kind::query: return one_of("CITDHdcGZ");
+        case reply_kind::query: return of_query.has(type);
         case reply_kind::parse: return type == from_server::parse_complete;
         case reply_kind::bind: return type == from_server::bind_complete;
-        case reply_kind::describe_statement: return one_of("tTn");
-        case reply_kind::describe_portal: return one_of("Tn");
-        case reply_kind::execute: return one_of("CDIsHdcG");
+        case reply_kind::describe_statement: return of_describe_statement.has(type);
+        case reply_kind::describe_portal: return of_describe_portal.has(type);
+        case reply_kind::execute: return of_execute.has(type);
         case reply_kind::close: return type == from_server::close_complete;
         case reply_kind::sync: return type == from_server::ready_for_query;
-        case reply_kind::function_call: return one_of("VZ");
+        case reply_kind::function_call: return of_function_call.has(type);
     }
     return false;
 }

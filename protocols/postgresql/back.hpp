@@ -91,7 +91,7 @@ public:
     // --- what is sent ---
 
     /// The caller has put the request into `to_server` (or, for synthesise, nowhere).
-    void announce(expected_reply reply, front& client, outbox& to_client);
+    void announce(expected_reply&& reply, front& client, outbox& to_client);
     /// The newest announced request, for what becomes known only with the end of its text; null where it has been
     /// skipped.
     [[nodiscard]] expected_reply* newest() { return expected_.empty() ? nullptr : &expected_.back(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/postgresql/statement.hpp"
 
+#include "protocols/postgresql/plain_read.hpp"
+
 #include <openssl/evp.h>
 
 #include <array>
@@ -78,6 +80,17 @@ statement_ptr statement_store::make(bytes definition,
         made->effects = std::make_shared<const text_effects>(std::move(effects));
     }
     return made;
+}
+
+const text_effects& statement_store::inspect_whole(std::string_view text, const lexical_mode& mode)
+{
+    static const auto of_plain_read = inspect("SELECT 1", mode);
+    if (is_plain_read(text)) {
+        return of_plain_read;
+    }
+    collector_.begin(mode);
+    collector_.feed(text);
+    return collector_.finish();
 }
 
 void statement_store::sweep()

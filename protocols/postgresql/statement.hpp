@@ -54,12 +54,7 @@ public:
     statement_ptr succeed(const statement_ptr& stale);
 
     /// For texts that come whole, one after the other. Valid until the next call.
-    const text_effects& inspect_whole(std::string_view text, const lexical_mode& mode)
-    {
-        collector_.begin(mode);
-        collector_.feed(text);
-        return collector_.finish();
-    }
+    const text_effects& inspect_whole(std::string_view text, const lexical_mode& mode);
 
     [[nodiscard]] std::size_t size() const { return statements_.size(); }
 

@@ -24,7 +24,7 @@ public:
     const T& operator[](std::size_t place) const { return slots_[(head_ + place) & (slots_.size() - 1)]; }
     T& back() { return (*this)[count_ - 1]; }
 
-    T& push(T element)
+    T& push(T&& element)
     {
         if (count_ == slots_.size()) {
             grow();

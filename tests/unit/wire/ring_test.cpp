@@ -23,7 +23,7 @@ TEST(Ring, KeepsTheOrderWhileItGrowsAndTurns)
             case 0:
             case 1:
             case 2:
-                queue.push(count);
+                queue.push(int{count});
                 wanted.push_back(count);
                 break;
             case 3:
@@ -53,9 +53,9 @@ TEST(Ring, LetsGoOfWhatLeaves)
 {
     const auto held = std::make_shared<int>(1);
     ring<std::shared_ptr<int>> queue;
-    queue.push(held);
-    queue.push(held);
-    queue.push(held);
+    queue.push(std::shared_ptr<int>{held});
+    queue.push(std::shared_ptr<int>{held});
+    queue.push(std::shared_ptr<int>{held});
     EXPECT_EQ(held.use_count(), 4);
     queue.pop();
     queue.pop_back();
