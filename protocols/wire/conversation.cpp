@@ -23,6 +23,14 @@ void dialogue::end_of_input()
     }
 }
 
+std::string dialogue::take_unread()
+{
+    auto unread = input_.substr(consumed_);
+    input_.clear();
+    consumed_ = 0;
+    return unread;
+}
+
 void dialogue::tls_done(std::optional<tls_facts> facts)
 {
     tls_facts_ = std::move(facts);

@@ -57,6 +57,10 @@ public:
     /// Adds octets from the peer and goes on if the conversation waited for them and now has enough.
     void feed(bytes octets);
     void end_of_input();
+    /// What came behind the message that asked for TLS: the beginning of the peer's handshake, where a protocol lets a
+    /// client go on without an answer. To be taken before the handshake; what is left is never taken for what came
+    /// after.
+    [[nodiscard]] std::string take_unread();
     void tls_done(std::optional<tls_facts> facts);
     void user_found(user_record record);
     /// What is to be sent now; the caller clears it.

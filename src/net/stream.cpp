@@ -266,10 +266,16 @@ void stream::watch_output(bool wanted)
     }
 }
 
-void stream::start_tls(const tls_context& context, tls_role role, const std::string& host_name)
+void stream::start_tls(const tls_context& context, tls_role role, const std::string& host_name, bytes early)
 {
     tls_ = std::make_unique<tls_session>(context, role, host_name, driver_->sealed_buffer());
     send_sealed();
+    if (!early.empty() && tls_->state() == tls_state::handshaking) {
+        // Gives no plain octets: the call that ends a handshake leaves what follows to the next.
+        tls_->open(early, driver_->plain_buffer(), driver::receive_buffer_size, driver_->sealed_buffer());
+        send_sealed();
+        readable_ = readable_ || tls_->has_input();
+    }
     if (tls_->state() == tls_state::failed) {
         fail(tls_->fault());
     }

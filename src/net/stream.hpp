@@ -74,8 +74,9 @@ public:
     [[nodiscard]] bool failed() const { return failed_; }
 
     /// Starts a TLS handshake; receive() drives it on, the subscriber is told when it ends. `host_name` is for clients:
-    /// SNI and verify-full. The caller has made sure that no plain octets are buffered anywhere.
-    void start_tls(const tls_context& context, tls_role role, const std::string& host_name = {});
+    /// SNI and verify-full. The caller has made sure that no plain octets are buffered anywhere; `early` are octets of
+    /// the peer's handshake that have been received already.
+    void start_tls(const tls_context& context, tls_role role, const std::string& host_name = {}, bytes early = {});
     [[nodiscard]] tls_state tls() const;
     /// Facts of an established session; empty ones before.
     [[nodiscard]] tls_facts facts() const;

@@ -22,13 +22,20 @@
 
 namespace penstock::proxy {
 
+/// Where the answer to a look-up arrives. Who asked may have given up by then.
+struct look_up_answer_slot {
+    std::optional<user_record> answer{};
+    net::event* tell = nullptr;  ///< null: nobody waits any more
+};
+using look_up_slot = std::shared_ptr<look_up_answer_slot>;
+
 /// What a conversation may ask of the world besides octets.
 struct login_surroundings {
     std::shared_ptr<const net::tls_context> tls{};
     net::tls_role role = net::tls_role::server;
     std::string host_name{};  ///< for verify-full and SNI, where we are the client
-    /// Finds a user and notifies the event given to drive() once the answer is in place. Null where nobody asks.
-    std::function<void(const user_question&, std::optional<user_record>& answer)> look_up{};
+    /// Finds a user, puts the answer in place and notifies. Null where nobody asks.
+    std::function<void(const user_question&, look_up_slot)> look_up{};
     user_record* keep_record = nullptr;  ///< gets a copy of what was found
     /// Whether to give up before the deadline; asked whenever the event is told. Null where nothing can demand it.
     std::function<bool()> must_end{};
@@ -75,7 +82,7 @@ task<drive_end> drive(net::driver& on,
                       time_point deadline)
 {
     bool expired = false;
-    const auto timer = on.call_at(deadline, [&expired, &told] {
+    const auto timer = on.call_by(deadline, [&expired, &told] {
         expired = true;
         told.notify();
     });
@@ -91,7 +98,8 @@ task<drive_end> drive(net::driver& on,
         if (line.waiting_for() == want::tls) {
             std::string early;
             if (with.tls) {
-                peer.start_tls(*with.tls, with.role, with.host_name);
+                const auto unread = line.take_unread();
+                peer.start_tls(*with.tls, with.role, with.host_name, unread);
             }
             auto facts = co_await detail::shake_hands(peer, told, early, is_over);
             line.tls_done(std::move(facts));
@@ -99,15 +107,22 @@ task<drive_end> drive(net::driver& on,
                 line.feed(early);
             }
         } else if (line.waiting_for() == want::user) {
-            std::optional<user_record> answer;
-            with.look_up(line.question(), answer);
-            while (!answer) {
+            const auto slot = std::make_shared<look_up_answer_slot>();
+            slot->tell = &told;
+            with.look_up(line.question(), slot);
+            while (!slot->answer && !is_over()) {
                 co_await told.wait();
             }
-            if (with.keep_record != nullptr) {
-                *with.keep_record = *answer;
+            slot->tell = nullptr;
+            if (!slot->answer) {  // as though the client had left
+                how = expired ? drive_end::timed_out : drive_end::stopped;
+                line.end_of_input();
+                slot->answer.emplace();
             }
-            line.user_found(std::move(*answer));
+            if (with.keep_record != nullptr) {
+                *with.keep_record = *slot->answer;
+            }
+            line.user_found(std::move(*slot->answer));
         } else if (is_over()) {
             how = expired ? drive_end::timed_out : drive_end::stopped;
             line.end_of_input();

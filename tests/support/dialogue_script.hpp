@@ -24,6 +24,7 @@ class scripted {
 public:
     std::function<user_record(const user_question&)> users = [](const user_question&) { return user_record{}; };
     std::optional<tls_facts> tls{};  ///< what a handshake gives; empty: it fails
+    std::string into_handshake{};    ///< octets that belonged to it because they had come before
 
     /// `begin` makes the conversation from its dialogue; nothing runs before start().
     template <class Begin>
@@ -64,6 +65,7 @@ private:
     {
         for (;;) {
             if (line_.waiting_for() == want::tls) {
+                into_handshake.append(line_.take_unread());
                 line_.tls_done(tls);
             } else if (line_.waiting_for() == want::user) {
                 line_.user_found(users(line_.question()));

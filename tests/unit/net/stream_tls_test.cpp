@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include <deque>
 #include <memory>
@@ -272,6 +273,33 @@ TEST(StreamTlsFaults, DirectTlsFollowsAPeek)
         return pair.server->tls() == tls_state::established;
     }));
     EXPECT_EQ(pair.server->facts().alpn, "postgresql");
+}
+
+TEST(StreamTlsFaults, AHandshakeMayBeginWithWhatHasBeenReceivedAlready)
+{
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{4}, std::size_t{100}, std::size_t{100000}}) {
+        driver on;
+        tls_pair pair{on, unix_pair()};
+        pair.client->start_tls(*client_context(), tls_role::client);
+        std::string early{pair.next(*pair.server).data};
+        ASSERT_EQ(early.substr(0, 1), "\x16");
+        const auto later = early.size() > cut ? early.substr(cut) : std::string{};
+        pair.server->start_tls(*server_context(), tls_role::server, {}, bytes{early}.substr(0, cut));
+        EXPECT_EQ(pair.server->tls(), tls_state::handshaking);
+        EXPECT_EQ(::write(pair.client->descriptor(), later.data(), later.size()), static_cast<ssize_t>(later.size()));
+        EXPECT_TRUE(turn_until(on, [&] {
+            for (auto* side : {&*pair.server, &*pair.client}) {
+                if (side->readable() && side->tls() == tls_state::handshaking) {
+                    side->receive();
+                }
+            }
+            return pair.server->tls() == tls_state::established;
+        })) << cut;
+    }
+    driver on;
+    tls_pair pair{on, unix_pair()};
+    pair.server->start_tls(*server_context(), tls_role::server, {}, "plain octets that were never TLS");
+    EXPECT_EQ(pair.server->tls(), tls_state::failed);
 }
 
 /// A client of OpenSSL's own, for what a stream would never do.
