@@ -6,6 +6,7 @@
 # table goes into docs/performance.md. Run it by ./dev bench.
 
 import argparse
+import os
 import pathlib
 import re
 import statistics
@@ -61,7 +62,8 @@ def read_arguments():
     parser.add_argument("--clients", action="append", type=int, help="only this many clients; may be repeated")
     parser.add_argument("--link", action="append", choices=LINKS, help="only plain or TLS")
     parser.add_argument("--idle-clients", type=int, default=5000, help="for the memory per idle client (5000)")
-    parser.add_argument("--workers", type=int, default=0, help="Penstock's threads; 0: its default, one per core")
+    parser.add_argument("--workers", type=int, default=1, help="Penstock's threads where it is compared (1, as PgBouncer has)")
+    parser.add_argument("--no-per-core", action="store_true", help="leave out Penstock with its default of a worker per core")
     parser.add_argument("--no-memory", action="store_true", help="leave the memory out")
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md as it is")
     return parser.parse_args()
@@ -74,6 +76,8 @@ def fill(cluster):
 def start_contestants(cluster, options):
     rivals = [Penstock(cluster, POOL_SIZE, options.penstock, options.workers),
               PgBouncer(cluster, POOL_SIZE, cache=ROOT / "build/pgbouncer"), HaProxy(cluster, POOL_SIZE)]
+    if os.cpu_count() > 1 and not options.no_per_core:
+        rivals.append(Penstock(cluster, POOL_SIZE, options.penstock, workers=0, name=report.PER_CORE))
     for rival in rivals:
         rival.start()
         print(f"{rival.name} {rival.version} on port {rival.port}", flush=True)
@@ -87,14 +91,17 @@ def cluster_version():
 # ---- one cell of the table ----
 
 def measure_cell(rivals, cell, rounds, seconds):
-    """Contestant's name -> {"tps", "cpu"}: medians over the rounds; CPU in microseconds per transaction."""
+    """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio"}: medians over the rounds. CPU is in microseconds per transaction;
+    a ratio is taken within its round, since the machine's speed drifts from one to the next."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(rounds):
         for turn in range(len(rivals)):
             rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
             samples[rival.name].append(measure(rival, cell, seconds))
-    return {name: {key: statistics.median(sample[key] for sample in taken) for key in ("tps", "cpu")}
-            for name, taken in samples.items()}
+    for taken in samples.values():
+        for sample, base in zip(taken, samples[PgBouncer.name]):
+            sample.update({f"{key} ratio": sample[key] / base[key] for key in ("tps", "cpu")})
+    return {name: {key: statistics.median(sample[key] for sample in taken) for key in taken[0]} for name, taken in samples.items()}
 
 
 def measure(rival, cell, seconds):

@@ -73,9 +73,9 @@ class Contestant:
 class Penstock(Contestant):
     name = "Penstock"
 
-    def __init__(self, cluster, pool_size, program, workers=0, trust=False):
+    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock"):
         super().__init__(cluster, pool_size, trust)
-        self.program, self.workers = program, workers
+        self.program, self.workers, self.name = program, workers, name
         self.version = run([program, "--version"]).split()[-1]
 
     def command(self):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 
+PER_CORE = "Penstock-per-core"  # Penstock with its default of one worker per core
 TARGETS = {"plain": 4.0, "TLS": 24.0}  # KiB per idle client
 
 
@@ -16,8 +17,8 @@ def speed_row(cell, speeds):
     return f"{link:<5} {mode:<8} {clients:>3} clients: " + ", ".join(parts) + f"; CPU x{ratio(speeds, 'cpu'):.2f}, tps x{ratio(speeds, 'tps'):.2f}"
 
 
-def ratio(speeds, what):
-    return speeds["Penstock"][what] / speeds["PgBouncer"][what]
+def ratio(speeds, what, name="Penstock"):
+    return speeds[name][f"{what} ratio"]
 
 
 def document(speeds, sizes, rivals, options, postgresql):
@@ -26,7 +27,9 @@ def document(speeds, sizes, rivals, options, postgresql):
              "transaction; every figure is the median of its rounds, in which the contestants take turns. `pgbench -S`, pool of 20 server",
              "connections, PostgreSQL, pgbench and the proxies on the same machine, so throughput is shared out between them: the CPU",
              "column is the one to trust. HAProxy copies octets in TCP mode, so each of its clients has a server connection of its own,",
-             "and under TLS it copies what PostgreSQL encrypts; it is there as a floor, not as a pooler.", "",
+             "and under TLS it copies what PostgreSQL encrypts; it is there as a floor, not as a pooler.",
+             f"PgBouncer has one thread, so Penstock is compared with one worker; `{PER_CORE}` is Penstock as it comes, with a worker",
+             "per core: more transactions where cores are free, and more CPU for each, since every worker wakes up for less.", "",
              *machine(rivals, options, postgresql), ""]
     if speeds:
         lines += speed_table(speeds) + [""] + verdict(speeds) + [""]
@@ -38,9 +41,9 @@ def document(speeds, sizes, rivals, options, postgresql):
 def machine(rivals, options, postgresql):
     model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
-    versions = ", ".join([f"PostgreSQL {postgresql}"] + [f"{rival.name} {rival.version}" for rival in rivals])
+    versions = ", ".join([f"PostgreSQL {postgresql}"] + [f"{rival.name} {rival.version}" for rival in rivals if rival.name != PER_CORE])
     notes = [f"- {datetime.date.today().isoformat()}, {os.cpu_count()} cores of {model}, Linux {platform.release()}", f"- {versions}",
-             f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers or 'one per core'}"]
+             f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers}"]
     if any(getattr(rival, "knows_prepared_statements", True) is False for rival in rivals):
         notes.append("- this PgBouncer knows no prepared statements in transaction pooling: in the `prepared` rows it pools sessions, "
                      "with a server connection for every client")
@@ -51,7 +54,7 @@ def speed_table(speeds):
     names = list(next(iter(speeds.values())))
     head = ["link", "mode", "clients", *(f"{name} tps" for name in names), *(f"{name} CPU us" for name in names), "CPU ratio",
             "tps ratio"]
-    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's: CPU should be at most 1.0, tps at least 1.0.", "", row(head),
+    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's in the same round, medians: CPU should be at most 1.0, tps at least 1.0.", "", row(head),
              row(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for (link, mode, clients), cell in speeds.items():
         lines.append(row([link, mode, clients, *(f"{cell[name]['tps']:.0f}" for name in names),
