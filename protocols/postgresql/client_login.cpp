@@ -32,20 +32,21 @@ struct opening {
 };
 
 conversation<opening> open(dialogue& line, login_context context);
-conversation<startup_packet> read_packet(dialogue& line);
+conversation<startup_packet> read_packet(dialogue& line, std::size_t longest);
 conversation<std::string> accept_tls(dialogue& line, opening& so_far, bool available);
 std::optional<client_error> check_startup(const opening& so_far, bool require_tls);
 
-login_result gone(std::string reason)
+/// `error`: none where the client merely went away.
+login_result gone(std::string reason, std::optional<error_kind> error = error_kind::protocol_violation)
 {
-    return {.how = login_result::kind::gone, .reason = std::move(reason)};
+    return {.how = login_result::kind::gone, .error = error, .reason = std::move(reason)};
 }
 
 login_result refuse(dialogue& line, const client_error& error)
 {
     encode_error(error, line.output(), true);
     const auto text = error.detail.empty() ? standard_text(error.kind) : std::string_view{error.detail};
-    return {.how = login_result::kind::refused, .reason = std::string{name_of(error.kind)} + ": " + std::string{text}};
+    return {.how = login_result::kind::refused, .error = error.kind, .reason = std::string{name_of(error.kind)} + ": " + std::string{text}};
 }
 
 login_result refuse(dialogue& line, error_kind kind, std::string detail)
@@ -83,7 +84,7 @@ conversation<login_result> client_login(dialogue& line, login_context context)
     auto record = co_await line.look_up(std::move(question));
     auto proof = co_await prove(line, start.message.user, std::move(record), start.tls);
     if (proof.how == client_proof::state::gone) {
-        co_return gone(std::move(proof.reason));
+        co_return gone(std::move(proof.reason), std::nullopt);
     }
     if (proof.how == client_proof::state::failed) {
         auto refused = refuse(line, proof.error);
@@ -111,9 +112,9 @@ conversation<opening> open(dialogue& line, login_context context)
     bool tls_asked = now.tls.has_value();
     bool gss_asked = now.tls.has_value();
     while (!now.end) {
-        const auto packet = co_await read_packet(line);
+        const auto packet = co_await read_packet(line, context.longest_startup);
         if (packet.how == startup_packet::state::gone) {
-            now.end = gone("the client went away before its start-up packet");
+            now.end = gone("the client went away before its start-up packet", std::nullopt);
         } else if (packet.how == startup_packet::state::bad_length) {
             now.end = refuse(line, error_kind::protocol_violation, "invalid length of the start-up packet");
         } else if (packet.code == cancel_code) {
@@ -150,14 +151,14 @@ conversation<opening> open(dialogue& line, login_context context)
     co_return std::move(now);
 }
 
-conversation<startup_packet> read_packet(dialogue& line)
+conversation<startup_packet> read_packet(dialogue& line, std::size_t longest)
 {
     startup_packet packet{};
     if (!co_await line.need(4)) {
         co_return packet;
     }
     const auto length = load_u32(line.buffered().data());
-    if (length < shortest_startup || length > longest_startup) {
+    if (length < shortest_startup || length > longest) {
         packet.how = startup_packet::state::bad_length;
         co_return packet;
     }

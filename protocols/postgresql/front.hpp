@@ -62,6 +62,14 @@ public:
 
     // --- told by back ---
 
+    /// A Parse of our own goes out; `again`: the client has prepared that statement before.
+    void count_prepared(bool again)
+    {
+        ++counters_.server_parses;
+        counters_.reprepared += again ? 1 : 0;
+    }
+    void count_evicted() { ++counters_.evicted; }
+
     /// A reply has ended. Failed ones count where the effect survives a failure.
     void on_done(expected_reply& reply, back& server);
     /// A Parse, Close or DEALLOCATE did not happen after all.

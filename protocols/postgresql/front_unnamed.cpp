@@ -100,7 +100,7 @@ void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
     expected_reply reply{.how = reply_disposition::swallow_success, .why = purpose::prepare};
     if (const auto& unnamed = statements_.unnamed(); unnamed.exists && unnamed.kept) {
         append_parse(to_server.made(), {}, deallocates ? with_server_name(unnamed) : unnamed.definition);
-        ++counters_.server_parses;
+        count_prepared(true);
         reply.kind = reply_kind::parse;
     } else {
         append_frame(to_server.made(), from_client::close, bytes{"S\0", 2});

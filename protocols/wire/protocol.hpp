@@ -51,6 +51,8 @@ struct front_counters {
     std::uint64_t catch_ups = 0;
     std::uint64_t probes = 0;
     std::uint64_t healed = 0;
+    std::uint64_t reprepared = 0;  ///< on a server that did not know what the client had prepared
+    std::uint64_t evicted = 0;     ///< closed on a server to make room
 };
 
 /// How back::advance() ended.

@@ -319,6 +319,11 @@ std::optional<client_error> console_dialogue::objection_to(const command& what) 
     if (what.kind == command_kind::unsupported) {
         return client_error{error_kind::unsupported_feature, what.word + " is not supported by Penstock", {}};
     }
+    if (what.kind == command_kind::show && what.subject == "FDS") {
+        return client_error{error_kind::unsupported_feature,
+                            "SHOW FDS serves the online restart of PgBouncer; Penstock hands no descriptors on",
+                            {}};
+    }
     if (what.kind == command_kind::show && !asks_for_help(what) && table_of(what) == nullptr) {
         return client_error{error_kind::console_syntax, "unknown SHOW command; SHOW HELP lists them", {}};
     }

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 namespace penstock::admin {
@@ -49,12 +50,14 @@ void collect_clients(const proxy::worker& from, time_point now, detail how, part
 
 void collect(proxy::worker& from, detail how, part& into)
 {
+    const auto now = from.driver().now();
+    const auto today = std::chrono::system_clock::now();
     for (const auto& [key, pool] : from.side().pools) {
         into.pools[pool->record.get()] = {pool->record, pool->shard->stats(), {}};
         if (how != detail::everything) {
             continue;
         }
-        pool->shard->for_each([&into, &of = key](const auto& connection, pool::slot_use use) {
+        pool->shard->for_each([&, &of = key](const auto& connection, pool::slot_use use) {
             server_report one;
             one.id = connection.id();
             one.pool = of;
@@ -63,14 +66,20 @@ void collect(proxy::worker& from, detail how, part& into)
             one.local_address = connection.wire().local_address();
             one.use = use;
             one.opened_at = connection.opened_at();
-            one.lent_at = connection.requested_at;
+            one.requested_at = connection.lent_at == time_point{}
+                                   ? one.opened_at
+                                   : today - std::chrono::duration_cast<wall_time::duration>(now - connection.lent_at);
             one.lent_to = connection.lent_to;
             one.backend_pid = connection.key().process_id;
-            one.tls = connection.has_tls();
+            one.tls = connection.has_tls() ? connection.wire().facts().version : std::string{};
+            const auto& reported = connection.half().reported;
+            const auto name = reported.find("application_name");
+            one.application_name = name == reported.end() ? std::string{} : name->second;
+            one.prepared_statements = connection.half().statements.size();
             into.servers.push_back(std::move(one));
         });
     }
-    collect_clients(from, from.driver().now(), how, into);
+    collect_clients(from, now, how, into);
 }
 
 void add(pool::shard_stats& sum, const pool::shard_stats& other)
@@ -87,11 +96,59 @@ void add(pool::shard_stats& sum, const pool::shard_stats& other)
     sum.wait_time += other.wait_time;
     sum.opened += other.opened;
     sum.failed_opens += other.failed_opens;
+    sum.failed_logins += other.failed_logins;
     sum.closed += other.closed;
+    for (std::size_t reason = 0; reason < sum.closed_for.size(); ++reason) {
+        sum.closed_for[reason] += other.closed_for[reason];
+    }
     sum.handed_over += other.handed_over;
     sum.taken_over += other.taken_over;
     sum.timed_out += other.timed_out;
     sum.rejected += other.rejected;
+}
+
+/// A server works on what its client sent last.
+void take_requests_of_clients(snapshot& in)
+{
+    std::unordered_map<std::uint64_t, wall_time> requests;
+    for (const auto& client : in.clients) {
+        requests.emplace(client.id, client.requested_at);
+    }
+    for (auto& server : in.servers) {
+        if (const auto borrower = requests.find(server.lent_to); borrower != requests.end()) {
+            server.requested_at = std::max(server.requested_at, borrower->second);
+        }
+    }
+}
+
+telemetry::discard_reason reason_of(pool::close_reason why)
+{
+    using reason = telemetry::discard_reason;
+    switch (why) {
+        case pool::close_reason::unusable: return reason::server_closed;
+        case pool::close_reason::idle: return reason::idle;
+        case pool::close_reason::lifetime: return reason::lifetime;
+        case pool::close_reason::retired: return reason::settings_changed;
+        case pool::close_reason::moved: return reason::node_down;
+        case pool::close_reason::limit: return reason::limit;
+        case pool::close_reason::reset_failed: return reason::reset_failed;
+        case pool::close_reason::drained: return reason::shutdown;
+        case pool::close_reason::borrower: break;
+    }
+    return reason::unclean;
+}
+
+/// Figures that sessions do not see. What a borrower discarded, its session has counted with the reason.
+void add_what_pools_count(telemetry::pool_totals& to, const pool::shard_stats& counted)
+{
+    to.server_connects = counted.opened;
+    to.server_connect_failures = counted.failed_opens;
+    to.server_login_failures = counted.failed_logins;
+    for (std::size_t index = 0; index < counted.closed_for.size(); ++index) {
+        if (const auto why = static_cast<pool::close_reason>(index); why != pool::close_reason::borrower) {
+            to.discards[static_cast<std::size_t>(reason_of(why))] += counted.closed_for[index];
+        }
+    }
 }
 
 telemetry::totals count(const proxy::process& of)
@@ -164,11 +221,12 @@ void reporter::merge(gathering& from)
         std::move(each.clients.begin(), each.clients.end(), std::back_inserter(out->clients));
         std::move(each.servers.begin(), each.servers.end(), std::back_inserter(out->servers));
     }
+    take_requests_of_clients(*out);
     for (auto& [key, sum] : pools) {
         pool_report one;
         one.key = key;
         one.database = client_name_of(*out->settings, key);
-        one.mode = sum.record->mode;
+        one.mode = sum.record->mode();
         one.limits = sum.record->shared->limits();
         one.node = sum.record->shared->node();
         one.held = sum.record->shared->usage().held;
@@ -176,11 +234,10 @@ void reporter::merge(gathering& from)
         one.clients = sum.clients;
         const telemetry::pool_name name{key.cluster, key.user, key.database};
         if (const auto counted = out->totals.pools.find(name); counted != out->totals.pools.end()) {
-            counted->second.server_connects = sum.servers.opened;  // the pool counts these itself
-            counted->second.server_connect_failures = sum.servers.failed_opens;
+            add_what_pools_count(counted->second, sum.servers);
             one.totals = counted->second;
         }
-        one.average = averages_.of(name);
+        one.last_period = averages_.of(name);
         out->pools.push_back(std::move(one));
     }
     from.then(std::move(out));

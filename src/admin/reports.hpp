@@ -39,10 +39,12 @@ struct server_report {
     std::string local_address{};
     pool::slot_use use = pool::slot_use::idle;
     wall_time opened_at{};
-    wall_time lent_at{};
+    wall_time requested_at{};   ///< the last request, as far as it can be told: a session's, else when it was lent
     std::uint64_t lent_to = 0;  ///< a session's id; 0 for none
     std::uint32_t backend_pid = 0;
-    bool tls = false;
+    std::string tls{};  ///< version; empty for plain
+    std::string application_name{};
+    std::uint64_t prepared_statements = 0;
 };
 
 struct client_report : proxy::session_report {
@@ -74,7 +76,7 @@ struct pool_report {
     pool::shard_stats servers{};
     client_counts clients{};
     telemetry::pool_totals totals{};
-    traffic average{};  ///< of the last full period
+    period last_period{};  ///< the last full one
 };
 
 /// What the process takes from the machine.
@@ -121,7 +123,7 @@ public:
     /// Ends a period of averages. From any thread; to be called at regular times.
     void end_period();
     /// How long a period of averages is.
-    static constexpr seconds period{60};
+    static constexpr seconds period_length{60};
 
     [[nodiscard]] proxy::process& process() const { return process_; }
 

@@ -73,6 +73,13 @@ traffic average_of(const traffic& before, const traffic& after, duration between
             .binds = per_second(before.binds, after.binds)};
 }
 
+void period::add(const period& other)
+{
+    before.add(other.before);
+    after.add(other.after);
+    length = std::max(length, other.length);
+}
+
 void averages::end_period(marks now_counted, time_point now)
 {
     const std::lock_guard lock{guard_};
@@ -80,7 +87,7 @@ void averages::end_period(marks now_counted, time_point now)
     begin_ = std::exchange(end_, now);
 }
 
-traffic averages::of(const telemetry::pool_name& pool) const
+period averages::of(const telemetry::pool_name& pool) const
 {
     const std::lock_guard lock{guard_};
     const auto after = after_.find(pool);
@@ -88,7 +95,7 @@ traffic averages::of(const telemetry::pool_name& pool) const
         return {};
     }
     const auto before = before_.find(pool);
-    return average_of(before == before_.end() ? traffic{} : before->second, after->second, end_ - begin_);
+    return {before == before_.end() ? traffic{} : before->second, after->second, end_ - begin_};
 }
 
 }  // namespace penstock::admin

@@ -35,6 +35,17 @@ struct traffic {
 /// Per second; the times of transactions and queries are per transaction and per query.
 [[nodiscard]] traffic average_of(const traffic& before, const traffic& after, duration between);
 
+/// Two looks at the same figures.
+struct period {
+    traffic before{};
+    traffic after{};
+    duration length{};
+
+    /// The sum of pools, whose averages cannot just be added.
+    void add(const period& other);
+    [[nodiscard]] traffic average() const { return average_of(before, after, length); }
+};
+
 /// Remembers where the last two periods ended. Thread-safe.
 class averages {
 public:
@@ -44,8 +55,8 @@ public:
 
     /// A period ends with these sums.
     void end_period(marks now_counted, time_point now);
-    /// Of one pool over the last full period; all zero before the first has ended.
-    [[nodiscard]] traffic of(const telemetry::pool_name& pool) const;
+    /// The last full period of one pool; all zero before the first has ended.
+    [[nodiscard]] period of(const telemetry::pool_name& pool) const;
 
 private:
     mutable std::mutex guard_;

@@ -4,7 +4,9 @@
 #include "admin/reports_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
+#include <iterator>
 #include <map>
 
 namespace penstock::admin {
@@ -71,14 +73,24 @@ std::string server_pointer(std::uint64_t id)
     return id == 0 ? std::string{} : "s" + text_of(id);
 }
 
-/// By the database's name as clients know it, as PgBouncer counts.
-std::map<std::string, std::pair<traffic, traffic>> traffic_by_database(const snapshot& from)
-{
-    std::map<std::string, std::pair<traffic, traffic>> sums;
-    for (const auto& pool : from.pools) {
-        auto& [total, average] = sums[pool.database];
+/// What several pools have done together.
+struct joint_traffic {
+    traffic total{};
+    period last{};
+
+    void add(const pool_report& pool)
+    {
         total.add(traffic_of(pool.totals));
-        average.add(pool.average);
+        last.add(pool.last_period);
+    }
+};
+
+/// By the database's name as clients know it, as PgBouncer counts.
+std::map<std::string, joint_traffic> traffic_by_database(const snapshot& from)
+{
+    std::map<std::string, joint_traffic> sums;
+    for (const auto& pool : from.pools) {
+        sums[pool.database].add(pool);
     }
     return sums;
 }
@@ -147,16 +159,16 @@ row row_of(const server_report& server, const snapshot& from)
             local_host,
             local_port,
             text_of(server.opened_at),
-            text_of(server.lent_at == wall_time{} ? server.opened_at : server.lent_at),
+            text_of(server.requested_at),
             "0",
             "0",
             server.use == pool::slot_use::closing ? "1" : "0",
             server_pointer(server.id),
             client_pointer(server.lent_to),
             text_of(server.backend_pid),
-            server.tls ? "TLS" : "",
-            "",
-            "0",
+            server.tls,
+            server.application_name,
+            text_of(server.prepared_statements),
             text_of(server.id)};
 }
 
@@ -214,8 +226,8 @@ std::vector<row> rows_of_stats(const snapshot& from)
     std::vector<row> rows;
     for (const auto& [database, figures] : traffic_by_database(from)) {
         row one{database};
-        append(one, figures.first);
-        append(one, figures.second);
+        append(one, figures.total);
+        append(one, figures.last.average());
         rows.push_back(std::move(one));
     }
     return rows;
@@ -225,7 +237,7 @@ std::vector<row> rows_of_stats_totals(const snapshot& from)
 {
     std::vector<row> rows;
     for (const auto& [database, figures] : traffic_by_database(from)) {
-        append(rows.emplace_back(row{database}), figures.first);
+        append(rows.emplace_back(row{database}), figures.total);
     }
     return rows;
 }
@@ -234,7 +246,36 @@ std::vector<row> rows_of_stats_averages(const snapshot& from)
 {
     std::vector<row> rows;
     for (const auto& [database, figures] : traffic_by_database(from)) {
-        append(rows.emplace_back(row{database}), figures.second);
+        append(rows.emplace_back(row{database}), figures.last.average());
+    }
+    return rows;
+}
+
+/// One row for each figure of SHOW STATS, over all databases.
+std::vector<row> rows_of_totals(const snapshot& from)
+{
+    constexpr std::array<std::string_view, 11> names{"server_assignment_count",
+                                                     "xact_count",
+                                                     "query_count",
+                                                     "client_bytes",
+                                                     "server_bytes",
+                                                     "xact_time",
+                                                     "query_time",
+                                                     "wait_time",
+                                                     "ps_client_parse_count",
+                                                     "ps_server_parse_count",
+                                                     "ps_bind_count"};
+    joint_traffic all;
+    for (const auto& pool : from.pools) {
+        all.add(pool);
+    }
+    row figures;
+    append(figures, all.total);
+    append(figures, all.last.average());
+    std::vector<row> rows;
+    for (std::size_t index = 0; index < figures.size(); ++index) {
+        const std::string_view what = index < names.size() ? "total_" : "avg_";
+        rows.push_back({std::string{what} + std::string{names[index % names.size()]}, figures[index]});
     }
     return rows;
 }
@@ -270,6 +311,26 @@ std::vector<row> rows_of_servers(const snapshot& from)
     for (const auto& server : from.servers) {
         rows.push_back(row_of(server, from));
     }
+    return rows;
+}
+
+/// Clients and servers, with PgBouncer's seven figures of its packet buffers, which have no counterpart here.
+std::vector<row> rows_of_sockets(const snapshot& from)
+{
+    auto rows = rows_of_clients(from);
+    auto servers = rows_of_servers(from);
+    rows.insert(rows.end(), std::make_move_iterator(servers.begin()), std::make_move_iterator(servers.end()));
+    for (auto& each : rows) {
+        each.insert(each.end(), 7, "0");
+    }
+    return rows;
+}
+
+std::vector<row> rows_of_active_sockets(const snapshot& from)
+{
+    auto rows = rows_of_sockets(from);
+    constexpr std::size_t state = 4;
+    std::erase_if(rows, [](const row& each) { return each[state] != "active"; });
     return rows;
 }
 

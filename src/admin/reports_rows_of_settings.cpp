@@ -55,7 +55,7 @@ std::vector<std::pair<std::string, std::string>> in_pgbouncers_words(const setti
             {"client_idle_timeout", seconds_of(clients.idle_client_timeout)},
             {"client_login_timeout", seconds_of(clients.client_login_timeout)},
             {"idle_transaction_timeout", seconds_of(clients.idle_transaction_timeout)},
-            {"stats_period", seconds_of(reporter::period)}};
+            {"stats_period", seconds_of(reporter::period_length)}};
 }
 
 row row_of(const settings::database_settings& database, const snapshot& from)

@@ -39,7 +39,7 @@ struct table_kind {
 
 /// The table of a subject in upper case, or null. Without a special one, SHOW EXTENDED gives the plain one.
 [[nodiscard]] const table_kind* find_table(std::string_view subject, bool extended);
-/// All of them, in the order of SHOW HELP.
+/// All but the parameters of drivers, in the order of SHOW HELP.
 [[nodiscard]] std::span<const table_kind> all_tables();
 
 }  // namespace penstock::admin

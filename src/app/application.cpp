@@ -40,6 +40,18 @@ void raise_descriptor_limit()
     }
 }
 
+/// No descriptor is left for a new client: counted each time, told now and then.
+void note_shortage(proxy::worker& of, time_point& complained)
+{
+    constexpr auto between_lines = seconds{10};
+    of.counters().process.out_of_descriptors.add();
+    const auto now = clock::now();
+    if (complained == time_point{} || now - complained >= between_lines) {
+        complained = now;
+        log::warning("out of file descriptors: new clients wait", {{"remedy", "raise the limit of open files"}});
+    }
+}
+
 }  // namespace
 
 struct application::state {
@@ -123,10 +135,9 @@ outcome<bool> application::state::start()
     }
     control::credential_surroundings surroundings;
     surroundings.make_client = control::libpq_client::factory(lookups);
-    surroundings.where_to_ask = [this]() -> std::optional<control::sql_target> {
-        const auto settings = process->current()->settings;
-        auto account = auth_query_target(*settings);
-        const auto view = account ? process->view_of(settings->clusters.front().name) : nullptr;
+    surroundings.where_to_ask = [this](const std::string& cluster) -> std::optional<control::sql_target> {
+        auto account = auth_query_target(*process->current()->settings, cluster);
+        const auto view = account ? process->view_of(cluster) : nullptr;
         return view ? control::monitor::target_in(*view, std::move(*account)) : std::nullopt;
     };
     users = std::make_unique<control::credentials>(lookups, credential_options_of(tree), std::move(surroundings));
@@ -201,7 +212,10 @@ outcome<bool> application::state::start_workers()
     auto& first = workers.front()->driver();
     for (const int descriptor : listening) {
         acceptors.push_back(std::make_unique<net::acceptor>(
-            first, descriptor, [this](int accepted) { process->least_busy().adopt(accepted); }));
+            first,
+            descriptor,
+            [this](int accepted) { process->least_busy().adopt(accepted); },
+            [&of = *workers.front(), complained = time_point{}]() mutable { note_shortage(of, complained); }));
     }
     for (const auto& each : workers) {
         each->start();
@@ -232,7 +246,7 @@ proxy::worker::console application::state::console()
 /// Ends a period of the averages that the console gives, again and again.
 void application::state::count_averages()
 {
-    loop.call_after(admin::reporter::period, [this] {
+    loop.call_after(admin::reporter::period_length, [this] {
         reports->end_period();
         count_averages();
     });

@@ -17,6 +17,17 @@ control::sql_target account_on(const settings::cluster_settings& cluster)
     return target;
 }
 
+/// What the configuration says of a node; unknown: the node is asked.
+router::node_role role_of(settings::node_role role)
+{
+    switch (role) {
+        case settings::node_role::primary: return router::node_role::primary;
+        case settings::node_role::replica: return router::node_role::replica;
+        case settings::node_role::automatic: break;
+    }
+    return router::node_role::unknown;
+}
+
 bool is_clear_text(const secret& stored)
 {
     return !stored.empty() && !stored.reveal().starts_with("SCRAM-SHA-256$") && !stored.reveal().starts_with("md5");
@@ -74,7 +85,7 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     control::monitor_options options;
     options.cluster = cluster.name;
     for (const auto& node : cluster.nodes) {
-        options.nodes.push_back({.host = node.where.host, .port = node.where.port});
+        options.nodes.push_back({.host = node.where.host, .port = node.where.port, .role = role_of(node.role)});
     }
     options.probe_interval = cluster.monitor.probe_interval;
     options.probe_timeout = cluster.monitor.probe_timeout;
@@ -99,12 +110,13 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     return options;
 }
 
-std::optional<control::sql_target> auth_query_target(const settings::tree& tree)
+std::optional<control::sql_target> auth_query_target(const settings::tree& tree, const std::string& cluster)
 {
-    if (tree.auth.query.query.empty() || tree.clusters.empty()) {
+    const auto* where = settings::find_cluster(tree, cluster);
+    if (tree.auth.query.query.empty() || where == nullptr) {
         return std::nullopt;
     }
-    auto target = account_on(tree.clusters.front());
+    auto target = account_on(*where);
     target.user = tree.auth.query.user;
     target.password = tree.auth.query.password;
     target.database = tree.auth.query.database.empty() ? "postgres" : tree.auth.query.database;

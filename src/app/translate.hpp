@@ -22,8 +22,9 @@ namespace penstock::app {
 [[nodiscard]] control::credential_options credential_options_of(const settings::tree& tree);
 [[nodiscard]] control::monitor_options monitor_options_of(const settings::tree& tree,
                                                           const settings::cluster_settings& cluster);
-/// The account of the auth_query; its host is filled in when it is asked.
-[[nodiscard]] std::optional<control::sql_target> auth_query_target(const settings::tree& tree);
+/// The account of the auth_query in a cluster; its host is filled in when it is asked.
+[[nodiscard]] std::optional<control::sql_target> auth_query_target(const settings::tree& tree,
+                                                                  const std::string& cluster);
 
 /// Where to listen: a numeric address, "localhost", "*" for all, or a Unix socket in PostgreSQL's form.
 [[nodiscard]] outcome<net::endpoint> listen_endpoint(const settings::address& where);

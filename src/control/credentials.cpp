@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Three sources in order, a cache in front of the last. Questions about one user that come while a query for that user
-// is under way share its answer.
+// Three sources in order, a cache in front of the last. Questions about one user of one cluster that come while a query
+// for that user is under way share its answer.
 //
 // Found and unknown users have caches of their own, so that a flood of made-up names cannot push out the real ones.
 #include "control/credentials.hpp"
@@ -35,6 +35,12 @@ struct user_table {
 
     [[nodiscard]] bool asks_database() const { return !options.auth_query.empty(); }
 };
+
+/// Under what a user is remembered: neither name can hold a zero octet.
+std::string key_of(const user_question& who)
+{
+    return who.cluster + '\0' + who.user;
+}
 
 user_record absent_record(const credential_options& options)
 {
@@ -98,18 +104,18 @@ struct credentials::state : std::enable_shared_from_this<state> {
     {
     }
 
-    std::optional<user_record> known(const std::string& user);
-    std::optional<user_record> cached(const std::string& user);
+    std::optional<user_record> known(const user_question& who);
+    std::optional<user_record> cached(const user_question& who);
     void configure(credential_options options);
-    void forget(const std::string& user);
+    void forget(const user_question& who);
 
     // On the control thread only:
-    void look_up(const std::string& user, std::function<void(user_record)> answer);
-    void ask(const std::string& user);
-    void send(const std::string& user);
-    user_record take(const std::string& user, const sql_answer& answer, const user_table& asked_under);
-    void remember(const std::string& user, const look_up_verdict& verdict, const user_table& asked_under);
-    void give(const std::string& user, const user_record& record);
+    void look_up(const user_question& who, std::function<void(user_record)> answer);
+    void ask(const user_question& who);
+    void send(sql_client& to, const user_question& who);
+    user_record take(const user_question& who, const sql_answer& answer, const user_table& asked_under);
+    void remember(const user_question& who, const look_up_verdict& verdict, const user_table& asked_under);
+    void give(const user_question& who, const user_record& record);
     void complain(const std::string& user, std::string_view reason);
     std::shared_ptr<const user_table> current_table();
 
@@ -121,9 +127,17 @@ struct credentials::state : std::enable_shared_from_this<state> {
     user_cache found;
     user_cache unknown;
 
-    std::unordered_map<std::string, std::vector<std::function<void(user_record)>>> asked{};
-    std::unique_ptr<sql_client> client{};
-    sql_target client_target{};
+    /// A user whose record is being asked for, and those who wait for it.
+    struct open_question {
+        user_question who{};
+        std::vector<std::function<void(user_record)>> answers{};
+    };
+    std::unordered_map<std::string, open_question> asked{};  ///< by key_of()
+    struct connection {
+        std::unique_ptr<sql_client> client{};
+        sql_target target{};
+    };
+    std::unordered_map<std::string, connection> connections{};  ///< by cluster
     std::optional<time_point> last_complaint{};
 };
 
@@ -134,26 +148,26 @@ credentials::credentials(loop& on, credential_options options, credential_surrou
 
 credentials::~credentials()
 {
-    state_->client.reset();
+    state_->connections.clear();
 }
 
 std::optional<user_record> credentials::known(const user_question& question) const
 {
-    return state_->known(question.user);
+    return state_->known(question);
 }
 
 void credentials::look_up(user_question question, std::function<void(user_record)> answer)
 {
-    state_->on.post([weak = std::weak_ptr{state_}, user = std::move(question.user), answer = std::move(answer)] {
+    state_->on.post([weak = std::weak_ptr{state_}, who = std::move(question), answer = std::move(answer)] {
         if (const auto self = weak.lock()) {
-            self->look_up(user, answer);
+            self->look_up(who, answer);
         }
     });
 }
 
-void credentials::forget(const std::string& user)
+void credentials::forget(const user_question& who)
 {
-    state_->forget(user);
+    state_->forget(who);
 }
 
 void credentials::configure(credential_options options)
@@ -161,27 +175,28 @@ void credentials::configure(credential_options options)
     state_->configure(std::move(options));
 }
 
-std::optional<user_record> credentials::state::known(const std::string& user)
+std::optional<user_record> credentials::state::known(const user_question& who)
 {
     const std::scoped_lock lock{mutex};
-    if (const auto place = table->users.find(user); place != table->users.end()) {
+    if (const auto place = table->users.find(who.user); place != table->users.end()) {
         return place->second;
     }
-    if (!table->asks_database() || user.empty() || user.size() > longest_name) {
+    if (!table->asks_database() || who.user.empty() || who.user.size() > longest_name) {
         return absent_record(table->options);
     }
-    return cached(user);
+    return cached(who);
 }
 
 /// From the caches; a user whose time has come since the look-up counts as unknown.
-std::optional<user_record> credentials::state::cached(const std::string& user)
+std::optional<user_record> credentials::state::cached(const user_question& who)
 {
     const auto now = surroundings.now();
-    if (const auto* entry = found.find(user, now)) {
+    const auto key = key_of(who);
+    if (const auto* entry = found.find(key, now)) {
         const bool expired = entry->valid_until && *entry->valid_until <= surroundings.today();
         return expired ? absent_record(table->options) : entry->record;
     }
-    if (const auto* entry = unknown.find(user, now)) {
+    if (const auto* entry = unknown.find(key, now)) {
         return entry->record;
     }
     return std::nullopt;
@@ -197,72 +212,77 @@ void credentials::state::configure(credential_options options)
     unknown = user_cache{table->options.cache_size};
 }
 
-void credentials::state::forget(const std::string& user)
+void credentials::state::forget(const user_question& who)
 {
     const std::scoped_lock lock{mutex};
-    found.forget(user, surroundings.now(), forget_grace);
+    found.forget(key_of(who), surroundings.now(), forget_grace);
 }
 
-void credentials::state::look_up(const std::string& user, std::function<void(user_record)> answer)
+void credentials::state::look_up(const user_question& who, std::function<void(user_record)> answer)
 {
-    if (auto record = known(user)) {
+    if (auto record = known(who)) {
         return answer(std::move(*record));
     }
-    const auto place = asked.find(user);
+    const auto place = asked.find(key_of(who));
     if (place != asked.end()) {
-        place->second.push_back(std::move(answer));
+        place->second.answers.push_back(std::move(answer));
         return;
     }
     if (asked.size() >= most_asked_at_once) {
-        complain(user, "too many look-ups are under way");
+        complain(who.user, "too many look-ups are under way");
         return answer(unavailable_record(current_table()->options));
     }
-    asked[user].push_back(std::move(answer));
-    ask(user);
+    auto& fresh = asked[key_of(who)];
+    fresh.who = who;
+    fresh.answers.push_back(std::move(answer));
+    ask(who);
 }
 
 /// Asks at the place to ask now. Where that has changed, the old client goes, and what was under way there is asked
 /// again.
-void credentials::state::ask(const std::string& user)
+void credentials::state::ask(const user_question& who)
 {
-    auto target = surroundings.where_to_ask ? surroundings.where_to_ask() : std::nullopt;
+    auto target = surroundings.where_to_ask ? surroundings.where_to_ask(who.cluster) : std::nullopt;
     if (!target) {
-        complain(user, "no server to ask is known");
-        return give(user, unavailable_record(current_table()->options));
+        complain(who.user, "no server to ask is known");
+        return give(who, unavailable_record(current_table()->options));
     }
-    if (client && client_target == *target) {
-        return send(user);
+    auto& own = connections[who.cluster];
+    if (own.client && own.target == *target) {
+        return send(*own.client, who);
     }
-    client = surroundings.make_client(*target);
-    client_target = std::move(*target);
-    for (const auto& [each, answers] : asked) {
-        send(each);
+    own.client = surroundings.make_client(*target);
+    own.target = std::move(*target);
+    for (const auto& [key, each] : asked) {
+        if (each.who.cluster == who.cluster) {
+            send(*own.client, each.who);
+        }
     }
 }
 
-void credentials::state::send(const std::string& user)
+void credentials::state::send(sql_client& to, const user_question& who)
 {
     const auto asked_under = current_table();
-    sql_query query{.text = asked_under->options.auth_query, .parameters = {user}};
-    client->ask(std::move(query),
-                asked_under->options.query_timeout,
-                [weak = weak_from_this(), user, asked_under](const sql_answer& answer) {
-                    if (const auto self = weak.lock()) {
-                        self->give(user, self->take(user, answer, *asked_under));
-                    }
-                });
+    sql_query query{.text = asked_under->options.auth_query, .parameters = {who.user}};
+    to.ask(std::move(query),
+           asked_under->options.query_timeout,
+           [weak = weak_from_this(), who, asked_under](const sql_answer& answer) {
+               if (const auto self = weak.lock()) {
+                   self->give(who, self->take(who, answer, *asked_under));
+               }
+           });
 }
 
-user_record credentials::state::take(const std::string& user, const sql_answer& answer, const user_table& asked_under)
+user_record credentials::state::take(const user_question& who, const sql_answer& answer, const user_table& asked_under)
 {
-    const auto verdict = judge(answer, user, asked_under.options.default_method);
+    const auto verdict = judge(answer, who.user, asked_under.options.default_method);
     if (!verdict.reason.empty()) {
-        complain(user, verdict.reason);
+        complain(who.user, verdict.reason);
     }
     if (verdict.how == look_up_verdict::kind::unavailable) {
         return unavailable_record(asked_under.options);
     }
-    remember(user, verdict, asked_under);
+    remember(who, verdict, asked_under);
     const bool expired = verdict.user.valid_until && *verdict.user.valid_until <= surroundings.today();
     if (verdict.how == look_up_verdict::kind::absent || expired) {
         return absent_record(asked_under.options);
@@ -270,7 +290,7 @@ user_record credentials::state::take(const std::string& user, const sql_answer& 
     return verdict.user.record;
 }
 
-void credentials::state::remember(const std::string& user,
+void credentials::state::remember(const user_question& who,
                                   const look_up_verdict& verdict,
                                   const user_table& asked_under)
 {
@@ -280,21 +300,21 @@ void credentials::state::remember(const std::string& user,
     }
     const auto& options = table->options;
     if (verdict.how == look_up_verdict::kind::found) {
-        found.remember(user, verdict.user, surroundings.now(), options.cache_time);
+        found.remember(key_of(who), verdict.user, surroundings.now(), options.cache_time);
     } else {
         found_user nobody;
         nobody.record = absent_record(options);
-        unknown.remember(user, std::move(nobody), surroundings.now(), options.unknown_cache_time);
+        unknown.remember(key_of(who), std::move(nobody), surroundings.now(), options.unknown_cache_time);
     }
 }
 
-void credentials::state::give(const std::string& user, const user_record& record)
+void credentials::state::give(const user_question& who, const user_record& record)
 {
-    const auto place = asked.find(user);
+    const auto place = asked.find(key_of(who));
     if (place == asked.end()) {
         return;
     }
-    const auto answers = std::move(place->second);
+    const auto answers = std::move(place->second.answers);
     asked.erase(place);
     for (const auto& answer : answers) {
         answer(record);

@@ -2,8 +2,10 @@
 //
 // Who is this user? Asked of the configuration, then of a PgBouncer userlist.txt, then of the database by auth_query.
 //
+// A cluster's databases are asked about its own users only: what one cluster says of "app" holds for no other one's "app".
 // known() and look_up() may be called from any thread. The tables are immutable snapshots and the cache has a mutex
-// that is held for moments only; queries run on the control thread, one connection, one query per user at a time.
+// that is held for moments only; queries run on the control thread, one connection per cluster, one query per user at a
+// time.
 #pragma once
 
 #include "control/credential_options.hpp"
@@ -22,9 +24,9 @@ namespace penstock::control {
 /// What credentials need of the world around them.
 struct credential_surroundings {
     sql_client_factory make_client{};
-    /// Where and as whom auth_query is to be asked now, or nothing where no node is known. On the control
-    /// thread.
-    std::function<std::optional<sql_target>()> where_to_ask{};
+    /// Where and as whom auth_query is to be asked now in this cluster, or nothing where no node is known. On the
+    /// control thread.
+    std::function<std::optional<sql_target>(const std::string& cluster)> where_to_ask{};
     std::function<time_point()> now = [] { return clock::now(); };
     /// For VALID UNTIL.
     std::function<std::chrono::system_clock::time_point()> today = [] { return std::chrono::system_clock::now(); };
@@ -48,7 +50,7 @@ public:
 
     /// Forgets what the cache says of a user, for example because a proof failed that a changed password explains. At
     /// most once a second per user. From any thread.
-    void forget(const std::string& user);
+    void forget(const user_question& who);
 
     /// Takes new options, as after a reload; reads the file again and empties the cache. From any thread.
     void configure(credential_options options);

@@ -20,6 +20,8 @@ std::string name_of(const node& each)
     return each.host + (each.host.starts_with('/') ? " port " : ":") + std::to_string(each.port);
 }
 
+constexpr auto given_role = "its role is given by the configuration";
+
 }  // namespace
 
 topology::topology(std::string cluster, const std::vector<node_address>& nodes, std::uint32_t failures_until_down)
@@ -33,9 +35,14 @@ topology::topology(std::string cluster, const std::vector<node_address>& nodes, 
         each.host = address.host;
         each.port = address.port;
         each.reason = "not probed yet";
+        if (address.role != node_role::unknown) {
+            each.role = address.role;
+            each.reason = given_role;
+            past_[each.id.value].role_is_given = true;
+        }
         view_.nodes.push_back(std::move(each));
     }
-    if (view_.nodes.size() == 1) {
+    if (view_.nodes.size() == 1 && !past_.front().role_is_given) {
         view_.nodes.front().role = node_role::primary;
         view_.nodes.front().reason = "presumed to be the primary, being the only node";
     }
@@ -84,11 +91,17 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
 {
     past.failures_in_a_row = 0;
     node.state = node_state::up;
-    node.role = seen.in_recovery ? node_role::replica : node_role::primary;
     node.max_connections = seen.max_connections;
     node.reserved_connections = seen.reserved_connections;
     node.server_version = seen.server_version;
-    node.reason = seen.in_recovery ? "in recovery, says its probe" : "not in recovery, says its probe";
+    const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
+    const auto* says = seen.in_recovery ? "in recovery, says its probe" : "not in recovery, says its probe";
+    if (!past.role_is_given) {
+        node.role = probed;
+        node.reason = says;
+    } else {
+        node.reason = node.role == probed ? given_role : std::string{given_role} + ", though it is " + says;
+    }
 }
 
 /// Alive, so it counts as up; its role stays what it was.
@@ -145,7 +158,16 @@ std::vector<std::size_t> topology::claimants(bool proved) const
 
 bool topology::claims_to_be_primary(std::size_t index) const
 {
-    return view_.nodes[index].is_up() && view_.nodes[index].role == node_role::primary;
+    return view_.nodes[index].is_up() && view_.nodes[index].role == node_role::primary && may_be_primary(index);
+}
+
+/// Where the configuration names a primary, no other node can be it, whatever it says of itself.
+bool topology::may_be_primary(std::size_t index) const
+{
+    const auto is_given = [this](const node& each) {
+        return past_[each.id.value].role_is_given && each.role == node_role::primary;
+    };
+    return is_given(view_.nodes[index]) || std::none_of(view_.nodes.begin(), view_.nodes.end(), is_given);
 }
 
 bool topology::publish_if_changed(const router::cluster_view& before)

@@ -4,7 +4,8 @@
 //
 // A single node is presumed to be the primary until a probe says otherwise. With several, nobody is until a probe told.
 // Of two that claim it, the one that was primary before stays, as long as its own probes still say so; otherwise nobody
-// is.
+// is. What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is the
+// only one that can be.
 #pragma once
 
 #include "router/cluster_view.hpp"
@@ -22,6 +23,7 @@ namespace penstock::control {
 struct node_address {
     std::string host{};
     std::uint16_t port = 5432;
+    router::node_role role = router::node_role::unknown;  ///< unknown: the node is asked
     friend bool operator==(const node_address&, const node_address&) = default;
 };
 
@@ -73,6 +75,7 @@ private:
     struct memory {
         std::uint32_t failures_in_a_row = 0;
         bool last_probe_answered = false;
+        bool role_is_given = false;  ///< by the configuration
     };
 
     static void take_addresses(router::node& node, const address_observation& seen);
@@ -82,6 +85,7 @@ private:
     void choose_primary();
     [[nodiscard]] std::vector<std::size_t> claimants(bool proved) const;
     [[nodiscard]] bool claims_to_be_primary(std::size_t index) const;
+    [[nodiscard]] bool may_be_primary(std::size_t index) const;
     bool publish_if_changed(const router::cluster_view& before);
     void note_changes(const router::cluster_view& before);
 

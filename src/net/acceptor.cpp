@@ -96,8 +96,8 @@ void set_on(int descriptor, int level, int option)
 
 }  // namespace
 
-acceptor::acceptor(driver& on, int listening, handler on_accept)
-    : driver_{&on}, descriptor_{listening}, on_accept_{std::move(on_accept)}
+acceptor::acceptor(driver& on, int listening, handler on_accept, std::function<void()> on_shortage)
+    : driver_{&on}, descriptor_{listening}, on_accept_{std::move(on_accept)}, on_shortage_{std::move(on_shortage)}
 {
     set_on(descriptor_, SOL_SOCKET, SO_KEEPALIVE);
     set_on(descriptor_, IPPROTO_TCP, TCP_NODELAY);  // refused by a Unix socket, which has no use for it
@@ -128,6 +128,9 @@ bool acceptor::accept_one()
     if (is_shortage(errno)) {
         ++times_out_of_descriptors_;
         rest();
+        if (on_shortage_) {
+            on_shortage_();
+        }
         return false;
     }
     return errno == ECONNABORTED || errno == EINTR;

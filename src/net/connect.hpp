@@ -44,14 +44,15 @@ task<result<std::unique_ptr<stream>>> connect(driver& on, endpoint to, time_poin
 class acceptor final : public pollable {
 public:
     using handler = std::function<void(int descriptor)>;
-    acceptor(driver& on, int listening, handler on_accept);
+    /// `on_shortage` is told of each pause for want of descriptors; it may be empty.
+    acceptor(driver& on, int listening, handler on_accept, std::function<void()> on_shortage = {});
     ~acceptor() override;
     acceptor(const acceptor&) = delete;
     acceptor& operator=(const acceptor&) = delete;
     void on_ready(std::uint32_t events) override;
     /// Stops listening; a Unix socket's file goes as well.
     void close();
-    /// Out of descriptors (EMFILE): pauses for a moment instead of spinning. Counted for the log and metrics.
+    /// Out of descriptors (EMFILE): pauses for a moment instead of spinning.
     [[nodiscard]] std::uint64_t times_out_of_descriptors() const { return times_out_of_descriptors_; }
     static constexpr milliseconds pause{100};
 
@@ -64,6 +65,7 @@ private:
     driver* driver_;
     int descriptor_;
     handler on_accept_;
+    std::function<void()> on_shortage_;
     driver::registration registration_ = 0;
     driver::timer_id resting_ = 0;
     std::uint64_t times_out_of_descriptors_ = 0;

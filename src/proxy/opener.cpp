@@ -61,7 +61,9 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
         if (wire) {
             place.address = endpoint;
             place.address_text = endpoint.text();
-            co_return co_await log_in(on, std::move(*wire), std::move(place), where->host, deadline);
+            auto result = co_await log_in(on, std::move(*wire), std::move(place), where->host, deadline);
+            result.failure.connected = true;
+            co_return result;
         }
         fault = wire.error().message();
     }
@@ -104,8 +106,8 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(
                                                                std::move(*identity),
                                                                std::move(place),
                                                                configuration->settings->clients.server_statement_limit);
-    if (!record_->init_query.empty()) {
-        const bool ran = co_await result.connection->run(record_->init_query, deadline);
+    if (auto first = record_->init_query(); !first.empty()) {
+        const bool ran = co_await result.connection->run(std::move(first), deadline);
         if (!ran) {
             const auto why = result.connection->half().last_error().detail;
             co_await result.connection->close();

@@ -5,6 +5,7 @@
 #include "settings/lookup.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock::proxy {
 
@@ -21,6 +22,19 @@ server_account pool_record::account() const
 {
     const std::lock_guard lock{guard_};
     return account_;
+}
+
+std::string pool_record::init_query() const
+{
+    const std::lock_guard lock{guard_};
+    return init_query_;
+}
+
+bool pool_record::follow(settings::pool_mode mode, const std::string& init_query)
+{
+    mode_.store(mode, std::memory_order_relaxed);
+    const std::lock_guard lock{guard_};
+    return std::exchange(init_query_, init_query) != init_query;
 }
 
 bool pool_record::learn(server_account newer)
@@ -54,18 +68,36 @@ void process::configure(configuration_ptr next)
 {
     {
         const std::lock_guard lock{guard_};
-        configuration_ = next;
+        const auto before = std::exchange(configuration_, next);
         set_limits_locked();
         for (const auto& [key, record] : pools_) {
-            const auto* database = settings::find_database(*next->settings, key.database);
-            if (database != nullptr) {
-                record->shared->set_limits(settings::effective_limits(
-                    *next->settings, *database, settings::find_user(*next->settings, key.user)));
-            }
+            follow_settings_locked(*record, *before->settings, *next->settings);
         }
     }
     for (auto* each : workers_) {
         each->configure(next);
+    }
+}
+
+/// Connections opened with other TLS settings, start-up parameters or another init_query are not used any more.
+void process::follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now)
+{
+    const auto* database = settings::find_database(now, pool.database_entry);
+    if (database == nullptr) {
+        return;
+    }
+    const auto* user = settings::find_user(now, pool.user_entry);
+    pool.shared->set_limits(settings::effective_limits(now, *database, user));
+    bool obsolete = pool.follow(settings::effective_pool_mode(now, *database, user),
+                                settings::effective_init_query(now, *database));
+    const auto* old_cluster = settings::find_cluster(before, pool.key.cluster);
+    const auto* cluster = settings::find_cluster(now, pool.key.cluster);
+    if (old_cluster != nullptr && cluster != nullptr) {
+        obsolete = obsolete || old_cluster->sslmode != cluster->sslmode || !(old_cluster->tls == cluster->tls) ||
+                   old_cluster->options != cluster->options || old_cluster->application_name != cluster->application_name;
+    }
+    if (obsolete) {
+        pool.shared->retire();
     }
 }
 
@@ -107,8 +139,10 @@ std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
         }
         record = std::make_shared<pool_record>();
         record->key = key;
-        record->mode = settings::effective_pool_mode(tree, database, user);
-        record->init_query = settings::effective_init_query(tree, database);
+        record->database_entry = database.name;
+        record->user_entry = user == nullptr ? std::string{} : user->name;
+        record->follow(settings::effective_pool_mode(tree, database, user),
+                       settings::effective_init_query(tree, database));
         record->shared = std::make_shared<pool::shared_pool>(
             budget_, key, settings::effective_limits(tree, database, user), std::move(node));
     }
@@ -135,21 +169,41 @@ worker& process::least_busy() const
 
 bool process::admit_user(const std::string& user, std::uint32_t limit)
 {
-    const std::lock_guard lock{guard_};
-    auto& count = user_clients_[user];
-    if (limit > 0 && count >= limit) {
-        return false;
-    }
-    ++count;
-    return true;
+    return admit(user_clients_, user, limit);
 }
 
 void process::dismiss_user(const std::string& user)
 {
+    dismiss(user_clients_, user);
+}
+
+bool process::admit_to_database(const std::string& database, std::uint32_t limit)
+{
+    return admit(database_clients_, database, limit);
+}
+
+void process::dismiss_from_database(const std::string& database)
+{
+    dismiss(database_clients_, database);
+}
+
+bool process::admit(head_count& among, const std::string& name, std::uint32_t limit)
+{
     const std::lock_guard lock{guard_};
-    const auto found = user_clients_.find(user);
-    if (found != user_clients_.end() && --found->second == 0) {
-        user_clients_.erase(found);
+    const auto found = among.find(name);
+    if (limit > 0 && found != among.end() && found->second >= limit) {
+        return false;
+    }
+    ++(found == among.end() ? among[name] : found->second);
+    return true;
+}
+
+void process::dismiss(head_count& from, const std::string& name)
+{
+    const std::lock_guard lock{guard_};
+    const auto found = from.find(name);
+    if (found != from.end() && --found->second == 0) {
+        from.erase(found);
     }
 }
 
@@ -157,7 +211,7 @@ void process::dismiss_user(const std::string& user)
 void process::set_limits_locked()
 {
     const auto& tree = *configuration_->settings;
-    auto limits = tree.pool.shared;
+    auto limits = settings::shared_limits(tree);
     for (const auto& cluster : tree.clusters) {
         auto allowed = cluster.max_connections_per_node;
         const auto view = views_.find(cluster.name);

@@ -39,16 +39,22 @@ using configuration_ptr = std::shared_ptr<const configuration>;
 struct pool_record {
     pool::pool_key key{};
     std::shared_ptr<pool::shared_pool> shared{};
-    std::string init_query{};
-    settings::pool_mode mode = settings::pool_mode::transaction;
+    std::string database_entry{};  ///< of the settings, "*" included
+    std::string user_entry{};      ///< of the settings; empty where they name no such user
 
     [[nodiscard]] server_account account() const;
+    [[nodiscard]] settings::pool_mode mode() const { return mode_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::string init_query() const;
     /// A client's login brought newer credentials. True where they differ from what was known.
     bool learn(server_account newer);
+    /// What the settings say. True where another query ran on the connections opened so far.
+    bool follow(settings::pool_mode mode, const std::string& init_query);
 
 private:
     mutable std::mutex guard_;
     server_account account_{};
+    std::string init_query_{};
+    std::atomic<settings::pool_mode> mode_{settings::pool_mode::transaction};
 };
 
 class process {
@@ -84,12 +90,15 @@ public:
     std::atomic<std::uint32_t> clients{0};
     std::atomic<bool> draining{false};
 
-    /// One more client of this user, if its limit (0: none) allows.
+    /// One more client of this user, or of this database, if its limit (0: none) allows.
     bool admit_user(const std::string& user, std::uint32_t limit);
     void dismiss_user(const std::string& user);
+    bool admit_to_database(const std::string& database, std::uint32_t limit);
+    void dismiss_from_database(const std::string& database);
 
 private:
     void set_limits_locked();
+    void follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now);
 
     mutable std::mutex guard_;
     configuration_ptr configuration_;
@@ -97,7 +106,11 @@ private:
     std::shared_ptr<pool::budget> budget_;
     std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
-    std::map<std::string, std::uint32_t, std::less<>> user_clients_;
+    using head_count = std::map<std::string, std::uint32_t, std::less<>>;
+    bool admit(head_count& among, const std::string& name, std::uint32_t limit);
+    void dismiss(head_count& from, const std::string& name);
+    head_count user_clients_;
+    head_count database_clients_;  ///< by the name that clients ask for
     std::vector<worker*> workers_;
 };
 

@@ -73,8 +73,8 @@ public:
     [[nodiscard]] bool has_tls() const { return identity_.tls; }
     [[nodiscard]] std::uint64_t id() const { return id_; }
     [[nodiscard]] std::chrono::system_clock::time_point opened_at() const { return opened_at_; }
-    std::chrono::system_clock::time_point requested_at{};  ///< when it was lent last
-    std::uint64_t lent_to = 0;                             ///< the session's id; 0 while nobody has it
+    time_point lent_at{};       ///< when it was lent last
+    std::uint64_t lent_to = 0;  ///< the session's id; 0 while nobody has it
 
 private:
     /// Sends what was announced and waits until the server owes nothing.

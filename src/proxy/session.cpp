@@ -158,6 +158,11 @@ session_report session<P>::describe(time_point now, bool in_full) const
         report.user = user_;
         report.database = database_;
         report.application_name = application_name_;
+        if constexpr (requires { front_->application_name(); }) {
+            if (front_ && !front_->application_name().empty()) {
+                report.application_name = front_->application_name();  // it may have been changed by SET
+            }
+        }
         report.client_address = client_.peer_address();
         report.local_address = client_.local_address();
         report.tls = client_.tls() == net::tls_state::established ? client_.facts().version : std::string{};
@@ -204,7 +209,7 @@ task<void> session<P>::leave()
     }
     pool_->counters->client_disconnects.add();
     if (admitted_) {
-        worker_.owner().dismiss_user(user_);
+        dismiss();
     }
     log::debug("client left", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
 }
@@ -217,8 +222,7 @@ task<void> session<P>::abandon()
     client_.subscribe(nullptr);
     auto& server = *lease_;
     if (front_->is_mid_message() || server.half().must_close) {
-        pool_->counters->count_discard(telemetry::discard_reason::client_gone);
-        lease_.discard();
+        discard(server.half().must_close ? telemetry::discard_reason::unclean : why_abandoned());
         co_return;
     }
     std::string scratch;
@@ -237,17 +241,18 @@ task<void> session<P>::abandon()
             event_.notify();
         });
         const auto in = server.wire().receive();
+        auto how = advance_result::ok;
         bool lost = in.how == net::received::kind::end || in.how == net::received::kind::error;
         if (in.how == net::received::kind::data) {
             outbox to_nobody{scratch};
-            lost = server.half().advance(in.data, *front_, to_nobody) != advance_result::ok;
+            how = server.half().advance(in.data, *front_, to_nobody);
+            lost = how != advance_result::ok;
         } else if (in.how == net::received::kind::would_block) {
             co_await event_.wait();
         }
         worker_.driver().cancel(timer);
         if (lost || (expired && cancelled)) {
-            pool_->counters->count_discard(telemetry::discard_reason::client_gone);
-            lease_.discard();
+            discard(lost ? reason_of(how) : why_abandoned());
             co_return;
         }
         if (expired) {
@@ -267,6 +272,34 @@ task<void> session<P>::abandon()
     }
     server.lent_to = 0;
     lease_.release();
+}
+
+/// Why a connection is given up that the server has ended, in its own words or without any.
+template <protocol P>
+telemetry::discard_reason session<P>::reason_of(advance_result how)
+{
+    using reason = telemetry::discard_reason;
+    return how == advance_result::violation ? reason::protocol_violation : reason::server_closed;
+}
+
+/// Why a connection is given up that did not come to rest after its client.
+template <protocol P>
+telemetry::discard_reason session<P>::why_abandoned() const
+{
+    using reason = telemetry::discard_reason;
+    if (!stop_ || left_by_itself_) {
+        return reason::client_gone;
+    }
+    return stop_->kind == error_kind::client_too_slow ? reason::client_too_slow
+           : stop_->kind == error_kind::shutting_down ? reason::shutdown
+                                                      : reason::client_gone;
+}
+
+template <protocol P>
+void session<P>::discard(telemetry::discard_reason why)
+{
+    pool_->counters->count_discard(why);
+    lease_.discard();
 }
 
 /// What was sent last should arrive: a socket closed over unread input would take it back.
@@ -305,6 +338,9 @@ void session<P>::copy_counters()
     to.binds.add(now.binds - counted_.binds);
     to.catch_ups.add(now.catch_ups - counted_.catch_ups);
     to.statements_healed.add(now.healed - counted_.healed);
+    to.retries.add(now.healed - counted_.healed);
+    to.statements_reprepared.add(now.reprepared - counted_.reprepared);
+    to.statements_evicted.add(now.evicted - counted_.evicted);
     counted_ = now;
     to.client_bytes_received.add(client_.octets_received() - received_counted_);
     to.client_bytes_sent.add(client_.octets_sent() - sent_counted_);

@@ -54,11 +54,14 @@ private:
     task<void> pass_cancel_on(cancel_key target);
     task<bool> begin_tls_at_once(login_context& context);
     task<bool> welcome(client_identity who, const user_record& record);
+    bool admit();
+    void dismiss();
     task<bool> greet(const client_identity& who);
     task<void> serve_console(client_identity who);
     task<bool> learn_greeting(const parameter_set_ptr& startup);
     std::shared_ptr<pool_record> find_pool(const client_identity& who, const user_record& record);
     void refuse(client_error why);
+    void note_failed_login(const login_result& how, const user_question& asked);
 
     // --- serving: session_relay_impl.hpp ---
     task<void> serve();
@@ -80,6 +83,9 @@ private:
     // --- leaving: session.cpp ---
     task<void> leave();
     task<void> abandon();
+    static telemetry::discard_reason reason_of(advance_result how);
+    telemetry::discard_reason why_abandoned() const;
+    void discard(telemetry::discard_reason why);
     task<void> say_last_words();
     void end(client_error why, bool fatal = true);
     void copy_counters();

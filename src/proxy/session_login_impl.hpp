@@ -32,6 +32,7 @@ task<bool> session<P>::log_in()
     login_context context;
     context.tls_available = configuration->client_tls != nullptr;
     context.client_address = client_.peer_address();
+    context.longest_startup = configuration->settings->clients.max_startup_packet;
     context.require_tls = listen.require_tls && context.client_address != "unix";
     const bool tls_settled = co_await begin_tls_at_once(context);
     if (!tls_settled) {
@@ -43,8 +44,11 @@ task<bool> session<P>::log_in()
     with.role = net::tls_role::server;
     with.keep_record = &record;
     with.must_end = [this] { return stop_.has_value(); };
-    with.look_up = [this](const user_question& question, std::optional<user_record>& answer) {
-        worker_.look_up(question, answer, event_);
+    user_question asked;
+    with.look_up = [this, &asked](const user_question& question, std::optional<user_record>& answer) {
+        asked = question;
+        asked.cluster = settings::cluster_of(*worker_.current()->settings, question.database);
+        worker_.look_up(asked, answer, event_);
     };
     login_result result;
     auto end = drive_end::done;
@@ -66,7 +70,7 @@ task<bool> session<P>::log_in()
             } else if (end == drive_end::stopped) {
                 refuse(*stop_);
             } else if (!result.reason.empty()) {
-                worker_.counters().process.count_login_failure(error_kind::invalid_authorization);
+                note_failed_login(result, asked);
                 log::info("client could not log in",
                           {{"client", client_.peer_address()},
                            {"user", result.identity.user},
@@ -81,11 +85,26 @@ task<bool> session<P>::log_in()
     co_return co_await welcome(std::move(result.identity), record);
 }
 
+/// A peer that merely went away has failed at nothing. A wrong password may be a new one, so what is remembered of the
+/// user is not believed any longer.
+template <protocol P>
+void session<P>::note_failed_login(const login_result& how, const user_question& asked)
+{
+    if (!how.error) {
+        return;
+    }
+    worker_.counters().process.count_login_failure(*how.error);
+    if (*how.error == error_kind::wrong_password) {
+        worker_.owner().users().forget(asked);
+    }
+}
+
 /// A client may begin with TLS itself instead of asking for it ("direct TLS", sslnegotiation=direct).
 template <protocol P>
 task<bool> session<P>::begin_tls_at_once(login_context& context)
 {
     bool expired = false;
+    bool refused = false;
     const auto deadline = worker_.driver().now() + worker_.current()->settings->clients.client_login_timeout;
     const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
         expired = true;
@@ -102,15 +121,16 @@ task<bool> session<P>::begin_tls_at_once(login_context& context)
         context.direct_tls = co_await detail::shake_hands(client_, event_, early, is_over);
         if (!context.direct_tls) {
             log::info("TLS handshake failed", {{"client", client_.peer_address()}, {"reason", client_.fault()}});
-            expired = true;
+            refused = !expired;
         }
         context.early_input = std::move(early);
     }
     worker_.driver().cancel(timer);
-    if (expired) {
-        worker_.counters().process.count_login_failure(error_kind::login_timeout);
+    if ((expired || refused) && !stop_) {
+        const auto why = expired ? error_kind::login_timeout : error_kind::protocol_violation;
+        worker_.counters().process.count_login_failure(why);
     }
-    co_return !expired && !stop_;
+    co_return !expired && !refused && !stop_;
 }
 
 template <protocol P>
@@ -170,24 +190,48 @@ task<bool> session<P>::welcome(client_identity who, const user_record& record)
         refuse({error_kind::too_many_clients, {}});
         co_return false;
     }
-    const auto* user = settings::find_user(tree, who.user);
-    admitted_ = process.admit_user(who.user, settings::effective_user_client_limit(tree, user));
-    if (!admitted_) {
-        refuse({error_kind::too_many_clients, "too many clients of user \"" + who.user + "\""});
-        co_return false;
-    }
     auto pool = find_pool(who, record);
     if (!pool) {
         refuse({error_kind::unknown_database, "database \"" + who.database + "\" does not exist"});
-        process.dismiss_user(who.user);
+        co_return false;
+    }
+    admitted_ = admit();
+    if (!admitted_) {
         co_return false;
     }
     pool_ = &worker_.pool_of(std::move(pool));
     const bool greeted = co_await greet(who);
     if (!greeted) {
-        process.dismiss_user(who.user);
+        dismiss();
     }
     co_return greeted;
+}
+
+/// Counts this client with its user's and its database's; refuses it where there are too many of either.
+template <protocol P>
+bool session<P>::admit()
+{
+    auto& process = worker_.owner();
+    const auto& tree = *worker_.current()->settings;
+    const auto* user = settings::find_user(tree, user_);
+    if (!process.admit_user(user_, settings::effective_user_client_limit(tree, user))) {
+        refuse({error_kind::too_many_clients, "too many clients of user \"" + user_ + "\""});
+        return false;
+    }
+    const auto* database = settings::find_database(tree, database_);
+    if (!process.admit_to_database(database_, database == nullptr ? 0 : database->max_client_connections)) {
+        refuse({error_kind::too_many_clients, "too many clients of database \"" + database_ + "\""});
+        process.dismiss_user(user_);
+        return false;
+    }
+    return true;
+}
+
+template <protocol P>
+void session<P>::dismiss()
+{
+    worker_.owner().dismiss_user(user_);
+    worker_.owner().dismiss_from_database(database_);
 }
 
 /// The console's clients count neither against max_client_connections nor as something a drain waits for: whoever looks
@@ -261,7 +305,7 @@ task<bool> session<P>::greet(const client_identity& who)
         greeting = pool_->greetings.find(*startup);
     }
     front_->greeted(greeting);
-    if (pool_->record->mode == settings::pool_mode::session) {
+    if (pool_->record->mode() == settings::pool_mode::session) {
         front_->pin(pin_reason::session_pooling);
     }
     secret_.resize(P::cancel_secret_size(who));
@@ -313,7 +357,7 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
     while (how == advance_result::ok && !lease_->half().is_quiet()) {
         if (expired || stop_ || client_.peer_gone()) {
             worker_.driver().cancel(timer);
-            lease_.discard();
+            discard(why_abandoned());
             refuse(stop_ ? *stop_ : client_error{error_kind::login_timeout, {}});
             co_return false;
         }
@@ -330,7 +374,7 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
     worker_.driver().cancel(timer);
     if (how != advance_result::ok) {
         const auto why = lease_->half().last_error();
-        lease_.discard();
+        discard(reason_of(how));
         refuse({error_kind::settings_not_applied, why.detail, why.sqlstate});
         co_return false;
     }

@@ -240,6 +240,7 @@ void session<P>::begin_lease(pool::lease<connection> granted)
     to_server_mark_ = lease_->wire().octets_sent();
     pool_->counters->assignments.add();
     transaction_at_ = worker_.driver().now();
+    lease_->lent_at = transaction_at_;
 }
 
 /// The server owes nothing: what has to be injected goes out, and if nothing keeps the lease, it is given back.
@@ -279,7 +280,7 @@ void session<P>::release()
     pool_->counters->server_bytes_sent.add(wire.octets_sent() - to_server_mark_);
     lease_->lent_to = 0;
     if (lease_->half().must_close) {
-        lease_.discard();
+        discard(telemetry::discard_reason::unclean);
     } else {
         lease_.release();
     }
@@ -342,8 +343,7 @@ void session<P>::server_lost(advance_result how)
                   {"user", user_},
                   {"database", database_},
                   {"reason", server.last_error().detail}});
-    pool_->counters->count_discard(how == advance_result::violation ? telemetry::discard_reason::protocol_violation
-                                                                    : telemetry::discard_reason::server_closed);
+    pool_->counters->count_discard(reason_of(how));
     bool answered = false;
     {
         outbox to_client{worker_.side().to_client_scratch};

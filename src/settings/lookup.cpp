@@ -43,6 +43,14 @@ const cluster_settings* find_cluster(const tree& all, std::string_view name)
     return find_named(all.clusters, name);
 }
 
+std::string cluster_of(const tree& all, std::string_view database)
+{
+    if (const auto* entry = find_database(all, database)) {
+        return entry->cluster;
+    }
+    return all.clusters.empty() ? std::string{} : all.clusters.front().name;
+}
+
 std::string server_database(const database_settings& database, std::string_view requested)
 {
     return database.server_database.empty() ? std::string{requested} : database.server_database;
@@ -64,12 +72,17 @@ pool::pool_limits effective_limits(const tree& all, const database_settings& dat
     return limits;
 }
 
-pool::shared_limits effective_shared_limits(const tree& all, const cluster_settings& cluster, const user_settings* user)
+/// Users that share an account on the servers share its connections, and the lowest of their limits.
+pool::shared_limits shared_limits(const tree& all)
 {
     auto limits = all.pool.shared;
-    limits.per_node = cluster.max_connections_per_node;
-    if (user != nullptr && user->max_user_connections > 0) {
-        limits.per_user = user->max_user_connections;
+    for (const auto& user : all.users) {
+        if (user.max_user_connections == 0) {
+            continue;
+        }
+        const auto& account = user.server_user.empty() ? user.name : user.server_user;
+        auto& own = limits.of_users.emplace(account, user.max_user_connections).first->second;
+        own = std::min(own, user.max_user_connections);
     }
     return limits;
 }

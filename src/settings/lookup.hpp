@@ -18,6 +18,9 @@ namespace penstock::settings {
 [[nodiscard]] const user_settings* find_user(const tree& all, std::string_view name);
 [[nodiscard]] const cluster_settings* find_cluster(const tree& all, std::string_view name);
 
+/// The cluster of the database of that name; the first one for a name that leads to none, such as the console's.
+[[nodiscard]] std::string cluster_of(const tree& all, std::string_view database);
+
 /// What the database is called on its servers, for a client that asked for `requested`.
 [[nodiscard]] std::string server_database(const database_settings& database, std::string_view requested);
 
@@ -28,9 +31,8 @@ namespace penstock::settings {
 [[nodiscard]] pool::pool_limits effective_limits(const tree& all,
                                                  const database_settings& database,
                                                  const user_settings* user);
-[[nodiscard]] pool::shared_limits effective_shared_limits(const tree& all,
-                                                          const cluster_settings& cluster,
-                                                          const user_settings* user);
+/// The process's limits and those of its users, by the name they have on the servers; per_node is the clusters' to say.
+[[nodiscard]] pool::shared_limits shared_limits(const tree& all);
 [[nodiscard]] const std::string& effective_init_query(const tree& all, const database_settings& database);
 /// 0: no limit.
 [[nodiscard]] std::uint32_t effective_user_client_limit(const tree& all, const user_settings* user);

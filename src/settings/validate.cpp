@@ -100,6 +100,12 @@ void check_cluster(const cluster_settings& cluster, const std::string& path, con
             complain(path + ".nodes", "node " + node.where.text() + " is named twice", "remove one");
         }
     }
+    const auto is_replica = [](const node_settings& node) { return node.role == node_role::replica; };
+    if (!cluster.nodes.empty() && std::all_of(cluster.nodes.begin(), cluster.nodes.end(), is_replica)) {
+        complain(path + ".nodes",
+                 "every node has the role \"replica\", so there is no primary",
+                 "leave the roles out, or name the primary");
+    }
     if (primaries > 1) {
         complain(path + ".nodes",
                  "more than one node has the role \"primary\"",

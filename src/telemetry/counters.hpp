@@ -64,13 +64,13 @@ struct pool_figures {
     Number client_parses{};
     Number server_parses{};
     Number binds{};
-    Number statements_reprepared{};  ///< prepared on another server than the client's Parse went to
+    Number statements_reprepared{};  ///< prepared by us, since the session's server does not have them (any more)
     Number statements_evicted{};     ///< closed on a server to make room
     Number statements_healed{};      ///< "cached plan must not change result type" mended unseen
     Number catch_ups{};              ///< session parameters sent to a server before a lease's first request
     Number resets{};                 ///< clean-ups on return
     Number cancels{};                ///< cancel requests passed on
-    Number retries{};                ///< exchanges sent a second time
+    Number retries{};                ///< exchanges sent a second time, unseen by the client
     Number pinned_now{};             ///< gauge: sessions that keep their lease past the transaction
     std::array<Number, most_pin_reasons> pins{};          ///< by the router's reason
     std::array<Number, discard_reason_count> discards{};  ///< by discard_reason

@@ -50,7 +50,7 @@ constexpr auto pool_figure_list()
         {"penstock_server_parses_total", "Parse messages to servers", &figures::server_parses},
         {"penstock_binds_total", "Bind messages from clients", &figures::binds},
         {"penstock_statements_reprepared_total",
-         "Statements prepared again because the session met another server",
+         "Statements prepared again because the session's server did not have them",
          &figures::statements_reprepared},
         {"penstock_statements_evicted_total",
          "Statements closed on a server for server_statement_limit",

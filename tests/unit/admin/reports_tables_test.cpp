@@ -42,6 +42,7 @@ TEST(AdminTables, ColumnsArePgBouncers)
     const std::string sockets =
         "type user database replication state addr port local_addr local_port connect_time request_time wait wait_us "
         "close_needed ptr link remote_pid tls application_name prepared_statements id";
+    const std::string packets = " recv_pos pkt_pos pkt_remain send_pos send_remain pkt_avail send_avail";
     const std::map<std::string, std::string> contract{
         {"VERSION", "version"},
         {"POOLS",
@@ -58,8 +59,14 @@ TEST(AdminTables, ColumnsArePgBouncers)
         {"STATS_AVERAGES",
          "database server_assignment_count xact_count query_count bytes_received bytes_sent xact_time query_time "
          "wait_time avg_client_parse_count avg_server_parse_count avg_bind_count"},
+        {"TOTALS", "name value"},
         {"CLIENTS", sockets},
         {"SERVERS", sockets},
+        {"SOCKETS", sockets + packets},
+        {"ACTIVE_SOCKETS", sockets + packets},
+        {"PEERS", "peer_id host port pool_size"},
+        {"PEER_POOLS", "peer_id cl_active_cancel_req cl_waiting_cancel_req sv_active_cancel sv_login"},
+        {"STANDARD_CONFORMING_STRINGS", "standard_conforming_strings"},
         {"CONFIG", "key value default changeable"},
         {"DATABASES",
          "name host port database force_user pool_size min_pool_size reserve_pool_size server_lifetime pool_mode "
@@ -148,6 +155,55 @@ TEST(AdminTables, StatsAreSummedByDatabase)
     EXPECT_EQ(row["total_xact_count"], "40");
     EXPECT_EQ(row["total_query_time"], "10");
     EXPECT_EQ(row["avg_query_count"], "6");
+}
+
+TEST(AdminTables, AveragesOfADatabaseAreNotSumsOfAverages)
+{
+    auto from = example_snapshot();
+    from.pools.front().last_period = {
+        .before = {}, .after = {.transactions = 10, .queries = 10, .query_time = 1000}, .length = seconds{10}};
+    from.pools.push_back(from.pools.front());
+    auto& slow = from.pools.back().last_period.after;
+    slow.queries = 30;
+    slow.query_time = 15000;
+    auto stats = row_at(0, "STATS", from);
+    EXPECT_EQ(stats["avg_query_count"], "4");
+    EXPECT_EQ(stats["avg_query_time"], "400") << "16000 us in 40 queries, not 100 + 500";
+}
+
+TEST(AdminTables, TotalsAreThoseOfAllDatabases)
+{
+    auto from = example_snapshot();
+    from.pools.push_back(from.pools.front());
+    from.pools.back().database = "other";
+    const auto rows = find_table("TOTALS", false)->rows(from);
+    ASSERT_EQ(rows.size(), 22U);
+    EXPECT_EQ(rows.front(), (row{"total_server_assignment_count", "0"}));
+    EXPECT_EQ(rows[2], (row{"total_query_count", "60"}));
+    EXPECT_EQ(rows[13], (row{"avg_query_count", "6"}));
+    EXPECT_EQ(rows.back(), (row{"avg_ps_bind_count", "0"}));
+}
+
+TEST(AdminTables, SocketsAreClientsAndThenServers)
+{
+    auto from = example_snapshot();
+    EXPECT_EQ(row_at(0, "SOCKETS", from)["type"], "C");
+    EXPECT_EQ(row_at(1, "SOCKETS", from)["type"], "S");
+    EXPECT_EQ(find_table("ACTIVE_SOCKETS", false)->rows(from).size(), 2U);
+    from.clients.front().what = proxy::session_report::state::idle;
+    EXPECT_EQ(row_at(0, "ACTIVE_SOCKETS", from)["type"], "S");
+    EXPECT_EQ(find_table("ACTIVE_SOCKETS", false)->rows(from).size(), 1U);
+}
+
+TEST(AdminTables, ServersTellWhatTheyHold)
+{
+    auto from = example_snapshot();
+    from.servers.front().requested_at = wall_time{std::chrono::hours{24}};
+    auto row = row_at(0, "SERVERS", from);
+    EXPECT_EQ(row["request_time"], "1970-01-02 00:00:00 UTC");
+    EXPECT_EQ(row["tls"], "TLSv1.3");
+    EXPECT_EQ(row["application_name"], "till");
+    EXPECT_EQ(row["prepared_statements"], "12");
 }
 
 TEST(AdminTables, ClientsAndServersPointAtEachOther)

@@ -21,18 +21,18 @@ const telemetry::pool_name shop{"main", "app", "shop"};
 TEST(AdminAverages, AreZeroBeforeTheFirstPeriodEnds)
 {
     const averages some{time_point{}};
-    EXPECT_EQ(some.of(shop), traffic{});
+    EXPECT_EQ(some.of(shop).average(), traffic{});
 }
 
 TEST(AdminAverages, ArePerSecondOfTheLastPeriod)
 {
     averages some{time_point{}};
     some.end_period({{shop, {.queries = 600, .received = 120}}}, time_point{} + 60s);
-    EXPECT_EQ(some.of(shop).queries, 10U);
-    EXPECT_EQ(some.of(shop).received, 2U);
+    EXPECT_EQ(some.of(shop).average().queries, 10U);
+    EXPECT_EQ(some.of(shop).average().received, 2U);
     some.end_period({{shop, {.queries = 660, .received = 120}}}, time_point{} + 120s);
-    EXPECT_EQ(some.of(shop).queries, 1U);
-    EXPECT_EQ(some.of(shop).received, 0U);
+    EXPECT_EQ(some.of(shop).average().queries, 1U);
+    EXPECT_EQ(some.of(shop).average().received, 0U);
 }
 
 TEST(AdminAverages, TimesArePerTransactionAndQuery)
@@ -40,8 +40,8 @@ TEST(AdminAverages, TimesArePerTransactionAndQuery)
     averages some{time_point{}};
     some.end_period({{shop, {.transactions = 2, .queries = 10, .transaction_time = 900, .query_time = 500}}},
                     time_point{} + 60s);
-    EXPECT_EQ(some.of(shop).transaction_time, 450U);
-    EXPECT_EQ(some.of(shop).query_time, 50U);
+    EXPECT_EQ(some.of(shop).average().transaction_time, 450U);
+    EXPECT_EQ(some.of(shop).average().query_time, 50U);
 }
 
 TEST(AdminAverages, ANewPoolCountsFromZeroAndAnUnknownOneIsZero)
@@ -49,8 +49,8 @@ TEST(AdminAverages, ANewPoolCountsFromZeroAndAnUnknownOneIsZero)
     averages some{time_point{}};
     some.end_period({}, time_point{} + 60s);
     some.end_period({{shop, {.queries = 60}}}, time_point{} + 120s);
-    EXPECT_EQ(some.of(shop).queries, 1U);
-    EXPECT_EQ(some.of({"main", "app", "books"}), traffic{});
+    EXPECT_EQ(some.of(shop).average().queries, 1U);
+    EXPECT_EQ(some.of({"main", "app", "books"}).average(), traffic{});
 }
 
 TEST(AdminAverages, FiguresThatSeemToShrinkAverageToZero)

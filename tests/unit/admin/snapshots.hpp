@@ -48,7 +48,7 @@ inline snapshot example_snapshot()
     pool.totals.queries = 30;
     pool.totals.transactions = 20;
     pool.totals.query_time.add(5);
-    pool.average.queries = 3;
+    pool.last_period = {.before = {}, .after = {.queries = 3}, .length = seconds{1}};
     out.pools.push_back(std::move(pool));
 
     client_report client;
@@ -72,6 +72,9 @@ inline snapshot example_snapshot()
     server.use = pool::slot_use::active;
     server.lent_to = 7;
     server.backend_pid = 4711;
+    server.tls = "TLSv1.3";
+    server.application_name = "till";
+    server.prepared_statements = 12;
     out.servers.push_back(std::move(server));
 
     out.all_clients = out.pools.front().clients;

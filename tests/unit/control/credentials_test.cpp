@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <thread>
 
 namespace penstock::control {
@@ -30,18 +31,21 @@ protected:
     {
         credential_surroundings around;
         around.make_client = database.factory();
-        around.where_to_ask = [this] { return place; };
+        around.where_to_ask = [this](const std::string& cluster) -> std::optional<sql_target> {
+            const auto other = other_places.find(cluster);
+            return other == other_places.end() ? place : other->second;
+        };
         around.now = [this] { return now; };
         around.today = [this] { return today; };
         return around;
     }
 
     /// Asks, and runs the loop until the question has reached the database or was answered.
-    void ask(credentials& who, const std::string& user)
+    void ask(credentials& who, const std::string& user, const std::string& cluster = {})
     {
         const auto before = database.questions.size() + answers.size();
         bool reached = false;
-        who.look_up({user, "db"}, [this](user_record record) { answers.push_back(std::move(record)); });
+        who.look_up({user, "db", cluster}, [this](user_record record) { answers.push_back(std::move(record)); });
         on.post([&reached] { reached = true; });
         ASSERT_TRUE(on.run_until([&reached] { return reached; }, seconds{5})) << before;
     }
@@ -58,6 +62,7 @@ protected:
     std::optional<sql_target> place = sql_target{.host = "db1"};
     time_point now{};
     std::chrono::system_clock::time_point today{};
+    std::map<std::string, sql_target> other_places;  ///< by cluster
     std::vector<user_record> answers;
     std::vector<std::string> lines;
 };
@@ -108,6 +113,42 @@ TEST_F(Credentials, PassesTheNameAsAParameter)
     ASSERT_EQ(database.questions.size(), 1U);
     EXPECT_EQ(database.questions[0].query.text, default_auth_query);
     EXPECT_EQ(database.questions[0].query.parameters, std::vector<std::string>{"x' or '1'='1"});
+}
+
+TEST_F(Credentials, AsksTheClusterOfTheDatabaseAndKeepsTheirUsersApart)
+{
+    other_places = {{"east", {.host = "east1"}}, {"west", {.host = "west1"}}};
+    credentials who{on, asking(), surroundings()};
+    ask(who, "app", "east");
+    ask(who, "app", "west");
+    ASSERT_EQ(database.questions.size(), 2U) << "a question of its own for each cluster";
+    ASSERT_EQ(database.targets.size(), 2U);
+    EXPECT_EQ(database.targets[0].host, "east1");
+    EXPECT_EQ(database.targets[1].host, "west1");
+    database.answer(one_row({"app", "of the east"}));
+    database.answer(one_row({"app", "of the west"}));
+    EXPECT_EQ(who.known({"app", "db", "east"})->stored.reveal(), "of the east");
+    EXPECT_EQ(who.known({"app", "db", "west"})->stored.reveal(), "of the west");
+    EXPECT_FALSE(who.known({"app", "db", "north"}));
+    now += seconds{2};
+    who.forget({"app", "db", "east"});
+    EXPECT_FALSE(who.known({"app", "db", "east"}));
+    EXPECT_TRUE(who.known({"app", "db", "west"}));
+}
+
+TEST_F(Credentials, AMoveOfOneClusterLeavesTheOthersQuestionsAlone)
+{
+    other_places = {{"east", {.host = "east1"}}, {"west", {.host = "west1"}}};
+    credentials who{on, asking(), surroundings()};
+    ask(who, "app", "east");
+    ask(who, "bob", "west");
+    other_places["east"].host = "east2";
+    ask(who, "eve", "east");
+    ASSERT_EQ(database.questions.size(), 3U);
+    EXPECT_EQ(database.questions[0].query.parameters, std::vector<std::string>{"bob"}) << "not asked twice";
+    EXPECT_EQ(database.targets.back().host, "east2");
+    database.answer(one_row({"bob", "x"}));
+    ASSERT_EQ(answers.size(), 1U);
 }
 
 TEST_F(Credentials, RemembersAFoundUserForTheCacheTime)
@@ -191,10 +232,10 @@ TEST_F(Credentials, ForgetsAUserOnRequestOnceASecond)
     credentials who{on, asking(), surroundings()};
     ask(who, "app");
     database.answer(one_row({"app", "secret"}));
-    who.forget("app");
+    who.forget({"app", "db"});
     EXPECT_TRUE(who.known({"app", "db"}));
     now += seconds{1};
-    who.forget("app");
+    who.forget({"app", "db"});
     EXPECT_FALSE(who.known({"app", "db"}));
 }
 
@@ -263,7 +304,7 @@ TEST_F(Credentials, MayBeAskedByManyThreadsWhileItChanges)
             for (int round = 0; round < 100; ++round) {
                 EXPECT_TRUE(who.known({"app", "db"})->exists);
                 who.look_up({"u" + std::to_string(round), "db"}, [&given](const user_record&) { ++given; });
-                who.forget("u1");
+                who.forget({"u1", "db"});
                 if (round % 10 == 0) {
                     who.configure(options);
                 }

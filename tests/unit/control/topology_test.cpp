@@ -63,6 +63,49 @@ TEST(Topology, PresumesTheOnlyNodeToBeThePrimary)
     EXPECT_EQ(nodes.view().version, 1U);
 }
 
+topology cluster_with_roles(const std::vector<node_role>& roles)
+{
+    std::vector<node_address> nodes;
+    for (const auto role : roles) {
+        nodes.push_back({"db" + std::to_string(nodes.size()), 5432, role});
+    }
+    return topology{"main", nodes};
+}
+
+TEST(Topology, TakesAGivenRoleWithoutAProbe)
+{
+    const auto nodes = cluster_with_roles({node_role::replica, node_role::primary});
+    EXPECT_EQ(nodes.view().primary_index, 1U);
+    EXPECT_EQ(nodes.view().nodes[0].role, node_role::replica);
+    EXPECT_EQ(nodes.view().nodes[1].reason, "its role is given by the configuration");
+}
+
+TEST(Topology, AGivenRoleOutranksWhatTheNodeSays)
+{
+    auto nodes = cluster_with_roles({node_role::primary, node_role::replica});
+    EXPECT_EQ(primary_after(nodes, {replica(0), primary(1)}), 0U);
+    EXPECT_EQ(nodes.view().nodes[0].role, node_role::primary);
+    EXPECT_EQ(nodes.view().nodes[1].role, node_role::replica);
+    EXPECT_EQ(nodes.view().nodes[0].max_connections, 100U) << "the rest of the answer counts";
+    EXPECT_EQ(nodes.view().nodes[0].reason,
+              "its role is given by the configuration, though it is in recovery, says its probe");
+}
+
+TEST(Topology, BesideAGivenPrimaryNobodyElseCanBeIt)
+{
+    auto nodes = cluster_with_roles({node_role::primary, node_role::unknown});
+    EXPECT_EQ(primary_after(nodes, {primary(0), primary(1)}), 0U);
+    EXPECT_EQ(primary_after(nodes, {failure(0), failure(0), failure(0), primary(1)}), std::nullopt);
+    EXPECT_EQ(primary_after(nodes, {primary(0)}), 0U);
+}
+
+TEST(Topology, AGivenReplicaLeavesTheRestToTheirProbes)
+{
+    auto nodes = cluster_with_roles({node_role::replica, node_role::unknown});
+    EXPECT_EQ(primary_after(nodes, {primary(0)}), std::nullopt);
+    EXPECT_EQ(primary_after(nodes, {primary(1)}), 1U);
+}
+
 TEST(Topology, PresumesNothingOfSeveralNodes)
 {
     const auto nodes = cluster_of(2);

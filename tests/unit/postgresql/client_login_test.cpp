@@ -58,6 +58,7 @@ TEST(ClientLogin, WrongPassword)
     EXPECT_EQ(error.text, "password authentication failed for user \"ann\"");
     const auto result = peer.end();
     EXPECT_EQ(result.how, how::refused);
+    EXPECT_EQ(result.error, error_kind::wrong_password);
     EXPECT_EQ(result.identity.user, "ann");
     EXPECT_NE(result.reason.find("wrong password"), std::string::npos);
 }
@@ -113,6 +114,15 @@ TEST(ClientLogin, LengthsOfPasswordMessagesAreBoundedBeforeTheBodyIsAwaited)
         peer.says(header);
         expect_refused(peer, "08P01", std::to_string(length));
     }
+    login_context strict;
+    strict.longest_startup = startup().size();
+    client exact{strict};
+    exact.says(startup());
+    EXPECT_FALSE(exact.front.done());
+    --strict.longest_startup;
+    client longer{strict};
+    longer.says(startup().substr(0, 4));
+    expect_refused(longer, "08P01", "one octet too long");
 }
 
 TEST(ClientLogin, LengthsOfStartupPacketsAreBoundedBeforeTheBodyIsAwaited)
@@ -301,6 +311,7 @@ TEST(ClientLogin, EndOfInputBeforeAnythingOrHalfWay)
         peer.says(all.substr(0, count));
         peer.front.end_of_input();
         expect_gone(peer, std::to_string(count));
+        EXPECT_EQ(peer.end().error, std::nullopt) << "it failed at nothing";
     }
 }
 

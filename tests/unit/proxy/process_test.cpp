@@ -131,6 +131,53 @@ TEST_F(ProcessTest, ChangesLimitsOfPoolsThatExist)
     EXPECT_EQ(connections_allowed(made, record), 2U);
 }
 
+TEST_F(ProcessTest, HoldsAUserToItsOwnLimitOfConnections)
+{
+    auto tree = small_tree();
+    tree.pool.shared.per_user = 5;
+    settings::user_settings ann;
+    ann.name = "ann";
+    ann.max_user_connections = 3;
+    tree.users = {ann};
+    made.configure(configuration_of(tree));
+    EXPECT_EQ(connections_allowed(made, pool(with_password("a"))), 3U);
+    server_account other;
+    other.user = "bob";
+    EXPECT_EQ(connections_allowed(made, pool(other)), 5U);
+}
+
+TEST_F(ProcessTest, FollowsTheEntriesThatAPoolWasMadeFor)
+{
+    auto tree = small_tree();
+    tree.databases.front().name = "store";
+    tree.databases.front().server_database = "shop";
+    settings::user_settings till;
+    till.name = "till";
+    till.server_user = "ann";
+    tree.users = {till};
+    made.configure(configuration_of(tree));
+    const auto record = made.pool_for({"main", "ann", "shop"},
+                                      made.current()->settings->databases.front(),
+                                      &made.current()->settings->users.front(),
+                                      with_password("a"));
+    tree.databases.front().pool.size = 7;
+    tree.users.front().pool.mode = settings::pool_mode::session;
+    tree.databases.front().init_query = "SELECT 2";
+    made.configure(configuration_of(tree));
+    EXPECT_EQ(record->shared->limits().size, 7U);
+    EXPECT_EQ(record->mode(), settings::pool_mode::session);
+    EXPECT_EQ(record->init_query(), "SELECT 2");
+}
+
+TEST_F(ProcessTest, AdmitsSoManyClientsToADatabase)
+{
+    EXPECT_TRUE(made.admit_to_database("shop", 1));
+    EXPECT_FALSE(made.admit_to_database("shop", 1));
+    EXPECT_TRUE(made.admit_to_database("books", 1));
+    made.dismiss_from_database("shop");
+    EXPECT_TRUE(made.admit_to_database("shop", 1));
+}
+
 TEST_F(ProcessTest, AdmitsSoManyClientsOfAUser)
 {
     EXPECT_TRUE(made.admit_user("ann", 2));

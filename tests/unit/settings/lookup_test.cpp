@@ -61,11 +61,37 @@ TEST(Lookup, UserOutranksDatabaseOutranksDefault)
 TEST(Lookup, SharedLimitsComeFromWhereTheyBelong)
 {
     const auto all = example();
-    EXPECT_EQ(effective_shared_limits(all, all.clusters[0], nullptr), (pool::shared_limits{0, 50, 9}));
-    EXPECT_EQ(effective_shared_limits(all, all.clusters[0], find_user(all, "app")), (pool::shared_limits{0, 50, 4}));
+    EXPECT_EQ(shared_limits(all), (pool::shared_limits{0, 0, 9, {{"app", 4}}}));
     EXPECT_EQ(effective_user_client_limit(all, nullptr), 7U);
     EXPECT_EQ(effective_user_client_limit(all, find_user(all, "plain")), 7U);
     EXPECT_EQ(effective_user_client_limit(all, find_user(all, "app")), 0U);
+}
+
+TEST(Lookup, UsersOfOneAccountShareTheLowestOfTheirLimits)
+{
+    auto all = example();
+    all.users.clear();
+    for (const std::uint32_t limit : {5U, 0U, 3U, 8U}) {
+        user_settings one;
+        one.name = "user" + std::to_string(limit);
+        one.server_user = "shared";
+        one.max_user_connections = limit;
+        all.users.push_back(one);
+    }
+    EXPECT_EQ(shared_limits(all).of_users, (std::map<std::string, std::uint32_t>{{"shared", 3}}));
+}
+
+TEST(Lookup, EveryNameHasACluster)
+{
+    auto all = example();
+    all.clusters.push_back(all.clusters.front());
+    all.clusters.back().name = "other";
+    all.databases.front().cluster = "other";
+    EXPECT_EQ(cluster_of(all, all.databases.front().name), "other");
+    all.databases.clear();
+    EXPECT_EQ(cluster_of(all, "pgbouncer"), all.clusters.front().name);
+    all.clusters.clear();
+    EXPECT_EQ(cluster_of(all, "pgbouncer"), "");
 }
 
 }  // namespace

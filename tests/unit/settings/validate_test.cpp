@@ -107,6 +107,7 @@ TEST_F(Validate, NodesAreGivenOnceEach)
     EXPECT_TRUE(of_nodes("['a', 'a:5432']").starts_with("f:2:1: node a:5432 is named twice"));
     EXPECT_NE(of_nodes("[{address='a', role='primary'}, {address='b', role='primary'}]").find("more than one node"),
               std::string::npos);
+    EXPECT_NE(of_nodes("[{address='a', role='replica'}]").find("so there is no primary"), std::string::npos);
     EXPECT_NE(of_nodes("[{role='primary'}, 'a']").find("a node has no address"), std::string::npos);
     EXPECT_NE(of_nodes("[{address='a', rule='primary'}]").find("did you mean \"role\"?"), std::string::npos);
     EXPECT_NE(of_nodes("['a:0', 'b']").find("write a node as"), std::string::npos);
