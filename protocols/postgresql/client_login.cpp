@@ -46,7 +46,9 @@ login_result refuse(dialogue& line, const client_error& error)
 {
     encode_error(error, line.output(), true);
     const auto text = error.detail.empty() ? standard_text(error.kind) : std::string_view{error.detail};
-    return {.how = login_result::kind::refused, .error = error.kind, .reason = std::string{name_of(error.kind)} + ": " + std::string{text}};
+    return {.how = login_result::kind::refused,
+            .error = error.kind,
+            .reason = std::string{name_of(error.kind)} + ": " + std::string{text}};
 }
 
 login_result refuse(dialogue& line, error_kind kind, std::string detail)

@@ -24,7 +24,7 @@ namespace penstock::app {
                                                           const settings::cluster_settings& cluster);
 /// The account of the auth_query in a cluster; its host is filled in when it is asked.
 [[nodiscard]] std::optional<control::sql_target> auth_query_target(const settings::tree& tree,
-                                                                  const std::string& cluster);
+                                                                   const std::string& cluster);
 
 /// Where to listen: a numeric address, "localhost", "*" for all, or a Unix socket in PostgreSQL's form.
 [[nodiscard]] outcome<net::endpoint> listen_endpoint(const settings::address& where);

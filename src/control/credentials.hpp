@@ -2,10 +2,10 @@
 //
 // Who is this user? Asked of the configuration, then of a PgBouncer userlist.txt, then of the database by auth_query.
 //
-// A cluster's databases are asked about its own users only: what one cluster says of "app" holds for no other one's "app".
-// known() and look_up() may be called from any thread. The tables are immutable snapshots and the cache has a mutex
-// that is held for moments only; queries run on the control thread, one connection per cluster, one query per user at a
-// time.
+// A cluster's databases are asked about its own users only: what one cluster says of "app" holds for no other one's
+// "app". known() and look_up() may be called from any thread. The tables are immutable snapshots and the cache has a
+// mutex that is held for moments only; queries run on the control thread, one connection per cluster, one query per
+// user at a time.
 #pragma once
 
 #include "control/credential_options.hpp"

@@ -4,8 +4,8 @@
 //
 // A single node is presumed to be the primary until a probe says otherwise. With several, nobody is until a probe told.
 // Of two that claim it, the one that was primary before stays, as long as its own probes still say so; otherwise nobody
-// is. What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is the
-// only one that can be.
+// is. What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is
+// the only one that can be.
 #pragma once
 
 #include "router/cluster_view.hpp"
