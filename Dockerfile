@@ -6,7 +6,7 @@
 FROM debian:12-slim AS build
 WORKDIR /src
 COPY . .
-RUN ./dev build release && strip --strip-debug build/release/penstock
+RUN ./dev build release penstock && strip --strip-debug build/release/penstock
 
 FROM debian:12-slim
 RUN apt-get update \
