@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Logging in to servers that behave, and to servers that do not.
+#include "tests/unit/mysql/login_support.hpp"
+
+namespace penstock::mysql {
+namespace {
+
+using namespace played;
+using mode = server_account::tls_mode;
+
+constexpr capability_flags server_capabilities =
+    back_capabilities | capability::long_password | capability::connect_with_db | capability::ssl |
+    capability::local_files | capability::multi_statements | capability::found_rows;
+
+const auto nonce = "abcdefghij0123456789"s;
+
+std::string greeting_by(std::string_view plugin,
+                        capability_flags capabilities = server_capabilities,
+                        std::string_view version = "8.4.3")
+{
+    std::string payload;
+    encode_greeting_payload({.version = version,
+                             .connection_id = 4711,
+                             .nonce = nonce,
+                             .capabilities = capabilities,
+                             .collation = 255,
+                             .status = server_status::autocommit,
+                             .auth_plugin = plugin},
+                            payload);
+    return packet(0, payload);
+}
+
+const auto plain_ok = "\0\0\0\2\0\0\0"s;
+
+server_account account(mode tls = mode::disable)
+{
+    return {.user = "ann", .database = "shop", .password = secret{"pencil"}, .tls = tls};
+}
+
+/// A server that we play against server_login().
+struct server {
+    server_account with;
+    test::scripted<outcome<server_identity>> back{[this](dialogue& line) { return server_login(line, with); }};
+
+    explicit server(server_account to_use = account()) : with{std::move(to_use)}
+    {
+        back.tls = tls_facts{"TLSv1.3", "", "hash", ""};
+        back.start();
+    }
+
+    server& says(bytes octets)
+    {
+        back.feed(octets);
+        return *this;
+    }
+    std::string hears() { return back.sent(); }
+    handshake_response hears_response(std::uint8_t sequence, capability_flags offered = server_capabilities)
+    {
+        kept = only_packet(hears());
+        EXPECT_EQ(kept.sequence, sequence);
+        return decode_response(kept.payload, offered).value_or(handshake_response{});
+    }
+
+    outcome<server_identity> end()
+    {
+        EXPECT_TRUE(back.done()) << "the login still waits for something";
+        return back.done() ? back.result() : outcome<server_identity>{server_identity{}};
+    }
+
+    heard kept{};
+};
+
+client_error expect_failure(server& peer, std::string_view why, error_kind kind = error_kind::server_login_failed)
+{
+    const auto result = peer.end();
+    EXPECT_FALSE(result.has_value()) << why;
+    EXPECT_EQ(result.error().kind, kind) << why;
+    EXPECT_FALSE(result.error().detail.empty()) << why;
+    return result.error();
+}
+
+server_identity expect_in(server& peer)
+{
+    const auto result = peer.end();
+    EXPECT_TRUE(result.has_value()) << result.error().detail;
+    return *result;
+}
+
+std::string switch_to(std::string_view plugin, bytes data)
+{
+    std::string payload;
+    encode_auth_switch_payload({plugin, data}, payload);
+    return payload;
+}
+
+TEST(ServerLogin, SaysWhoWeAre)
+{
+    auto with = account();
+    with.attributes = attributes_for_server({{"program_name", "shop"}, {"_pid", "7"}}, "10.0.0.7:40312");
+    with.collation = 45;
+    server peer{with};
+    EXPECT_EQ(peer.hears(), "") << "the server speaks first";
+    peer.says(greeting_by(native));
+    const auto response = peer.hears_response(1);
+    EXPECT_EQ(response.user, "ann");
+    EXPECT_EQ(response.schema, "shop");
+    EXPECT_EQ(response.auth_plugin, native);
+    EXPECT_EQ(response.answer, native_answer(native_stage1("pencil"), nonce));
+    EXPECT_EQ(response.collation, 45);
+    EXPECT_EQ(attributes_in(response.attributes),
+              (parameter_list{{"_proxy_name", "penstock"},
+                              {"_proxy_client_address", "10.0.0.7:40312"},
+                              {"program_name", "shop"},
+                              {"_pid", "7"}}));
+    peer.says(packet(2, plain_ok));
+    const auto identity = expect_in(peer);
+    EXPECT_EQ(identity.cancel.process_id, 4711U);
+    EXPECT_EQ(identity.status, server_status::autocommit);
+    EXPECT_EQ(identity.greeting.version, "8.4.3");
+    EXPECT_EQ(identity.greeting.collation, 255);
+    EXPECT_EQ(identity.greeting.capabilities, server_capabilities);
+    EXPECT_FALSE(identity.tls);
+}
+
+TEST(ServerLogin, AsksForNothingThatItWasNotToldToAskFor)
+{
+    server peer;
+    peer.says(greeting_by(native, server_capabilities | capability::compress | capability::zstd_compression));
+    const auto asked = peer.hears_response(1).capabilities;
+    EXPECT_FALSE(has(asked, capability::local_files)) << "no file of ours is ever offered";
+    EXPECT_FALSE(has(asked, capability::found_rows));
+    EXPECT_FALSE(has(asked, capability::multi_statements));
+    EXPECT_FALSE(has(asked, capability::compress));
+    EXPECT_FALSE(has(asked, capability::ssl));
+    EXPECT_TRUE(has(asked, capability::session_track | capability::deprecate_eof | capability::long_password));
+
+    auto with = account();
+    with.capabilities =
+        capability::local_files | capability::found_rows | capability::multi_statements | capability::query_attributes;
+    server wanted{with};
+    wanted.says(greeting_by(native));
+    const auto more = wanted.hears_response(1).capabilities;
+    EXPECT_TRUE(has(more, capability::local_files | capability::found_rows | capability::multi_statements));
+    EXPECT_FALSE(has(more, capability::query_attributes)) << "the server does not have it";
+}
+
+TEST(ServerLogin, MariadbsExtendedCapabilitiesTravelInTheFiller)
+{
+    const auto offered = (server_capabilities & ~capability::long_password) | capability::mariadb_cache_metadata |
+                         capability::mariadb_extended_metadata;
+    auto with = account();
+    with.capabilities = capability::mariadb_cache_metadata;
+    server peer{with};
+    peer.says(greeting_by(native, offered, "5.5.5-10.11.6-MariaDB"));
+    const auto response = peer.hears_response(1, offered);
+    EXPECT_TRUE(has(response.capabilities, capability::mariadb_cache_metadata));
+    EXPECT_FALSE(has(response.capabilities, capability::mariadb_extended_metadata));
+    EXPECT_FALSE(has(response.capabilities, capability::long_password));
+    peer.says(packet(2, plain_ok));
+    const auto identity = expect_in(peer);
+    EXPECT_EQ(identity.greeting.version, "5.5.5-10.11.6-MariaDB");
+    EXPECT_TRUE(has(identity.capabilities, capability::mariadb_cache_metadata));
+
+    server mysql_like{with};
+    mysql_like.says(greeting_by(native, offered | capability::long_password));
+    mysql_like.says(packet(2, plain_ok));
+    EXPECT_EQ(expect_in(mysql_like).capabilities >> 32, 0U);
+}
+
+TEST(ServerLogin, CollationsThatDoNotFitAreLeftToAStatement)
+{
+    for (const auto& [wanted, sent] : {std::pair{0, 255}, {8, 8}, {255, 255}, {256, 255}, {309, 255}}) {
+        auto with = account();
+        with.collation = static_cast<std::uint16_t>(wanted);
+        server peer{with};
+        peer.says(greeting_by(native));
+        EXPECT_EQ(peer.hears_response(1).collation, sent) << wanted;
+    }
+}
+
+TEST(ServerLogin, CachingSha2FastPath)
+{
+    server peer;
+    peer.says(greeting_by(sha2));
+    EXPECT_EQ(peer.hears_response(1).answer, sha2_answer(sha2_stage1("pencil"), nonce));
+    peer.says(packet(2, "\x01\x03")).says(packet(3, plain_ok));
+    expect_in(peer);
+}
+
+TEST(ServerLogin, CachingSha2SendsThePasswordUnderTlsOnly)
+{
+    server peer{account(mode::require)};
+    peer.says(greeting_by(sha2));
+    const auto request = only_packet(peer.hears().substr(0, 36));
+    EXPECT_EQ(request.sequence, 1);
+    EXPECT_EQ(request.payload.size(), 32U);
+    peer.says(packet(3, "\x01\x04"));
+    EXPECT_EQ(peer.hears(), packet(4, "pencil\0"s));
+    peer.says(packet(5, plain_ok));
+    EXPECT_TRUE(expect_in(peer).tls);
+
+    server plain;
+    plain.says(greeting_by(sha2));
+    plain.hears();
+    plain.says(packet(2, "\x01\x04"));
+    EXPECT_EQ(plain.hears(), "") << "not even a question for a key that anybody could send";
+    expect_failure(plain, "full exchange without TLS");
+}
+
+TEST(ServerLogin, CachingSha2ByRsaWhereThatIsAllowed)
+{
+    const rsa_key key;
+    auto with = account();
+    with.fetch_public_key = true;
+    server peer{with};
+    peer.says(greeting_by(sha2));
+    peer.hears();
+    peer.says(packet(2, "\x01\x04"));
+    EXPECT_EQ(peer.hears(), packet(3, "\x02"));
+    peer.says(packet(4, "\x01" + key.public_pem()));
+    const auto block = only_packet(peer.hears());
+    EXPECT_EQ(block.sequence, 5);
+    EXPECT_EQ(key.decrypt_password(block.payload, nonce), secret{"pencil"});
+    peer.says(packet(6, plain_ok));
+    expect_in(peer);
+
+    auto knowing = account();
+    knowing.public_key = key.public_pem();
+    server known{knowing};
+    known.says(greeting_by(sha2));
+    known.hears();
+    known.says(packet(2, "\x01\x04"));
+    EXPECT_EQ(key.decrypt_password(only_packet(known.hears()).payload, nonce), secret{"pencil"});
+}
+
+TEST(ServerLogin, UnusableRsaKeysEndTheLogin)
+{
+    for (const auto& answer :
+         {"\x01"s, "\x01nonsense"s, "\x01"s + std::string(9000, 'A'), "\x02"s, plain_ok, "\xfe"s}) {
+        auto with = account();
+        with.fetch_public_key = true;
+        server peer{with};
+        peer.says(greeting_by(sha2));
+        peer.says(packet(2, "\x01\x04"));
+        peer.hears();
+        peer.says(packet(4, answer));
+        EXPECT_EQ(peer.hears(), "");
+        expect_failure(peer, "not a key");
+    }
+}
+
+TEST(ServerLogin, AuthSwitchToEachMethod)
+{
+    const auto other = "ABCDEFGHIJ0123456789"s;
+    server peer;
+    peer.says(greeting_by(sha2));
+    peer.hears();
+    peer.says(packet(2, switch_to(native, other + '\0')));
+    EXPECT_EQ(peer.hears(), packet(3, native_answer(native_stage1("pencil"), other)));
+    peer.says(packet(4, plain_ok));
+    expect_in(peer);
+
+    server sha;
+    sha.says(greeting_by(native));
+    sha.hears();
+    sha.says(packet(2, switch_to(sha2, other + '\0')));
+    EXPECT_EQ(sha.hears(), packet(3, sha2_answer(sha2_stage1("pencil"), other)));
+    sha.says(packet(4, "\x01\x03")).says(packet(5, plain_ok));
+    expect_in(sha);
+
+    server signing;
+    signing.says(greeting_by(native));
+    signing.hears();
+    const auto challenge = std::string(31, 'n') + '\0';  // all 32 octets count, a zero at the end as well
+    signing.says(packet(2, switch_to(ed25519, challenge)));
+    const auto signature = only_packet(signing.hears()).payload;
+    EXPECT_TRUE(ed25519_verify(signature, challenge, ed25519_public_key("pencil")));
+
+    server clearing{account(mode::require)};
+    clearing.says(greeting_by(native));
+    clearing.hears();
+    clearing.says(packet(3, switch_to(clear, "")));
+    EXPECT_EQ(clearing.hears(), packet(4, "pencil\0"s));
+}
+
+TEST(ServerLogin, WhatAServerMayNotAskFor)
+{
+    const std::vector<std::pair<const char*, std::string>> table{
+        {"clear text without TLS", switch_to(clear, "")},
+        {"old passwords", "\xfe"},
+        {"old passwords by name", switch_to("mysql_old_password", nonce)},
+        {"a method we do not know", switch_to("parsec", nonce)},
+        {"a name of control characters", switch_to("\x1b[2J", nonce)},
+        {"a short nonce", switch_to(native, "short")},
+        {"a long nonce", switch_to(sha2, std::string(500, 'x'))},
+        {"no nonce to sign", switch_to(ed25519, nonce)},
+        {"a name without end", "\xfemysql_native_password"},
+        {"a name too long", switch_to(std::string(200, 'p'), nonce)},
+        {"a further factor", "\x02plugin"},
+        {"data that no method asked for", "\x01\x04"},
+        {"a file", "\xfb/etc/passwd"},
+        {"nothing", ""},
+        {"something else", "\x2a"},
+    };
+    for (const auto& [why, payload] : table) {
+        server peer;
+        peer.says(greeting_by(native));
+        peer.hears();
+        peer.says(packet(2, payload));
+        EXPECT_EQ(peer.hears(), "") << why;
+        const auto error = expect_failure(peer, why);
+        EXPECT_EQ(error.detail.find('\x1b'), std::string::npos) << why;
+        EXPECT_EQ(error.detail.find("pencil"), std::string::npos) << why;
+    }
+}
+
+TEST(ServerLogin, AuthSwitchesWithoutEndAreEnded)
+{
+    server peer;
+    peer.says(greeting_by(native));
+    peer.hears();
+    std::uint8_t sequence = 2;
+    int rounds = 0;
+    for (; !peer.back.done() && rounds < 100; ++rounds, sequence = static_cast<std::uint8_t>(sequence + 2)) {
+        peer.says(packet(sequence, switch_to(native, nonce + '\0')));
+        peer.hears();
+    }
+    EXPECT_LT(rounds, 10);
+    expect_failure(peer, "switches");
+}
+
+TEST(ServerLogin, MoreDataComesOncePerMethod)
+{
+    for (const auto& again : {"\x01\x03"s, "\x01\x04"s, "\x01"s, "\x01\x03\x03"s}) {
+        server peer{account(mode::require)};
+        peer.says(greeting_by(sha2));
+        peer.says(packet(3, "\x01\x04"));
+        peer.hears();
+        peer.says(packet(5, again));
+        EXPECT_EQ(peer.hears(), "");
+        expect_failure(peer, "more data again");
+    }
+}
+
+TEST(ServerLogin, PassThroughByHashes)
+{
+    auto with = account();
+    with.password = {};
+    with.hashes = password_hashes{.sha1 = native_stage1("pencil")};
+    server peer{with};
+    peer.says(greeting_by(native));
+    EXPECT_EQ(peer.hears_response(1).answer, native_answer(native_stage1("pencil"), nonce));
+
+    server other{with};
+    other.says(greeting_by(sha2));
+    EXPECT_EQ(other.hears_response(1).answer, "") << "the server may still switch to the method that fits";
+    other.says(packet(2, switch_to(native, nonce + '\0')));
+    EXPECT_EQ(other.hears(), packet(3, native_answer(native_stage1("pencil"), nonce)));
+
+    with.hashes = password_hashes{.sha256 = sha2_stage1("pencil")};
+    server fast{with};
+    fast.says(greeting_by(sha2));
+    EXPECT_EQ(fast.hears_response(1).answer, sha2_answer(sha2_stage1("pencil"), nonce));
+    fast.says(packet(2, "\x01\x04"));
+    expect_failure(fast, "the hash is not the password");
+
+    server unfit{with};
+    unfit.says(greeting_by(native));
+    unfit.hears();
+    unfit.says(packet(2, switch_to(native, nonce + '\0')));
+    expect_failure(unfit, "no hash for this method");
+}
+
+TEST(ServerLogin, AnAccountWithoutPasswordAnswersWithNothing)
+{
+    auto with = account();
+    with.password = {};
+    server peer{with};
+    peer.says(greeting_by(native));
+    EXPECT_EQ(peer.hears_response(1).answer, "");
+    peer.says(packet(2, plain_ok));
+    expect_in(peer);
+}
+
+TEST(ServerLogin, ErrorsCarryTheServersCodesAndWords)
+{
+    server denied;
+    denied.says(greeting_by(native));
+    denied.says(packet(2, "\xff\x15\x04#28000Access denied for user 'ann'"));
+    const auto error = expect_failure(denied, "denied");
+    EXPECT_EQ(error.number, 1045);
+    EXPECT_EQ(error.sqlstate, "28000");
+    EXPECT_EQ(error.detail, "Access denied for user 'ann'");
+}
+
+TEST(ServerLogin, AnErrorMayStandInTheGreetingsPlace)
+{
+    for (const auto& [number, payload] : {std::pair{1040, "\xff\x10\x04Too many connections"s},
+                                          {1129, "\xff\x69\x04Host 'x' is blocked"s},
+                                          {1040, "\xff\x10\x04#08004Too many connections"s}}) {
+        server peer;
+        peer.says(packet(0, payload));
+        EXPECT_EQ(expect_failure(peer, payload).number, number);
+        EXPECT_EQ(peer.hears(), "");
+    }
+}
+
+TEST(ServerLogin, MalformedGreetings)
+{
+    const auto whole = greeting_by(native).substr(header_size);
+    const auto minimal = whole.size() - "mysql_native_password"s.size() - 1;
+    for (std::size_t cut = 0; cut < minimal; ++cut) {
+        server peer;
+        peer.says(packet(0, bytes{whole}.substr(0, cut)));
+        expect_failure(peer, std::to_string(cut));
+        EXPECT_EQ(peer.hears(), "");
+    }
+    auto other_protocol = whole;
+    for (const char version : {'\x09', '\x0b', '\x00'}) {
+        other_protocol[0] = version;
+        server peer;
+        peer.says(packet(0, other_protocol));
+        expect_failure(peer, "protocol");
+    }
+    server too_long;
+    too_long.says(greeting_by(native, server_capabilities, std::string(300, '8')));
+    expect_failure(too_long, "version of 300 octets");
+    server old;
+    old.says(greeting_by(native, server_capabilities & ~capability::protocol_41));
+    expect_failure(old, "protocol 4.0");
+    server second;
+    second.says(packet(1, whole));
+    expect_failure(second, "sequence number 1");
+}
+
+TEST(ServerLogin, LengthsAreBoundedBeforeTheBodyIsAwaited)
+{
+    for (const auto& header : {"\xff\xff\xff\0"s, "\x01\x00\x01\0"s}) {
+        server peer;
+        peer.says(header);
+        expect_failure(peer, "greeting");
+        server later;
+        later.says(greeting_by(native));
+        auto numbered = header;
+        numbered[3] = '\2';
+        later.says(numbered);
+        expect_failure(later, "answer");
+    }
+}
+
+TEST(ServerLogin, PacketsComeInOrder)
+{
+    for (int sequence = 0; sequence < 256; ++sequence) {
+        if (sequence == 2) {
+            continue;
+        }
+        server peer;
+        peer.says(greeting_by(native));
+        peer.says(packet(static_cast<std::uint8_t>(sequence), plain_ok));
+        expect_failure(peer, std::to_string(sequence));
+    }
+}
+
+TEST(ServerLogin, TlsModes)
+{
+    const auto without = server_capabilities & ~capability::ssl;
+    for (const auto tls :
+         {mode::disable, mode::allow, mode::prefer, mode::require, mode::verify_ca, mode::verify_full}) {
+        const bool asks = tls != mode::disable && tls != mode::allow;
+        server able{account(tls)};
+        able.says(greeting_by(native));
+        able.says(packet(asks ? 3 : 2, plain_ok));
+        EXPECT_EQ(expect_in(able).tls, asks);
+
+        server unable{account(tls)};
+        unable.says(greeting_by(native, without));
+        if (asks && tls != mode::prefer) {
+            EXPECT_EQ(unable.hears(), "") << "no name, no answer";
+            expect_failure(unable, "TLS is a must");
+        } else {
+            unable.says(packet(2, plain_ok));
+            EXPECT_FALSE(expect_in(unable).tls);
+        }
+    }
+}
+
+TEST(ServerLogin, NothingSecretPrecedesTheHandshake)
+{
+    server peer{account(mode::verify_full)};
+    peer.back.tls = std::nullopt;
+    peer.says(greeting_by(native));
+    const auto request = only_packet(peer.hears());
+    EXPECT_EQ(request.payload.size(), 32U);
+    EXPECT_TRUE(has(decode_response_start(request.payload, server_capabilities)->capabilities, capability::ssl));
+    expect_failure(peer, "the handshake failed");
+}
+
+TEST(ServerLogin, DataBehindTheGreetingIsNotTakenForTheServersOwn)
+{
+    server peer{account(mode::prefer)};
+    peer.says(greeting_by(native) + packet(3, plain_ok));
+    EXPECT_EQ(peer.hears(), "");
+    expect_failure(peer, "an answer before the handshake");
+}
+
+TEST(ServerLogin, TheOkPacketTellsOfSessionVariables)
+{
+    const auto changes =
+        "\x00\x0f\x0a"
+        "autocommit\x03"
+        "OFF\x01\x05\x04shop"s;
+    const ok_packet ok{.status = server_status::session_state_changed, .changes = changes};
+    std::string payload;
+    encode_ok_payload(ok, capability::session_track, payload);
+    server peer;
+    peer.says(greeting_by(native)).says(packet(2, payload));
+    const auto identity = expect_in(peer);
+    EXPECT_EQ(identity.parameters, (parameter_list{{"autocommit", "OFF"}, {"schema", "shop"}}));
+    EXPECT_EQ(identity.status, server_status::session_state_changed);
+
+    std::string many;
+    for (std::size_t count = 0; count <= most_server_variables; ++count) {
+        many.append(
+            "\x00\x04\x01"
+            "a\x01"
+            "1"s);
+    }
+    std::string too_much;
+    encode_ok_payload({.status = ok.status, .changes = many}, capability::session_track, too_much);
+    server talkative;
+    talkative.says(greeting_by(native)).says(packet(2, too_much));
+    expect_failure(talkative, "257 variables");
+    for (const auto& broken : {"\0"s, "\0\0\0\2"s, "\0\0\0\0\x40\0\0\x05x"s}) {
+        server odd;
+        odd.says(greeting_by(native)).says(packet(2, broken));
+        expect_failure(odd, "a malformed OK packet");
+    }
+}
+
+TEST(ServerLogin, AnEndAnywhereIsAnEnd)
+{
+    const auto whole = greeting_by(sha2) + packet(2, "\x01\x03") + packet(3, plain_ok);
+    for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+        server peer;
+        peer.says(bytes{whole}.substr(0, cut));
+        peer.back.end_of_input();
+        expect_failure(peer, std::to_string(cut), error_kind::server_unavailable);
+    }
+    server peer;
+    for (const char octet : whole) {
+        peer.says(bytes{&octet, 1});
+    }
+    expect_in(peer);
+}
+
+TEST(ServerAttributes, AClientDoesNotSpeakForUs)
+{
+    const auto list =
+        attributes_for_server({{"_proxy_name", "other"}, {"_proxy_client_address", "8.8.8.8"}}, "10.0.0.7:1");
+    EXPECT_EQ(list,
+              (parameter_list{
+                  {"_proxy_name", "penstock"}, {"_proxy_client_address", "10.0.0.7:1"}, {"program_name", "penstock"}}));
+}
+
+}  // namespace
+}  // namespace penstock::mysql
