@@ -10,6 +10,9 @@ import mysql_fetch
 from mysql_cluster import MySqlCluster
 from mysql_products import PRODUCTS, product
 
+# What stands between the drivers and the server: THROUGH(cluster) gives it started, with port, url() and stop(). None: nothing does.
+THROUGH = None
+
 _clusters = {}
 
 
@@ -31,9 +34,10 @@ def each_product(tests):
 
 
 class MySqlTest(unittest.TestCase):
-    """Tests of one product. `target` is what clients connect to: it has port and url(); the primary itself unless a class says otherwise."""
+    """Tests of one product. `target` is what clients connect to, with port and url(): what `through` gives, or the primary itself."""
 
     product_name = "mariadb"
+    through = THROUGH
     replicas = 0
     maxDiff = None
 
@@ -55,7 +59,11 @@ class MySqlTest(unittest.TestCase):
 
     @classmethod
     def make_target(cls):
-        return cls.server
+        if cls.through is None:
+            return cls.server
+        between = cls.through(cls.cluster)
+        cls.addClassCleanup(between.stop)
+        return between
 
     @property
     def is_mariadb(self):
