@@ -45,7 +45,7 @@ public:
     {
         registration_ = driver_.add(descriptor_, *this);
         driver_.watch_output(descriptor_, registration_, true);
-        timer_ = driver_.call_at(deadline, [this] {
+        timer_ = driver_.call_by(deadline, [this] {
             timed_out_ = true;
             ready_.fire();
         });
@@ -116,8 +116,8 @@ task<result<std::unique_ptr<stream>>> connect(driver& on, endpoint to, time_poin
     connecting attempt{on, descriptor};
     prepare(descriptor, to);
     int status = start_connecting(descriptor, to);
-    while (status == EAGAIN && on.now() < deadline) {
-        co_await sleep_until(on, std::min(deadline, on.now() + backlog_full_pause));
+    while (status == EAGAIN && on.now() < on.patient_until(deadline)) {
+        co_await sleep_until(on, std::min(on.patient_until(deadline), on.now() + backlog_full_pause));
         status = start_connecting(descriptor, to);
     }
     if (status == EINPROGRESS) {

@@ -83,7 +83,12 @@ struct driver::state {
     std::vector<event*> ready;     ///< notified since the list was last worked off
     std::vector<event*> resuming;  ///< being worked off; nullptr where an event was destroyed meanwhile
 
-    std::map<std::pair<time_point, timer_id>, std::function<void()>> timers;
+    struct timer {
+        std::function<void()> work;
+        bool is_patience = false;
+    };
+    std::map<std::pair<time_point, timer_id>, timer> timers;
+    time_point patience_limit = time_point::max();
     std::unordered_map<timer_id, time_point> timer_times;
     timer_id last_timer = 0;
 
@@ -164,9 +169,38 @@ std::size_t driver::running() const
 driver::timer_id driver::call_at(time_point when, std::function<void()> work)
 {
     const auto id = ++state_->last_timer;
-    state_->timers.emplace(std::pair{when, id}, std::move(work));
+    state_->timers.emplace(std::pair{when, id}, state::timer{std::move(work)});
     state_->timer_times.emplace(id, when);
     return id;
+}
+
+driver::timer_id driver::call_by(time_point when, std::function<void()> work)
+{
+    const auto at = patient_until(when);
+    const auto id = call_at(at, std::move(work));
+    state_->timers.find({at, id})->second.is_patience = true;
+    return id;
+}
+
+time_point driver::patient_until(time_point when) const
+{
+    return std::min(when, state_->patience_limit);
+}
+
+void driver::limit_patience(time_point when)
+{
+    auto& timers = state_->timers;
+    auto& limit = state_->patience_limit;
+    limit = std::min(limit, when);
+    for (auto next = timers.upper_bound({limit, std::numeric_limits<timer_id>::max()}); next != timers.end();) {
+        const auto later = next++;
+        if (later->second.is_patience) {
+            auto moved = timers.extract(later);
+            moved.key().first = limit;
+            state_->timer_times[moved.key().second] = limit;
+            timers.insert(std::move(moved));
+        }
+    }
 }
 
 void driver::cancel(timer_id timer)
@@ -280,7 +314,7 @@ void driver::run_due_timers()
     while (!timers.empty() && timers.begin()->first.first <= now_) {
         auto due = timers.extract(timers.begin());
         state_->timer_times.erase(due.key().second);
-        due.mapped()();
+        due.mapped().work();
     }
 }
 

@@ -60,6 +60,13 @@ public:
 
     /// Calls once at or after `when` (millisecond precision).
     timer_id call_at(time_point when, std::function<void()> work);
+    /// The same for the end of somebody's patience, which limit_patience() may bring forward.
+    timer_id call_by(time_point when, std::function<void()> work);
+    /// Nobody waits longer than this any more, those included who are waiting already. A later limit than the last one
+    /// changes nothing.
+    void limit_patience(time_point when);
+    /// This deadline, or the limit if that comes earlier.
+    [[nodiscard]] time_point patient_until(time_point when) const;
     /// A timer that has been called, or is being called, is none any more; cancelling it does nothing.
     void cancel(timer_id timer);
 

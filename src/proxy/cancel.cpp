@@ -17,7 +17,7 @@ task<void> send_cancel(net::driver& on,
     if (wire) {
         net::event told{on};
         bool expired = false;
-        const auto timer = on.call_at(deadline, [&expired, &told] {
+        const auto timer = on.call_by(deadline, [&expired, &told] {
             expired = true;
             told.notify();
         });

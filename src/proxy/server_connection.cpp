@@ -95,7 +95,7 @@ task<bool> server_connection<P>::settle(outbox& to_server, typename P::front& as
     net::event told{*driver_};
     wire_->subscribe(&told);
     bool expired = false;
-    const auto timer = driver_->call_at(deadline, [&expired, &told] {
+    const auto timer = driver_->call_by(deadline, [&expired, &told] {
         expired = true;
         told.notify();
     });
@@ -146,7 +146,7 @@ task<void> server_connection<P>::close()
     wire_->send(goodbye);
     wire_->shut_down_sending();
     bool expired = false;
-    const auto timer = driver_->call_at(driver_->now() + goodbye_patience, [&expired, &told] {
+    const auto timer = driver_->call_by(driver_->now() + goodbye_patience, [&expired, &told] {
         expired = true;
         told.notify();
     });

@@ -236,7 +236,7 @@ task<void> session<P>::abandon()
     bool cancelled = false;
     bool expired = false;
     while (!server.half().is_quiet()) {
-        const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+        const auto timer = worker_.driver().call_by(deadline, [this, &expired] {
             expired = true;
             event_.notify();
         });
@@ -312,7 +312,7 @@ task<void> session<P>::say_last_words()
     client_.subscribe(&event_);
     client_.shut_down_sending();
     bool expired = false;
-    const auto timer = worker_.driver().call_at(worker_.driver().now() + last_words_patience, [this, &expired] {
+    const auto timer = worker_.driver().call_by(worker_.driver().now() + last_words_patience, [this, &expired] {
         expired = true;
         event_.notify();
     });

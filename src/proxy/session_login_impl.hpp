@@ -45,10 +45,10 @@ task<bool> session<P>::log_in()
     with.keep_record = &record;
     with.must_end = [this] { return stop_.has_value(); };
     user_question asked;
-    with.look_up = [this, &asked](const user_question& question, std::optional<user_record>& answer) {
+    with.look_up = [this, &asked](const user_question& question, const look_up_slot& into) {
         asked = question;
         asked.cluster = settings::cluster_of(*worker_.current()->settings, question.database);
-        worker_.look_up(asked, answer, event_);
+        worker_.look_up(asked, into);
     };
     login_result result;
     auto end = drive_end::done;
@@ -106,7 +106,7 @@ task<bool> session<P>::begin_tls_at_once(login_context& context)
     bool expired = false;
     bool refused = false;
     const auto deadline = worker_.driver().now() + worker_.current()->settings->clients.client_login_timeout;
-    const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+    const auto timer = worker_.driver().call_by(deadline, [this, &expired] {
         expired = true;
         event_.notify();
     });
@@ -349,7 +349,7 @@ task<bool> session<P>::learn_greeting(const parameter_set_ptr& startup)
     lease_->wire().send(to_server.contents());
     bool expired = false;
     const auto deadline = worker_.driver().now() + worker_.current()->settings->clients.client_login_timeout;
-    const auto timer = worker_.driver().call_at(deadline, [this, &expired] {
+    const auto timer = worker_.driver().call_by(deadline, [this, &expired] {
         expired = true;
         event_.notify();
     });

@@ -4,12 +4,14 @@
 #include "net/event.hpp"
 #include "net/stream.hpp"
 #include "pool/pool_impl.hpp"
+#include "proxy/login.hpp"
 #include "proxy/opener.hpp"
 #include "proxy/session.hpp"
 #include "telemetry/log.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace penstock::proxy {
@@ -18,6 +20,10 @@ namespace {
 
 /// Between two looks at the deadlines.
 constexpr auto sweep_interval = milliseconds{300};
+/// How long the end may take: to tell clients, to clean up, to say goodbye to servers.
+constexpr auto farewell = seconds{2};
+/// Before the end of a drain, to tell the clients that are left.
+constexpr auto last_call = seconds{1};
 /// The lower bits of a cancel key's process id number the session, the upper ones its worker.
 constexpr std::uint32_t number_mask = (1U << 22) - 1;
 
@@ -50,6 +56,11 @@ void worker::join()
     thread_.join();
 }
 
+bool worker::wait_for_end(time_point until)
+{
+    return end_.wait_until(until) == std::future_status::ready;
+}
+
 void worker::end()
 {
     if (!std::exchange(ending_, true)) {
@@ -62,6 +73,7 @@ task<void> worker::finish()
 {
     constexpr auto look_again = milliseconds{5};
     draining_ = true;
+    driver_.limit_patience(driver_.now() + farewell);
     while (session_count_.load(std::memory_order_relaxed) > 0) {
         for (const auto& [number, who] : sessions_) {
             who->stop({error_kind::shutting_down, {}}, false);
@@ -76,6 +88,7 @@ task<void> worker::finish()
         co_await net::sleep_until(driver_, clock::now() + look_again);
     }
     postgresql_.pools.clear();
+    ended_.set_value();
     driver_.stop();
 }
 
@@ -116,13 +129,15 @@ void worker::cancel(cancel_key key, std::function<void()> done)
 
 void worker::drain(time_point deadline)
 {
-    driver_.post([this, deadline] {
+    const auto tell_at = deadline - std::min<duration>(last_call, (deadline - clock::now()) / 4);
+    driver_.post([this, deadline, tell_at] {
         draining_ = true;
         const client_error why{error_kind::shutting_down, {}};
         for (const auto& [number, who] : sessions_) {
             who->stop(why, true);
         }
-        driver_.call_at(deadline, [this, why] {
+        driver_.limit_patience(deadline);
+        driver_.call_at(tell_at, [this, why] {
             for (const auto& [number, who] : sessions_) {
                 who->stop(why, false);
             }
@@ -169,16 +184,18 @@ void worker::for_each_session(const std::function<void(const session_base&)>& lo
     }
 }
 
-void worker::look_up(const user_question& question, std::optional<user_record>& answer, net::event& told)
+void worker::look_up(const user_question& question, const look_up_slot& into)
 {
     if (auto known = process_.users().known(question)) {
-        answer = std::move(known);
+        into->answer = std::move(known);
         return;
     }
-    process_.users().look_up(question, [this, &answer, &told](user_record record) {
-        driver_.post([&answer, &told, record = std::move(record)] {
-            answer = record;
-            told.notify();
+    process_.users().look_up(question, [this, into](user_record record) {
+        driver_.post([into, record = std::move(record)] {
+            if (into->tell != nullptr) {
+                into->answer = record;
+                into->tell->notify();
+            }
         });
     });
 }

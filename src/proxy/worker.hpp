@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ class stream;
 }  // namespace penstock::net
 
 namespace penstock::proxy {
+
+struct look_up_answer_slot;
 
 /// One worker's part of a pool.
 template <protocol P>
@@ -75,6 +78,8 @@ public:
     void end();
     /// Waits for that end.
     void join();
+    /// Waits for that end until then; false where it has not come.
+    [[nodiscard]] bool wait_for_end(time_point until);
 
     // --- from any thread ---
 
@@ -83,7 +88,8 @@ public:
     void configure(configuration_ptr next);
     /// `done` is called, on this worker's thread, once the request has arrived or came to nothing.
     void cancel(cancel_key key, std::function<void()> done);
-    /// No new clients; idle sessions end now, the others as they become idle, those left at `deadline` then.
+    /// No new clients; idle sessions end now, the others as they become idle, those left shortly before `deadline`
+    /// then. At the deadline whatever is still waited for, by sessions and by the pool, is given up.
     void drain(time_point deadline);
     void run_here(std::function<void()> work) { driver_.post(std::move(work)); }
     [[nodiscard]] std::uint32_t sessions() const { return session_count_.load(std::memory_order_relaxed); }
@@ -111,7 +117,7 @@ public:
     const console& serve_console() const { return console_; }
 
     /// Finds a user's record and notifies; for login_surroundings.
-    void look_up(const user_question& question, std::optional<user_record>& answer, net::event& told);
+    void look_up(const user_question& question, const std::shared_ptr<look_up_answer_slot>& into);
 
 private:
     void sweep();
@@ -131,6 +137,8 @@ private:
     std::uint64_t last_stamp_ = 0;
     bool draining_ = false;
     bool ending_ = false;  ///< end() was called
+    std::promise<void> ended_;
+    std::future<void> end_ = ended_.get_future();
     std::thread thread_;
 };
 

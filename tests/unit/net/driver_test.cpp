@@ -44,6 +44,28 @@ private:
     driver::registration registration_;
 };
 
+TEST(Driver, EndsAllPatienceAtTheLimit)
+{
+    driver on;
+    std::vector<int> order;
+    const auto start = on.now();
+    on.call_by(start + seconds{100}, [&] { order.push_back(2); });
+    on.call_at(start + seconds{100}, [&] { order.push_back(9); });
+    const auto cancelled = on.call_by(start + seconds{100}, [&] { order.push_back(9); });
+    on.limit_patience(start + milliseconds{5});
+    on.limit_patience(start + seconds{50});  // changes nothing
+    on.cancel(cancelled);
+    on.call_by(start + seconds{100}, [&] { order.push_back(3); });
+    on.call_by(start + milliseconds{1}, [&] { order.push_back(1); });
+    EXPECT_EQ(on.patient_until(start + seconds{1}), start + milliseconds{5});
+    EXPECT_TRUE(turn_until(on, [&] { return order.size() == 3; }));
+    EXPECT_EQ(order, (std::vector{1, 2, 3}));
+    EXPECT_GE(clock::now() - start, milliseconds{5});
+    bool late = false;
+    on.call_by(start + seconds{100}, [&] { late = true; });
+    EXPECT_TRUE(turn_until(on, [&] { return late; }));
+}
+
 TEST(Driver, CallsTimersInOrderOfTimeThenOfCreation)
 {
     driver on;
