@@ -64,7 +64,8 @@ class Runner(unittest.TestCase):
     def test_the_sum_names_what_was_skipped(self):
         outcome = run_all.Outcome("integration", "example", 3, 0, 0.1, [], "", (("example.Elsewhere.test_one", "it is not here"),))
         out, status = self.report([outcome])
-        self.assertEqual(out, ["skipped: integration/example: example.Elsewhere.test_one: it is not here", "3 passed, 0 failed, 1 skipped"])
+        self.assertEqual(out, ["skipped: integration/example: example.Elsewhere.test_one: it is not here",
+                               "1 skipped: the lines that begin so name them", "3 passed, 0 failed"])
         self.assertEqual(status, 0)
 
     def test_skipping_all_is_no_success(self):

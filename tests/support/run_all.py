@@ -2,7 +2,7 @@
 #
 # Runs all tests: the GoogleTest programs of a build, the Python files of tests/integration and tests/drivers, and the lint. One line
 # for each program, the whole output of those that failed, the name of each test that was skipped because the machine lacks what it is
-# about, and at the very end the sum: "N passed, N failed" (and "N skipped"). The same as JSON in <build>/test-summary.json.
+# about (their number before the sum), and at the very end "N passed, N failed". The same as JSON in <build>/test-summary.json.
 # A sanitizer's report from any process fails the program that started it. ./dev test calls it.
 
 import argparse
@@ -194,7 +194,9 @@ def report(outcomes):
     if not passed and not failed:
         print("no test ran")
         failed = 1
-    print(f"{passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''}", flush=True)
+    if skipped:
+        print(f"{skipped} skipped: the lines that begin so name them")
+    print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 
