@@ -24,6 +24,12 @@ enum class pin_reason : std::uint8_t {
     unknown_setting,   ///< a setting was changed and its name cannot be told from the text
     opaque,            ///< code we cannot see into: DO, CALL, an undecodable name
     large_statement,   ///< the text was longer than what is inspected
+    user_variable,     ///< MySQL: a user variable whose value cannot be told from the text
+    table_lock,        ///< MySQL: FLUSH TABLES WITH READ LOCK, LOCK INSTANCE
+    handler,           ///< MySQL: HANDLER ... OPEN
+    role,              ///< MySQL: SET ROLE
+    diagnostics,       ///< MySQL: a prepared statement reads ROW_COUNT(), FOUND_ROWS() or warnings
+    state_change,      ///< MySQL: the server says that session state has changed, and nothing tells what
     session_pooling,   ///< this pool is configured for session pooling
 };
 
@@ -44,6 +50,12 @@ inline constexpr unsigned pin_reason_count = static_cast<unsigned>(pin_reason::s
         case pin_reason::unknown_setting: return "unknown_setting";
         case pin_reason::opaque: return "opaque";
         case pin_reason::large_statement: return "large_statement";
+        case pin_reason::user_variable: return "user_variable";
+        case pin_reason::table_lock: return "table_lock";
+        case pin_reason::handler: return "handler";
+        case pin_reason::role: return "role";
+        case pin_reason::diagnostics: return "diagnostics";
+        case pin_reason::state_change: return "state_change";
         case pin_reason::session_pooling: return "session_pooling";
     }
     return "unknown";

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finding the packets of a server, and what each is. back_relay.cpp has what the client gets of them.
+#include "protocols/mysql/back.hpp"
+
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/front.hpp"
+#include "protocols/mysql/session_state.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// Packets that have to be whole to be judged are held up to here; rows never are.
+constexpr std::size_t longest_held = 1024 * 1024;
+
+}  // namespace
+
+void back::logged_in(const server_identity& who)
+{
+    agreed_ = who.capabilities;
+    status_ = who.status;
+    for (const auto& [name, value] : who.parameters) {
+        if (name == "schema") {
+            initial_schema_ = value;
+        }
+    }
+    if (has(agreed_, capability::multi_statements)) {
+        parameters = parameters->with(multi_statements_entry, "on");
+    }
+    was_reset();
+}
+
+/// COM_RESET_CONNECTION leaves the schema and COM_SET_OPTION's switch as they are.
+void back::was_reset()
+{
+    statements.clear();
+    parameter_list kept;
+    for (const auto& name : {schema_entry, multi_statements_entry}) {
+        if (const auto* const value = parameters->find(name)) {
+            kept.emplace_back(name, *value);
+        }
+    }
+    parameters = parameter_set::of(kept);
+    tracks_ = !has(agreed_, capability::session_track);
+    table_locks_ = false;
+    characteristics_ = false;
+    xa_ = 0;
+    insert_id = 0;
+}
+
+void back::announce(expected_reply reply)
+{
+    expected_.push(std::move(reply));
+    if (expected_.size() == 1) {
+        begin_reply();
+    }
+}
+
+void back::begin_reply()
+{
+    const auto& next = expected_.front();
+    follower_.begin(next.kind, agreed_);
+    client_sequence_ = next.client_sequence;
+    server_sequence_.set_next(next.server_sequence);
+    owes_eof_ = false;
+}
+
+std::uint8_t back::file_frame(packet_header header)
+{
+    const auto number = server_sequence_.next();
+    server_sequence_.set_next(static_cast<std::uint8_t>(number + 1));
+    client_sequence_ = static_cast<std::uint8_t>(header.sequence + 1);
+    if (header.length == 0) {
+        follower_.on_file_end();
+    }
+    return number;
+}
+
+void back::close_excess(std::string& to_server, std::size_t keep_free)
+{
+    const auto limit = statement_limit_ > keep_free ? statement_limit_ - keep_free : 0;
+    while (const auto id = statements.take_excess(limit)) {
+        to_close.push_back(id);
+    }
+    for (const auto id : to_close) {
+        std::string payload{static_cast<char>(command::stmt_close)};
+        wire_writer{payload}.u32(id);
+        append_packet(to_server, 0, payload);
+    }
+    to_close.clear();
+}
+
+bool back::owes_client() const
+{
+    for (std::size_t place = 0; place < expected_.size(); ++place) {
+        if (expected_[place].why == purpose::client) {
+            return true;
+        }
+    }
+    return false;
+}
+
+advance_result back::advance(bytes chunk, front& client, outbox& to_client)
+{
+    while (!chunk.empty()) {
+        if (frame_left_ > 0) {
+            hop(chunk, to_client);
+            continue;
+        }
+        const bool copied = !held_.empty();
+        auto need = octets_needed(copied ? bytes{held_} : chunk);
+        while (copied && need > held_.size() && !chunk.empty()) {
+            const auto part = chunk.substr(0, need - held_.size());
+            held_.append(part);
+            chunk.remove_prefix(part.size());
+            need = octets_needed(held_);
+        }
+        if (need > longest_held + header_size) {
+            return fault("a packet longer than what is held");
+        }
+        if (need > (copied ? held_.size() : chunk.size())) {
+            if (!copied) {
+                held_ = chunk;
+            }
+            return advance_result::ok;
+        }
+        auto outcome = advance_result::ok;
+        if (copied) {
+            const auto start = std::exchange(held_, {});
+            outcome = frame(start, true, client, to_client);
+        } else {
+            const auto size = std::min(load_header(chunk).frame_size(), chunk.size());
+            outcome = frame(chunk.substr(0, size), false, client, to_client);
+            chunk.remove_prefix(size);
+        }
+        if (outcome != advance_result::ok) {
+            return outcome;
+        }
+    }
+    return advance_result::ok;
+}
+
+/// Octets of the packet at the front of `start` that have to be there before it can be dealt with.
+std::size_t back::octets_needed(bytes start) const
+{
+    if (start.size() < header_size) {
+        return header_size;
+    }
+    const auto header = load_header(start);
+    if (continues_ || header.length == 0) {
+        return header_size;
+    }
+    if (start.size() == header_size) {
+        return header_size + 1;
+    }
+    if (expected_.empty()) {
+        return header.frame_size();
+    }
+    const auto role = follower_.role_of(static_cast<std::uint8_t>(start[header_size]), header.length);
+    return must_be_whole(role) || captures() ? header.frame_size() : header_size + 1;
+}
+
+/// Rows of what was asked for behind the client's back are read.
+bool back::captures() const
+{
+    const auto why = expected_.front().why;
+    return why == purpose::ask_insert_id || why == purpose::warnings;
+}
+
+bool back::must_be_whole(message_role role)
+{
+    return role != message_role::row && role != message_role::unexpected;
+}
+
+advance_result back::frame(bytes some, bool copied, front& client, outbox& to_client)
+{
+    const auto header = load_header(some);
+    if (expected_.empty()) {
+        const auto err = decode_err(some.substr(header_size));
+        if (!err) {
+            return fault("a packet that answers nothing");
+        }
+        last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
+        return advance_result::lost;
+    }
+    if (!server_sequence_.accept(header.sequence)) {
+        return fault("a packet out of order");
+    }
+    if (continues_) {
+        return begin_hop(header, some, copied, to_client);
+    }
+    if (header.length == 0) {
+        return fault("an empty packet");
+    }
+    const auto role = follower_.role_of(static_cast<std::uint8_t>(some[header_size]), header.length);
+    switch (role) {
+        case message_role::unexpected: return fault("a packet that fits no reply");
+        case message_role::row:
+            if (owes_eof_) {
+                insert_eof(client, to_client);
+            }
+            ++expected_.front().rows;
+            if (captures()) {
+                client.on_captured_row(some.substr(header_size), expected_.front(), *this);
+            }
+            return begin_hop(header, some, copied, to_client);
+        default: return message(role, some, copied, client, to_client);
+    }
+}
+
+advance_result back::begin_hop(packet_header header, bytes some, bool copied, outbox& to_client)
+{
+    relaying_frame_ = relays();
+    continues_ = header.goes_on();
+    frame_left_ = header.frame_size() - some.size();
+    if (relaying_frame_) {
+        relay(some, copied, to_client);
+    }
+    return advance_result::ok;
+}
+
+void back::hop(bytes& chunk, outbox& to_client)
+{
+    const auto part = chunk.substr(0, frame_left_);
+    if (relaying_frame_) {
+        to_client.pass(part);
+    }
+    frame_left_ -= part.size();
+    chunk.remove_prefix(part.size());
+}
+
+advance_result back::message(message_role role, bytes whole, bool copied, front& client, outbox& to_client)
+{
+    const auto payload = whole.substr(header_size);
+    const bool is_old_eof = payload.size() < 6 && static_cast<std::uint8_t>(payload[0]) == eof_header;
+    switch (role) {
+        case message_role::ok: return on_ok(whole, copied, false, client, to_client);
+        case message_role::rows_end:
+            return is_old_eof ? on_eof(whole, copied, true, client, to_client)
+                              : on_ok(whole, copied, true, client, to_client);
+        case message_role::definitions_end: return on_eof(whole, copied, false, client, to_client);
+        case message_role::err: return on_err(whole, copied, client, to_client);
+        case message_role::column_count: return on_column_count(whole, copied, client, to_client);
+        case message_role::definition: return on_definition(whole, copied, client, to_client);
+        case message_role::prepared: return on_prepared(whole, client, to_client);
+        case message_role::text:
+            follower_.on_text();
+            if (relays()) {
+                relay(whole, copied, to_client);
+            }
+            complete(client);
+            return advance_result::ok;
+        case message_role::local_infile:
+            if (!relays() || !expected_.front().may_ask_for_file) {
+                return fault("a request for a file that no statement of the client's asks for");
+            }
+            follower_.on_local_infile();
+            relay(whole, copied, to_client);
+            return advance_result::ok;
+        case message_role::row:
+        case message_role::unexpected: break;
+    }
+    return fault("a packet that fits no reply");
+}
+
+void back::complete(front& client)
+{
+    auto done = expected_.pop();
+    if (!expected_.empty()) {
+        begin_reply();
+    }
+    client.on_done(done, *this);
+}
+
+advance_result back::fault(std::string what)
+{
+    last_error_ = {error_kind::outcome_unknown, "the server sent " + what, {}};
+    return advance_result::violation;
+}
+
+}  // namespace penstock::mysql

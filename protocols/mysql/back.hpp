@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The server's half of an exchange: which replies a server connection owes, and what the client is to get of them.
+//
+// Every command with a reply is announced; advance() hops from packet to packet. Rows are passed on by their length and
+// never held. What the two sides have agreed on may differ: EOF packets are dropped, inserted and made into OK packets,
+// metadata flags and extended types too, and sequence numbers count what the client sees. What the server reports of
+// its session (status flags, session tracking) is taken from every reply; the client sees only the tracking it asked
+// for.
+#pragma once
+
+#include "protocols/mysql/capabilities.hpp"
+#include "protocols/mysql/decode.hpp"
+#include "protocols/mysql/packet.hpp"
+#include "protocols/mysql/reply_follower.hpp"
+#include "protocols/mysql/statement.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "protocols/wire/outbox.hpp"
+#include "protocols/wire/parameter_set.hpp"
+#include "protocols/wire/protocol.hpp"
+#include "protocols/wire/ring.hpp"
+
+#include "core/error.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock::mysql {
+
+class front;
+
+/// Why a command was sent.
+enum class purpose : std::uint8_t {
+    client,         ///< the client's own
+    prepare,        ///< a statement this server did not know; an error answers the client
+    catch_up,       ///< the session's state, in front of the client's command
+    tracking,       ///< turning session tracking on
+    collation,      ///< has the collation reported that SET NAMES chose
+    insert_id,      ///< LAST_INSERT_ID() as a later statement must find it
+    ask_insert_id,  ///< LAST_INSERT_ID(), for later
+    warnings,       ///< SHOW WARNINGS, for a client that may ask for them later
+    housekeeping,   ///< a clean-up, or a query of our own
+};
+
+struct expected_reply {
+    reply_kind kind = reply_kind::ok;
+    command what = command::sleep;  ///< the client's command, where that matters when it is done
+    purpose why = purpose::client;
+    bool relayed = true;          ///< to the client; else only taken notice of
+    bool answers_client = false;  ///< its error answers the client, although it is not relayed
+    bool may_ask_for_file = false;
+    bool failed = false;
+    std::uint8_t client_sequence = 1;  ///< the number of the first packet the client gets
+    std::uint8_t server_sequence = 1;  ///< and of the first one the server sends
+    text_effects_ptr effects{};        ///< null: leaves nothing behind
+    statement_ptr prepares{};
+    std::uint32_t client_statement = 0;
+    std::uint16_t error_code = 0;
+    std::uint16_t warnings = 0;        ///< of the last result
+    std::uint64_t last_insert_id = 0;  ///< of the results: the last that was not 0
+    std::uint64_t affected_rows = 0;   ///< of the last result, where it was OK
+    std::uint64_t rows = 0;            ///< of the last result
+    bool had_rows = false;             ///< the last result was a result set
+    bool opened_cursor = false;
+    bool sent_last_row = false;
+    bool reported_variables = false;
+    bool reported_state = false;  ///< "something has changed", with nothing that would explain it
+};
+
+class back {
+public:
+    explicit back(std::size_t statement_limit) : statement_limit_{statement_limit} {}
+    /// What the login has agreed on.
+    void logged_in(const server_identity& who);
+
+    // --- what is sent ---
+
+    /// The command has been put into the server's outbox.
+    void announce(expected_reply reply);
+    /// A frame of the client's file goes on: gives the number it has to have. Its empty frame ends the file.
+    std::uint8_t file_frame(packet_header header);
+    /// Closes what is to be closed, and statements over the limit.
+    void close_excess(std::string& to_server, std::size_t keep_free);
+
+    // --- what comes back ---
+
+    advance_result advance(bytes chunk, front& client, outbox& to_client);
+    /// Takes bytes that came while nobody held the connection. False: it cannot be used any more.
+    bool advance_idle(bytes chunk) { return chunk.empty(); }
+
+    // --- state ---
+
+    [[nodiscard]] bool is_quiet() const { return expected_.empty() && frame_left_ == 0 && held_.empty(); }
+    [[nodiscard]] bool in_transaction() const { return (status_ & server_status::in_transaction) != 0 || xa_ != 0; }
+    [[nodiscard]] bool is_idle() const { return is_quiet() && !in_transaction(); }
+    [[nodiscard]] bool owes_client() const;
+    [[nodiscard]] bool is_mid_relay() const { return frame_left_ > 0 && relaying_frame_; }
+    /// The client sends a file now.
+    [[nodiscard]] bool wants_file() const { return !expected_.empty() && follower_.wants_file(); }
+    [[nodiscard]] const ring<expected_reply>& expected() const { return expected_; }
+    /// The number the next packet to the client has.
+    [[nodiscard]] std::uint8_t client_sequence() const { return client_sequence_; }
+    [[nodiscard]] const client_error& last_error() const { return last_error_; }
+    [[nodiscard]] std::uint16_t status() const { return status_; }
+    [[nodiscard]] capability_flags agreed() const { return agreed_; }
+    [[nodiscard]] std::string_view initial_schema() const { return initial_schema_; }
+    [[nodiscard]] std::string_view default_sql_mode() const { return default_sql_mode_; }
+    [[nodiscard]] bool tracks() const { return tracks_; }
+    void set_tracking(bool on) { tracks_ = on; }
+    void note_default_sql_mode(std::string_view mode) { default_sql_mode_ = mode; }
+    /// LOCK TABLES is in force.
+    [[nodiscard]] bool has_table_locks() const { return table_locks_; }
+    /// SET TRANSACTION has been said for the next transaction.
+    [[nodiscard]] bool has_characteristics() const { return characteristics_; }
+    void set_xa(bool open) { xa_ = open ? 1 : 0; }
+    /// Nothing is prepared and set beyond what a login gives.
+    void was_reset();
+
+    // --- what the server connection carries ---
+
+    known_statements statements;
+    parameter_set_ptr parameters = parameter_set::none();  ///< set here beyond what the login gives
+    std::map<std::string, std::string, std::less<>> reported;
+    std::vector<std::uint32_t> to_close;  ///< statements to be closed with what is sent next
+    /// What LAST_INSERT_ID() gives, where it is known.
+    std::optional<std::uint64_t> insert_id{0};
+    /// Whose statement ran here last: a session's stamp.
+    std::uint64_t last_user = 0;
+    bool must_close = false;
+
+private:
+    [[nodiscard]] std::size_t octets_needed(bytes start) const;
+    [[nodiscard]] static bool must_be_whole(message_role role);
+    [[nodiscard]] bool captures() const;
+    advance_result frame(bytes some, bool copied, front& client, outbox& to_client);
+    advance_result begin_hop(packet_header header, bytes some, bool copied, outbox& to_client);
+    void hop(bytes& chunk, outbox& to_client);
+    advance_result message(message_role role, bytes whole, bool copied, front& client, outbox& to_client);
+    advance_result on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);
+    advance_result on_eof(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);
+    advance_result on_err(bytes whole, bool copied, front& client, outbox& to_client);
+    advance_result on_column_count(bytes whole, bool copied, const front& client, outbox& to_client);
+    advance_result on_definition(bytes whole, bool copied, front& client, outbox& to_client);
+    advance_result on_prepared(bytes whole, front& client, outbox& to_client);
+    bool take_changes(const ok_packet& ok, front& client);
+    void end_result(const ok_packet& ok, front& client);
+    void complete(front& client);
+    void insert_eof(const front& client, outbox& to_client);
+    void begin_reply();
+    [[nodiscard]] bool relays() const { return expected_.front().relayed; }
+    void relay(bytes whole, bool copied, outbox& to_client);
+    void relay_end(const ok_packet& ok, bool ends_rows, const front& client, outbox& to_client);
+    advance_result fault(std::string what);
+
+    ring<expected_reply> expected_;
+    std::size_t statement_limit_;
+    reply_follower follower_;
+    capability_flags agreed_ = 0;
+    std::uint16_t status_ = server_status::autocommit;
+    std::uint8_t xa_ = 0;
+    bool tracks_ = false;
+    bool table_locks_ = false;
+    bool characteristics_ = false;
+    bool owes_eof_ = false;   ///< definitions have ended and the client is to have an EOF behind them
+    bool continues_ = false;  ///< the frame that comes next goes on with a row
+    bool relaying_frame_ = false;
+    std::uint8_t client_sequence_ = 1;
+    sequence_check server_sequence_;
+    std::size_t frame_left_ = 0;  ///< octets of the row's frame under way that have not come
+    std::string held_;            ///< a packet, or the start of one, that has to be whole to be judged
+    std::string initial_schema_;
+    std::string default_sql_mode_;
+    client_error last_error_{};
+};
+
+}  // namespace penstock::mysql

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a client gets of a server's packets: the same, in the form that client has agreed to.
+//
+// Where only the server deprecates EOF, the client gets one behind the definitions of a result; its status is known
+// only with the next packet, for a cursor has no rows behind that EOF. Where only the client does, EOF behind
+// definitions is dropped and EOF behind rows becomes OK. Each packet gets the number that the client counts.
+#include "protocols/mysql/back.hpp"
+
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/front.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// Of a status what says something about the session rather than about one result.
+constexpr std::uint16_t lasting_status = server_status::in_transaction | server_status::autocommit |
+                                         server_status::no_backslash_escapes | server_status::in_transaction_readonly |
+                                         server_status::ansi_quotes;
+
+}  // namespace
+
+/// A packet, or the beginning of a row, goes to the client with the number that comes next.
+void back::relay(bytes whole, bool copied, outbox& to_client)
+{
+    const auto number = client_sequence_++;
+    if (!copied && static_cast<std::uint8_t>(whole[3]) == number) {
+        to_client.pass(whole);
+        return;
+    }
+    auto& out = to_client.made();
+    const auto place = out.size();
+    out.append(whole);
+    out[place + 3] = static_cast<char>(number);
+}
+
+void back::insert_eof(const front& client, outbox& to_client)
+{
+    owes_eof_ = false;
+    if (relays() && !has(client.capabilities(), capability::deprecate_eof)) {
+        const auto status = static_cast<std::uint16_t>(status_ & lasting_status);
+        client_sequence_ = encode_eof({.warnings = 0, .status = status}, to_client.made(), client_sequence_);
+    }
+}
+
+/// An OK packet, in its own place or (ends_rows) in that of EOF.
+advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
+{
+    const auto ok = decode_ok(whole.substr(header_size), agreed_);
+    if (!ok || !take_changes(*ok, client)) {
+        return fault("a malformed OK packet");
+    }
+    if (relays()) {
+        const bool opens_cursor = (ok->status & server_status::cursor_exists) != 0 && owes_eof_;
+        if (owes_eof_ && !opens_cursor) {
+            insert_eof(client, to_client);
+        }
+        owes_eof_ = false;
+        const bool as_it_is = (ok->status & server_status::session_state_changed) == 0 &&
+                              (!ends_rows || has(client.capabilities(), capability::deprecate_eof));
+        if (as_it_is) {
+            relay(whole, copied, to_client);
+        } else {
+            relay_end(*ok, ends_rows, client, to_client);
+        }
+    }
+    end_result(*ok, client);
+    return advance_result::ok;
+}
+
+/// An EOF packet of a server that does not deprecate them.
+advance_result back::on_eof(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
+{
+    const auto eof = decode_eof(whole.substr(header_size));
+    if (!eof) {
+        return fault("a malformed EOF packet");
+    }
+    ok_packet end{};
+    end.status = eof->status;
+    end.warnings = eof->warnings;
+    const bool opens_cursor = !ends_rows && (eof->status & server_status::cursor_exists) != 0 &&
+                              expected_.front().kind == reply_kind::execute;
+    const bool keeps = !has(client.capabilities(), capability::deprecate_eof);
+    if (relays() && keeps) {
+        relay(whole, copied, to_client);
+    } else if (relays() && (ends_rows || opens_cursor)) {
+        relay_end(end, true, client, to_client);
+    }
+    if (ends_rows) {
+        end_result(end, client);
+        return advance_result::ok;
+    }
+    follower_.on_definitions_end(opens_cursor);
+    if (opens_cursor) {
+        expected_.front().opened_cursor = true;
+    }
+    status_ = static_cast<std::uint16_t>(eof->status);
+    if (follower_.has_ended()) {
+        complete(client);
+    }
+    return advance_result::ok;
+}
+
+/// OK or EOF, made anew for what this client has agreed to and asked for.
+void back::relay_end(const ok_packet& ok, bool ends_rows, const front& client, outbox& to_client)
+{
+    const auto agreed = client.capabilities();
+    if (ends_rows && !has(agreed, capability::deprecate_eof)) {
+        const auto status = static_cast<std::uint16_t>(ok.status & ~server_status::session_state_changed);
+        client_sequence_ = encode_eof({.warnings = ok.warnings, .status = status}, to_client.made(), client_sequence_);
+        return;
+    }
+    auto told = ok;
+    std::string changes;
+    if (has(agreed, capability::session_track)) {
+        changes = client.wishes().filter(ok.changes);
+    }
+    told.changes = changes;
+    if (changes.empty()) {
+        told.status = static_cast<std::uint16_t>(told.status & ~server_status::session_state_changed);
+    }
+    client_sequence_ = encode_ok(told, agreed, to_client.made(), client_sequence_, ends_rows ? eof_header : ok_header);
+}
+
+advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_client)
+{
+    const auto err = decode_err(whole.substr(header_size));
+    if (!err) {
+        return fault("a malformed ERR packet");
+    }
+    auto& head = expected_.front();
+    head.failed = true;
+    head.error_code = err->code;
+    last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
+    follower_.on_err();
+    if (head.relayed || head.answers_client) {
+        if (owes_eof_) {
+            insert_eof(client, to_client);
+        }
+        relay(whole, copied, to_client);
+    }
+    complete(client);
+    return advance_result::ok;
+}
+
+advance_result back::on_column_count(bytes whole, bool copied, const front& client, outbox& to_client)
+{
+    const auto payload = whole.substr(header_size);
+    if (!follower_.on_column_count(payload)) {
+        return fault("an impossible number of columns");
+    }
+    expected_.front().rows = 0;
+    owes_eof_ = false;
+    if (!relays()) {
+        return advance_result::ok;
+    }
+    const auto kinds = capability::optional_resultset_metadata | capability::mariadb_cache_metadata;
+    const auto theirs = agreed_ & kinds;
+    const auto clients = client.capabilities() & kinds;
+    if (theirs == clients) {
+        relay(whole, copied, to_client);
+        return advance_result::ok;
+    }
+    const auto size_of_flag = (theirs & capability::optional_resultset_metadata) != 0 ? 1U : 0U;
+    wire_reader in{payload.substr(size_of_flag)};
+    const auto count = in.lenenc();
+    auto& out = to_client.made();
+    const auto place = begin_packet(out);
+    wire_writer writer{out};
+    if ((clients & capability::optional_resultset_metadata) != 0) {
+        writer.u8(1);
+    }
+    writer.lenenc(count);
+    if ((clients & capability::mariadb_cache_metadata) != 0) {
+        writer.u8(1);
+    }
+    client_sequence_ = end_packet(out, place, client_sequence_);
+    return advance_result::ok;
+}
+
+advance_result back::on_definition(bytes whole, bool copied, front& client, outbox& to_client)
+{
+    follower_.on_definition();
+    if (relays()) {
+        const bool extended = has(agreed_, capability::mariadb_extended_metadata);
+        const bool wanted = has(client.capabilities(), capability::mariadb_extended_metadata);
+        if (extended == wanted) {
+            relay(whole, copied, to_client);
+        } else {
+            wire_reader in{whole.substr(header_size)};
+            const auto payload = whole.substr(header_size);
+            for (int names = 0; names < 6; ++names) {
+                in.lenenc_string();
+            }
+            const auto names = payload.size() - in.left();
+            if (extended) {
+                in.lenenc_string();
+            }
+            if (in.failed()) {
+                return fault("a malformed column definition");
+            }
+            auto& out = to_client.made();
+            const auto place = begin_packet(out);
+            out.append(payload.substr(0, names));
+            if (wanted) {
+                out.push_back('\0');
+            }
+            out.append(in.remainder());
+            client_sequence_ = end_packet(out, place, client_sequence_);
+        }
+    }
+    if (follower_.is_behind_definitions()) {
+        owes_eof_ = true;
+        if (expected_.front().kind == reply_kind::prepare) {
+            insert_eof(client, to_client);
+        }
+    }
+    if (follower_.has_ended()) {
+        complete(client);
+    }
+    return advance_result::ok;
+}
+
+advance_result back::on_prepared(bytes whole, front& client, outbox& to_client)
+{
+    const auto header = follower_.on_prepared(whole.substr(header_size));
+    if (!header) {
+        return fault("a malformed answer to COM_STMT_PREPARE");
+    }
+    const auto id = client.on_prepared(expected_.front(), *header, *this);
+    if (relays()) {
+        auto& out = to_client.made();
+        const auto place = begin_packet(out);
+        wire_writer writer{out};
+        writer.u8(ok_header).u32(id).u16(header->columns).u16(header->parameters).u8(0).u16(header->warnings);
+        if (has(client.capabilities(), capability::optional_resultset_metadata)) {
+            writer.u8(header->has_metadata ? 1 : 0);
+        }
+        client_sequence_ = end_packet(out, place, client_sequence_);
+    }
+    if (follower_.has_ended()) {
+        complete(client);
+    }
+    return advance_result::ok;
+}
+
+/// Takes notice of status and tracked changes. False where they are malformed.
+bool back::take_changes(const ok_packet& ok, front& client)
+{
+    status_ = ok.status;
+    if (ok.changes.empty()) {
+        return true;
+    }
+    auto& head = expected_.front();
+    bool explained = false;
+    bool state_changed = false;
+    session_change_reader reader{ok.changes};
+    while (const auto change = reader.next()) {
+        switch (change->kind) {
+            case change_kind::system_variable:
+                if (change->name == "statement_id") {
+                    break;
+                }
+                [[fallthrough]];
+            case change_kind::schema:
+                explained = true;
+                client.on_session_change(*change, head, *this);
+                break;
+            case change_kind::state_change: state_changed = true; break;
+            case change_kind::transaction_characteristics: characteristics_ = !change->value.empty(); break;
+            case change_kind::transaction_state:
+                table_locks_ = change->value.size() == 8 && change->value[7] == 'L';
+                break;
+            case change_kind::gtids:
+            case change_kind::unknown: break;
+        }
+    }
+    head.reported_variables = head.reported_variables || explained;
+    head.reported_state = head.reported_state || (state_changed && !explained);
+    return !reader.failed();
+}
+
+/// A result has ended, and the reply with it unless another one follows.
+void back::end_result(const ok_packet& ok, front& client)
+{
+    auto& head = expected_.front();
+    const bool had_rows = follower_.is_among_rows();
+    status_ = ok.status;
+    head.warnings = ok.warnings;
+    head.opened_cursor = head.opened_cursor || (ok.status & server_status::cursor_exists) != 0;
+    head.sent_last_row = (ok.status & server_status::last_row_sent) != 0;
+    head.had_rows = had_rows;
+    head.affected_rows = ok.affected_rows;
+    if (ok.last_insert_id != 0) {
+        head.last_insert_id = ok.last_insert_id;
+    }
+    owes_eof_ = false;
+    follower_.on_end((ok.status & server_status::more_results_exist) != 0);
+    if (follower_.has_ended()) {
+        complete(client);
+    }
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/mysql/commands_execute.hpp"
+
+#include "protocols/mysql/decode.hpp"
+#include "protocols/mysql/encode.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+constexpr std::uint64_t most_parameters = 0xffff;
+
+}  // namespace
+
+execute_parse parse_execute(bytes payload, std::uint16_t parameters, capability_flags client, execute_head& head)
+{
+    wire_reader in{payload};
+    in.skip(1);
+    head.statement = in.u32();
+    head.flags = in.u8();
+    head.iterations = in.u32();
+    head.parameters = parameters;
+    const bool attributes = has(client, capability::query_attributes);
+    if (in.failed()) {
+        return execute_parse::incomplete;
+    }
+    if (attributes && (head.flags & parameter_count_available) != 0) {
+        head.parameters = in.lenenc();
+        if (in.failed()) {
+            return execute_parse::incomplete;
+        }
+        if (head.parameters > most_parameters || head.parameters < parameters) {
+            return execute_parse::malformed;
+        }
+    }
+    if (head.parameters > 0) {
+        head.null_bitmap = in.take(static_cast<std::size_t>((head.parameters + 7) / 8));
+        const auto bound = in.u8();
+        if (in.failed()) {
+            return execute_parse::incomplete;
+        }
+        if (bound > 1) {
+            return execute_parse::malformed;
+        }
+        head.has_types = bound == 1;
+    }
+    if (head.has_types) {
+        for (std::uint64_t each = 0; each < head.parameters && !in.failed(); ++each) {
+            head.types.append(in.take(2));
+            if (attributes) {
+                const auto name = in.lenenc_string();
+                wire_writer{head.names}.lenenc_string(name);
+            }
+        }
+    }
+    if (in.failed()) {
+        return execute_parse::incomplete;
+    }
+    head.size = payload.size() - in.left();
+    return execute_parse::ok;
+}
+
+std::string encode_execute(const execute_head& head, capability_flags server)
+{
+    std::string out;
+    const bool attributes = has(server, capability::query_attributes);
+    auto flags = static_cast<std::uint8_t>(head.flags & ~parameter_count_available);
+    if (attributes) {
+        flags = static_cast<std::uint8_t>(flags | parameter_count_available);
+    }
+    wire_writer to{out};
+    to.u8(static_cast<std::uint8_t>(command::stmt_execute)).u32(head.statement).u8(flags).u32(head.iterations);
+    if (attributes) {
+        to.lenenc(head.parameters);
+    }
+    if (head.parameters == 0) {
+        return out;
+    }
+    to.raw(head.null_bitmap).u8(head.has_types ? 1 : 0);
+    if (!head.has_types) {
+        return out;
+    }
+    if (!attributes) {
+        return out.append(head.types);
+    }
+    wire_reader names{head.names};
+    for (std::size_t each = 0; each < head.types.size(); each += 2) {
+        to.raw(bytes{head.types}.substr(each, 2));
+        to.lenenc_string(names.left() > 0 ? names.lenenc_string() : bytes{});
+    }
+    return out;
+}
+
+}  // namespace penstock::mysql

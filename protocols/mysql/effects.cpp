@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/mysql/effects.hpp"
+
+#include <algorithm>
+
+namespace penstock::mysql {
+
+namespace {
+
+bool one_of(std::string_view word, std::initializer_list<std::string_view> words)
+{
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// @@session.name, @@local.name and @@name are the session's.
+std::pair<bool, std::string_view> scope_of(std::string_view name)
+{
+    const auto dot = name.find('.');
+    if (dot == std::string_view::npos) {
+        return {false, name};
+    }
+    return {one_of(name.substr(0, dot), {"global", "persist", "persist_only"}), name.substr(dot + 1)};
+}
+
+}  // namespace
+
+void effects_collector::begin(sql_reading reading)
+{
+    reading_ = reading;
+    effects_ = {};
+    lexer_.begin(reading);
+    verb_ = verb::none;
+    tokens_ = 0;
+    is_routine_ = false;
+}
+
+const text_effects& effects_collector::finish()
+{
+    lexer_.finish(*this);
+    end_statement();
+    if (reading_.ambiguous && lexer_.has_high_octets()) {
+        effects_.pins.add(pin_reason::opaque);  // an octet that ends a character may have looked like a quote
+    }
+    if (effects_.statements != 1) {
+        effects_.only_shows_warnings = false;
+    }
+    return effects_;
+}
+
+void effects_collector::end_statement()
+{
+    if (verb_ == verb::set) {
+        end_assignment();
+    }
+    effects_.statements += tokens_ > 0 ? 1 : 0;
+    verb_ = verb::none;
+    tokens_ = 0;
+    depth_ = 0;
+    after_into_ = false;
+    last_word_.clear();
+    last_variable_.clear();
+}
+
+void effects_collector::take(sql_token kind, std::string_view text, bool clipped)
+{
+    if (is_routine_) {
+        return;
+    }
+    if (kind == sql_token::semicolon) {
+        end_statement();
+        return;
+    }
+    if (kind == sql_token::open) {
+        ++depth_;
+    } else if (kind == sql_token::close) {
+        depth_ -= depth_ > 0 ? 1 : 0;
+    }
+    if (verb_ == verb::none) {
+        if (kind == sql_token::open) {
+            return;
+        }
+        ++tokens_;
+        take_first(kind == sql_token::word ? text : std::string_view{});
+    } else {
+        ++tokens_;
+        take_anywhere(kind, text);
+        if (verb_ == verb::set) {
+            take_in_set(kind, text, clipped);
+        } else {
+            take_by_verb(kind, text);
+        }
+    }
+    last_word_ = kind == sql_token::word ? text : std::string_view{};
+    last_variable_ = kind == sql_token::user_variable ? text : std::string_view{};
+}
+
+void effects_collector::take_first(std::string_view word)
+{
+    struct entry {
+        std::string_view word;
+        verb meaning;
+    };
+    static constexpr entry verbs[] = {
+        {"begin", verb::begin},
+        {"call", verb::call},
+        {"create", verb::create},
+        {"execute", verb::execute},
+        {"flush", verb::flush},
+        {"get", verb::get},
+        {"handler", verb::handler},
+        {"load", verb::load},
+        {"lock", verb::lock},
+        {"prepare", verb::prepare},
+        {"set", verb::set},
+        {"show", verb::show},
+        {"unlock", verb::unlock},
+        {"xa", verb::xa},
+    };
+    const auto* const found =
+        std::find_if(std::begin(verbs), std::end(verbs), [word](const auto& each) { return each.word == word; });
+    verb_ = found == std::end(verbs) ? verb::other : found->meaning;
+    switch (verb_) {
+        case verb::call: effects_.runs_code = true; break;
+        case verb::prepare: effects_.pins.add(pin_reason::sql_prepare); break;
+        case verb::unlock: effects_.unlocks = true; break;
+        case verb::set:
+            set_place_ = set_place::target;
+            set_global_ = false;
+            set_user_variable_ = false;
+            break;
+        default: break;
+    }
+}
+
+/// What counts in any statement.
+void effects_collector::take_anywhere(sql_token kind, std::string_view text)
+{
+    switch (kind) {
+        case sql_token::open:
+            if (!last_word_.empty()) {
+                take_call(last_word_);
+            }
+            break;
+        case sql_token::word:
+            effects_.calculates_found_rows = effects_.calculates_found_rows || text == "sql_calc_found_rows";
+            break;
+        case sql_token::system_variable: {
+            const auto name = scope_of(text).second;
+            effects_.reads_insert_id = effects_.reads_insert_id || one_of(name, {"last_insert_id", "identity"});
+            effects_.reads_diagnostics = effects_.reads_diagnostics || one_of(name, {"warning_count", "error_count"});
+            break;
+        }
+        case sql_token::user_variable:
+            if (after_into_) {
+                effects_.pins.add(pin_reason::user_variable);
+            }
+            break;
+        case sql_token::assign:
+            if (!last_variable_.empty() && (verb_ != verb::set || set_place_ == set_place::value)) {
+                effects_.pins.add(pin_reason::user_variable);
+            }
+            break;
+        default: break;
+    }
+    after_into_ = kind == sql_token::word && text == "into";
+}
+
+void effects_collector::take_call(std::string_view name)
+{
+    if (one_of(name,
+               {"get_lock",
+                "service_get_read_locks",
+                "service_get_write_locks",
+                "version_tokens_lock_shared",
+                "version_tokens_lock_exclusive"})) {
+        effects_.pins.add(pin_reason::advisory_lock);
+    } else if (name == "release_all_locks") {
+        effects_.releases_locks = true;
+    } else if (name == "last_insert_id") {
+        effects_.reads_insert_id = true;
+    } else if (name == "row_count") {
+        effects_.reads_row_count = true;
+    } else if (name == "found_rows") {
+        effects_.reads_found_rows = true;
+    }
+}
+
+void effects_collector::take_by_verb(sql_token kind, std::string_view text)
+{
+    const bool is_word = kind == sql_token::word;
+    const bool is_user_variable = kind == sql_token::user_variable;
+    switch (verb_) {
+        case verb::begin:
+            if (is_word && tokens_ == 2 && text == "not") {  // BEGIN NOT ATOMIC, MariaDB
+                effects_.runs_code = true;
+                effects_.pins.add(pin_reason::opaque);
+                is_routine_ = true;
+            }
+            break;
+        case verb::call:
+        case verb::load:
+        case verb::get:
+            if (is_user_variable) {
+                effects_.pins.add(pin_reason::user_variable);
+            }
+            effects_.load_local = effects_.load_local || (verb_ == verb::load && is_word && text == "local");
+            effects_.reads_diagnostics =
+                effects_.reads_diagnostics || (verb_ == verb::get && is_word && text == "diagnostics");
+            break;
+        case verb::create:
+            if (is_word && tokens_ <= 4 && text == "temporary") {
+                effects_.pins.add(pin_reason::temporary_object);
+            } else if (is_word && depth_ == 0 &&
+                       one_of(text, {"procedure", "function", "trigger", "event", "package"})) {
+                is_routine_ = true;
+            }
+            break;
+        case verb::execute:
+            if (is_word && tokens_ == 2 && text == "immediate") {
+                effects_.runs_code = true;
+                effects_.pins.add(pin_reason::opaque);
+            }
+            break;
+        case verb::flush:
+            if (is_word && ((text == "lock" && last_word_ == "read") || (text == "export" && last_word_ == "for"))) {
+                effects_.pins.add(pin_reason::table_lock);
+            }
+            break;
+        case verb::handler:
+            if (is_word && text == "open") {
+                effects_.pins.add(pin_reason::handler);
+            }
+            break;
+        case verb::lock:
+            if (is_word && tokens_ == 2) {  // LOCK TABLES is reported by the server, and so is its end; these are not
+                effects_.pins.add(one_of(text, {"tables", "table"}) ? pin_set{} : pin_set{pin_reason::table_lock});
+            }
+            break;
+        case verb::show:
+            if (is_word && one_of(text, {"warnings", "errors"})) {
+                effects_.reads_diagnostics = true;
+                effects_.only_shows_warnings = tokens_ == 2 && text == "warnings";
+            } else {
+                effects_.only_shows_warnings = false;
+            }
+            break;
+        case verb::xa:
+            if (is_word && tokens_ == 2) {
+                effects_.begins_xa = effects_.begins_xa || one_of(text, {"start", "begin"});
+                effects_.ends_xa = effects_.ends_xa || one_of(text, {"commit", "rollback"});
+            }
+            break;
+        default: break;
+    }
+}
+
+void effects_collector::take_in_set(sql_token kind, std::string_view text, bool clipped)
+{
+    switch (set_place_) {
+        case set_place::target:
+        case set_place::scoped: take_set_target(kind, text); break;
+        case set_place::named:
+            if (kind == sql_token::equals || kind == sql_token::assign) {
+                set_place_ = set_place::value;
+                set_value_.clear();
+                set_value_tokens_ = 0;
+                set_is_literal_ = true;
+            } else if (kind == sql_token::word || kind == sql_token::quoted_name) {
+                set_name_ = text;  // behind a dot: the part of a structured variable
+            }
+            break;
+        case set_place::value: take_set_value(kind, text, clipped); break;
+        case set_place::passed: break;
+    }
+}
+
+void effects_collector::take_set_target(sql_token kind, std::string_view text)
+{
+    const bool first = set_place_ == set_place::target;
+    if (kind == sql_token::user_variable) {
+        set_user_variable_ = true;
+        set_name_ = lexer_.is_plain() ? text : std::string_view{};
+        set_place_ = set_place::named;
+        return;
+    }
+    if (kind == sql_token::system_variable) {
+        const auto [global, name] = scope_of(text);
+        set_global_ = global;
+        set_name_ = name;
+        set_place_ = set_place::named;
+        return;
+    }
+    if (kind == sql_token::word && first && one_of(text, {"global", "persist", "persist_only", "session", "local"})) {
+        set_global_ = text[0] == 'g' || text[0] == 'p';
+        set_place_ = set_place::scoped;
+        return;
+    }
+    if (kind == sql_token::word && first && tokens_ == 2) {
+        if (one_of(text, {"role", "resource"})) {
+            effects_.pins.add(text == "role" ? pin_reason::role : pin_reason::unknown_setting);
+        }
+        if (text == "statement") {
+            effects_.runs_code = true;
+        }
+        if (one_of(text, {"role", "resource", "default", "password", "statement", "transaction"})) {
+            set_place_ = set_place::passed;
+            return;
+        }
+    }
+    if (kind == sql_token::word && one_of(text, {"transaction", "names", "character", "charset"})) {
+        effects_.sets = effects_.sets || !set_global_;
+        set_name_.clear();
+        set_value_tokens_ = 0;
+        set_place_ = set_place::value;
+        set_is_literal_ = false;
+        return;
+    }
+    set_name_ = text;
+    set_place_ = set_place::named;
+}
+
+void effects_collector::take_set_value(sql_token kind, std::string_view text, bool clipped)
+{
+    if (kind == sql_token::comma && depth_ == 0) {
+        end_assignment();
+        return;
+    }
+    ++set_value_tokens_;
+    if (!set_is_literal_) {
+        return;
+    }
+    const bool is_minus = kind == sql_token::other && text == "-" && set_value_tokens_ == 1;
+    const bool fits = !clipped && text.size() <= text_effects::longest_value;
+    const bool after_minus = set_value_tokens_ == 2 && set_value_ == "-";
+    if (is_minus) {
+        set_value_ = "-";
+    } else if (kind == sql_token::number && fits && (set_value_tokens_ == 1 || after_minus)) {
+        set_value_.append(text);
+    } else if (kind == sql_token::word && set_value_tokens_ == 1 &&
+               one_of(text, {"null", "true", "false", "default"})) {
+        set_value_ = text;
+    } else if (kind == sql_token::string && fits && set_value_tokens_ == 1 && lexer_.is_plain() &&
+               std::all_of(text.begin(), text.end(), [](char octet) { return octet >= ' ' && octet < 127; })) {
+        set_value_.append("'").append(text).append("'");
+        set_is_literal_ = text.find_first_of("'\\") == std::string_view::npos;
+    } else {
+        set_is_literal_ = false;
+    }
+}
+
+void effects_collector::end_assignment()
+{
+    const bool has_value = set_place_ == set_place::value && set_value_tokens_ > 0;
+    const bool is_literal = set_is_literal_ && !set_value_.empty() && set_value_ != "-";
+    if (has_value && set_user_variable_) {
+        if (is_literal && !set_name_.empty() && set_name_.size() <= 64 && set_value_ != "default" &&
+            effects_.user_variables.size() < text_effects::most_variables) {
+            effects_.user_variables.emplace_back(set_name_, set_value_);
+        } else {
+            effects_.pins.add(pin_reason::user_variable);
+        }
+    } else if (has_value && !set_global_) {
+        effects_.sets = true;
+        if (set_name_ == "timestamp" && is_literal && one_of(set_value_, {"default", "0"})) {
+            effects_.timestamp_default = true;
+        }
+    }
+    if (set_place_ != set_place::passed) {
+        set_place_ = set_place::target;
+    }
+    set_user_variable_ = false;
+    set_global_ = false;
+    set_name_.clear();
+    set_value_.clear();
+    set_value_tokens_ = 0;
+    set_is_literal_ = false;
+}
+
+text_effects inspect(std::string_view text, sql_reading reading)
+{
+    effects_collector collector;
+    collector.begin(reading);
+    collector.feed(text);
+    return collector.finish();
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a text of SQL may leave behind in a MySQL session, or ask of what an earlier statement left there.
+//
+// Only a help: what the server itself reports (session tracking, status flags) outranks it. It says what no report
+// does: user variables, named locks, text PREPARE, roles; and what needs the state of earlier statements:
+// LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS(), warnings. It errs to one side: an effect that is listed may not happen.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "protocols/mysql/effects_lexer.hpp"
+#include "protocols/wire/pin_reason.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace penstock::mysql {
+
+struct text_effects {
+    /// More user variables than this, or longer values, are not carried.
+    static constexpr std::size_t most_variables = 32;
+    static constexpr std::size_t longest_value = 200;
+
+    std::uint32_t statements = 0;  ///< that are not empty
+    pin_set pins{};                ///< what cannot be carried to another server connection
+    std::vector<std::pair<std::string, std::string>> user_variables{};  ///< SET @name = literal: name and literal
+    bool sets = false;               ///< changes system variables of the session by SET
+    bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
+    bool runs_code = false;          ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
+    bool load_local = false;         ///< LOAD DATA LOCAL: the server may ask the client for a file
+    bool calculates_found_rows = false;
+    bool reads_insert_id = false;  ///< LAST_INSERT_ID(), @@last_insert_id, @@identity
+    bool reads_row_count = false;
+    bool reads_found_rows = false;
+    bool reads_diagnostics = false;    ///< SHOW WARNINGS, GET DIAGNOSTICS, @@warning_count, ...
+    bool only_shows_warnings = false;  ///< the text is SHOW WARNINGS and nothing else
+    bool begins_xa = false;
+    bool ends_xa = false;
+    bool unlocks = false;         ///< UNLOCK TABLES
+    bool releases_locks = false;  ///< RELEASE_ALL_LOCKS()
+
+    /// Most texts take this way.
+    [[nodiscard]] bool is_plain() const { return *this == text_effects{.statements = statements}; }
+    friend bool operator==(const text_effects&, const text_effects&) = default;
+};
+
+using text_effects_ptr = std::shared_ptr<const text_effects>;
+
+/// Collects the effects of one text after the other: begin, feed as often as needed, finish.
+class effects_collector {
+public:
+    void begin(sql_reading reading);
+    void feed(bytes chunk) { lexer_.feed(chunk, *this); }
+    /// Ends the text. Valid until the next begin().
+    const text_effects& finish();
+
+    /// Told by the lexer.
+    void take(sql_token kind, std::string_view text, bool clipped);
+
+private:
+    enum class verb : std::uint8_t {
+        none,
+        begin,
+        call,
+        create,
+        execute,
+        flush,
+        get,
+        handler,
+        load,
+        lock,
+        prepare,
+        set,
+        show,
+        unlock,
+        xa,
+        other,
+    };
+    /// Where in a SET we are.
+    enum class set_place : std::uint8_t { target, scoped, named, value, passed };
+
+    void end_statement();
+    void take_first(std::string_view word);
+    void take_anywhere(sql_token kind, std::string_view text);
+    void take_call(std::string_view name);
+    void take_by_verb(sql_token kind, std::string_view text);
+    void take_in_set(sql_token kind, std::string_view text, bool clipped);
+    void take_set_target(sql_token kind, std::string_view text);
+    void take_set_value(sql_token kind, std::string_view text, bool clipped);
+    void end_assignment();
+
+    effects_lexer lexer_;
+    sql_reading reading_{};
+    text_effects effects_;
+
+    verb verb_ = verb::none;
+    std::uint32_t tokens_ = 0;  ///< of this statement
+    std::uint32_t depth_ = 0;
+    bool is_routine_ = false;  ///< CREATE PROCEDURE and the like: its body does not run now
+    bool after_into_ = false;
+    std::string last_word_;      ///< where the last token was a word
+    std::string last_variable_;  ///< where the last token was a user variable
+
+    set_place set_place_ = set_place::target;
+    bool set_global_ = false;
+    bool set_user_variable_ = false;
+    std::string set_name_;
+    std::string set_value_;
+    std::uint32_t set_value_tokens_ = 0;
+    bool set_is_literal_ = false;
+};
+
+/// The effects of a text that is held whole.
+[[nodiscard]] text_effects inspect(std::string_view text, sql_reading reading);
+
+}  // namespace penstock::mysql

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The client's half of an exchange: what this session has asked for, and what it has left behind.
+//
+// consume() takes the client's commands one at a time: the next one goes out when the last one has been answered, for
+// only its reply tells what the session has become. In front of a command the server is brought to the session's state;
+// the answer to that is waited for, so that nothing of the client's ever runs under wrong settings. Statements have ids
+// of our own and are prepared on whatever server the lease brings. Long commands pass through in pieces. See ADR 13.
+#pragma once
+
+#include "protocols/mysql/back.hpp"
+#include "protocols/mysql/commands_execute.hpp"
+#include "protocols/mysql/commands_rewriter.hpp"
+#include "protocols/mysql/session_state.hpp"
+#include "protocols/mysql/statement.hpp"
+#include "protocols/mysql/tracking.hpp"
+#include "protocols/wire/outbox.hpp"
+#include "protocols/wire/pin_reason.hpp"
+#include "protocols/wire/protocol.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace penstock::mysql {
+
+class front {
+public:
+    /// `stamp` is the session's own number, never 0.
+    front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp);
+    ~front();
+    front(const front&) = delete;
+    front& operator=(const front&) = delete;
+    /// What the login has agreed on.
+    void logged_in(const client_identity& who);
+
+    /// Takes what the client sent. `server` is null while no server connection is held.
+    front_progress consume(bytes input, back* server, outbox& to_server, outbox& to_client);
+    /// No server can be had: the command that consume() stopped at is answered with this error.
+    void refuse(client_error why) { refusal_ = std::move(why); }
+    /// What has to be asked now that the server owes nothing, before its connection can be given back.
+    bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// Brings a server to the session's state, as consume() does in front of a command. True where something was sent.
+    bool catch_up(back& server, outbox& to_server, outbox& to_client);
+
+    [[nodiscard]] bool must_stay() const;
+    [[nodiscard]] pin_set pins() const { return pins_; }
+    void pin(pin_reason reason) { pins_.add(reason); }
+    /// A command is half forwarded, so the connection cannot be cleaned, only closed.
+    [[nodiscard]] bool is_mid_message() const { return stream_ != stream_kind::none && !stream_dropped_; }
+    [[nodiscard]] const client_error& error() const { return error_; }
+    [[nodiscard]] std::size_t statement_count() const { return statements_.size(); }
+    [[nodiscard]] const front_counters& counters() const { return counters_; }
+    [[nodiscard]] std::string take_healed_batch() { return {}; }
+    [[nodiscard]] const session_state& state() const { return state_; }
+    void greeted(const std::shared_ptr<const parameter_list>&) {}
+    /// An error that comes now, in the place of a reply that is owed or of the next one.
+    void encode_error(const client_error& why, const back* server, std::string& out) const;
+
+    // --- told by back ---
+
+    [[nodiscard]] capability_flags capabilities() const { return capabilities_; }
+    [[nodiscard]] const tracking_wishes& wishes() const { return wishes_; }
+    void on_done(expected_reply& reply, back& server);
+    void on_session_change(const session_change& change, const expected_reply& during, back& server);
+    /// The header of an answer to COM_STMT_PREPARE: gives the id the client gets.
+    std::uint32_t on_prepared(expected_reply& reply, const prepared_header& header, back& server);
+    /// A whole row of what was asked for behind the client's back.
+    void on_captured_row(bytes payload, const expected_reply& during, back& server);
+    /// The server is gone. Answers what the client still waits for; false where that cannot be done.
+    bool on_server_lost(back& server, const client_error& error, outbox& to_client);
+
+private:
+    /// Where the octets of a command that passes through in pieces go.
+    enum class stream_kind : std::uint8_t { none, query, prepare, execute, long_data };
+    /// Whether the server that a lease brings has the diagnostics of the client's last statement.
+    enum class diagnostics : std::uint8_t {
+        none,    ///< there are none
+        server,  ///< the server that ran it has them
+        kept,    ///< they were asked for and are in warnings_
+    };
+
+    // front.cpp
+    [[nodiscard]] std::size_t whole_limit(command what) const;
+    front_need whole_command(command what, bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need begin_stream(command what, bytes payload, back* server, outbox& to_server, outbox& to_client);
+    std::size_t stream(bytes rest, outbox& to_server, outbox& to_client);
+    void stream_octets(bytes part, outbox& to_server);
+    void end_stream(outbox& to_client);
+    void start_stream(stream_kind kind, std::string head, std::size_t replaced, expected_reply reply, back& server);
+    void drop_stream(std::optional<client_error> why);
+    std::size_t take_file(bytes rest, back& server, outbox& to_server);
+    front_need fail(error_kind kind, std::string detail);
+    front_need answer(const client_error& why, outbox& to_client);
+    front_need answer_ok(outbox& to_client) const;
+
+    // front_ready.cpp
+    // Each gives what to return where the command cannot go out now; nothing where it can.
+    std::optional<front_need> get_ready(back* server,
+                                        const parameter_set_ptr& wanted,
+                                        outbox& to_server,
+                                        outbox& to_client);
+    std::optional<front_need> get_ready_for_text(const text_effects& effects,
+                                                 back& server,
+                                                 outbox& to_server,
+                                                 outbox& to_client);
+    void inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server);
+    bool inject_catch_up(const parameter_set_ptr& wanted, back& server, outbox& to_server);
+    void send(bytes payload, expected_reply reply, back& server, outbox& to_server);
+    void forward(
+        command what, reply_kind kind, bytes payload, text_effects_ptr effects, back& server, outbox& to_server);
+
+    // front_commands.cpp
+    front_need query(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need init_db(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need set_option(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need reset_connection(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need simple(command what, reply_kind kind, bytes payload, back* server, outbox& to_server, outbox& to_client);
+    void show_kept_warnings(outbox& to_client);
+    [[nodiscard]] std::optional<bytes> query_text(bytes payload) const;
+    [[nodiscard]] std::string with_known_counts(bytes text, const text_effects& effects);
+    void send_text(bytes payload, bytes text, text_effects_ptr effects, back& server, outbox& to_server);
+
+    // front_statements.cpp
+    front_need prepare(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need execute(command what, bytes some, bool whole, back* server, outbox& to_server, outbox& to_client);
+    front_need fetch(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need reset_statement(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need close_statement(bytes payload, back* server, outbox& to_server);
+    front_need long_data(bytes some, bool whole, back* server, outbox& to_server, outbox& to_client);
+    std::optional<front_need> get_statement_ready(std::uint32_t id,
+                                                  client_statement& wanted,
+                                                  bool answers,
+                                                  back* server,
+                                                  known_statements::instance*& found,
+                                                  outbox& to_server,
+                                                  outbox& to_client);
+    static std::string execute_form(execute_head& head,
+                                    client_statement& wanted,
+                                    known_statements::instance& found,
+                                    const back& server);
+    client_statement* find_statement(std::uint32_t& id);
+    front_need unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client);
+
+    // front_state.cpp
+    void on_client_done(expected_reply& reply, back& server);
+    void on_statement_done(const expected_reply& reply, back& server);
+    void apply(const expected_reply& reply, back& server);
+    void forget_session(back* server);
+    [[nodiscard]] sql_reading reading() const { return state_.reading(default_sql_mode_); }
+
+    statement_store& store_;
+    front_limits limits_;
+    std::uint64_t stamp_;
+    capability_flags capabilities_ = capability::protocol_41;
+    session_state state_;
+    tracking_wishes wishes_;
+    pin_set pins_{};
+    front_counters counters_{};
+    std::string default_sql_mode_;
+    std::uint16_t status_ = server_status::autocommit;  ///< as the client was last told
+
+    std::unordered_map<std::uint32_t, client_statement> statements_;
+    std::size_t statement_memory_ = 0;
+    std::uint32_t last_id_ = 0;        ///< the newest id given to the client
+    std::uint32_t last_prepared_ = 0;  ///< what id -1 stands for (MariaDB)
+    std::uint32_t holding_ = 0;        ///< statements with a cursor or long data
+
+    std::optional<client_error> refusal_{};
+    std::uint32_t catch_up_failures_ = 0;
+    client_error catch_up_error_{};
+    bool prepare_failed_ = false;        ///< the injected one, and the client has its answer
+    std::uint8_t command_sequence_ = 1;  ///< the number of the packet that answers the command at hand
+
+    std::uint64_t insert_id_ = 0;
+    bool insert_id_is_exact_ = true;
+    diagnostics diagnostics_ = diagnostics::none;
+    std::uint16_t warning_count_ = 0;
+    std::vector<std::string> warnings_;  ///< rows of SHOW WARNINGS
+    std::size_t warnings_memory_ = 0;
+    std::int64_t row_count_ = -1;    ///< what ROW_COUNT() gives
+    std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
+    bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: only its server knows the number
+    bool keeps_server_ = false;      ///< table locks, or what was said for the next transaction
+    bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
+
+    stream_kind stream_ = stream_kind::none;
+    bool stream_dropped_ = false;
+    bool stream_begun_ = false;
+    std::size_t frame_left_ = 0;
+    bool frame_is_last_ = true;
+    std::uint8_t frames_ = 0;
+    message_rewriter rewriter_;
+    std::unique_ptr<effects_collector> collector_{};
+    std::optional<client_error> stream_error_{};
+    expected_reply stream_reply_{};
+    back* stream_server_ = nullptr;
+    client_error error_{};
+};
+
+}  // namespace penstock::mysql

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each command of the client becomes, save those about prepared statements.
+#include "protocols/mysql/front.hpp"
+
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/errors.hpp"
+
+#include <algorithm>
+
+namespace penstock::mysql {
+
+namespace {
+
+/// Passes over a parameter's value in its binary form.
+void skip_value(wire_reader& in, std::uint8_t type)
+{
+    switch (type) {
+        case 0x06: break;              // NULL
+        case 0x01: in.skip(1); break;  // TINY
+        case 0x02:
+        case 0x0d: in.skip(2); break;  // SHORT, YEAR
+        case 0x03:
+        case 0x04:
+        case 0x09: in.skip(4); break;  // LONG, FLOAT, INT24
+        case 0x05:
+        case 0x08: in.skip(8); break;  // DOUBLE, LONGLONG
+        case 0x07:
+        case 0x0a:
+        case 0x0b:
+        case 0x0c: in.skip(in.u8()); break;  // dates and times
+        default: in.lenenc_string(); break;
+    }
+}
+
+/// A text in which a function's name can be found without reading it as SQL.
+bool is_simple(bytes text)
+{
+    return text.find_first_of("'\"`#\\@") == bytes::npos && text.find("--") == bytes::npos &&
+           text.find("/*") == bytes::npos;
+}
+
+/// Where `name`, parentheses and all, stands in the text, and how long it is there.
+std::pair<std::size_t, std::size_t> find_call(std::string_view text, std::string_view name)
+{
+    const auto folded = lower_case(text);
+    const auto at = folded.find(name);
+    if (at == std::string::npos) {
+        return {at, 0};
+    }
+    const auto open = folded.find_first_not_of(" \t\r\n", at + name.size());
+    if (open == std::string::npos || folded[open] != '(') {
+        return {std::string::npos, 0};
+    }
+    const auto close = folded.find_first_not_of(" \t\r\n", open + 1);
+    if (close == std::string::npos || folded[close] != ')') {
+        return {std::string::npos, 0};
+    }
+    return {at, close + 1 - at};
+}
+
+std::string_view trimmed(std::string_view text)
+{
+    const auto blank = " \t\r\n;";
+    const auto first = text.find_first_not_of(blank);
+    return first == std::string_view::npos ? std::string_view{}
+                                           : text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+bool is_use(std::string_view text)
+{
+    return lower_case(trimmed(text).substr(0, 4)) == "use ";
+}
+
+}  // namespace
+
+/// The text behind query attributes; nothing where those are cut off or malformed.
+std::optional<bytes> front::query_text(bytes payload) const
+{
+    payload.remove_prefix(1);
+    if (!has(capabilities_, capability::query_attributes)) {
+        return payload;
+    }
+    wire_reader in{payload};
+    const auto count = in.lenenc();
+    in.lenenc();
+    if (in.failed() || count > 0xffff) {
+        return std::nullopt;
+    }
+    if (count == 0) {
+        return in.remainder();
+    }
+    const auto nulls = in.take(static_cast<std::size_t>((count + 7) / 8));
+    if (in.u8() != 1) {
+        return std::nullopt;
+    }
+    std::vector<std::uint16_t> types;
+    for (std::uint64_t each = 0; each < count && !in.failed(); ++each) {
+        types.push_back(in.u16());
+        in.lenenc_string();
+    }
+    for (std::size_t each = 0; each < types.size() && !in.failed(); ++each) {
+        const bool is_null = (static_cast<unsigned char>(nulls[each / 8]) >> (each % 8) & 1U) != 0;
+        if (!is_null) {
+            skip_value(in, static_cast<std::uint8_t>(types[each]));
+        }
+    }
+    return in.failed() ? std::nullopt : std::optional{in.remainder()};
+}
+
+front_need front::query(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    const auto text = query_text(payload);
+    if (!text) {
+        return answer({error_kind::protocol_violation, "malformed query attributes", {}}, to_client);
+    }
+    const auto& effects = store_.inspect_whole(*text, reading());
+    if (effects.only_shows_warnings && diagnostics_ == diagnostics::kept && !warnings_.empty() &&
+        (server == nullptr || server->last_user != stamp_)) {
+        show_kept_warnings(to_client);
+        return front_need::more;
+    }
+    auto wanted = state_.current();
+    if (server != nullptr && is_use(*text)) {
+        const auto* const schema = server->parameters->find(schema_entry);
+        wanted = schema != nullptr ? wanted->with(schema_entry, *schema) : wanted->without(schema_entry);
+    }
+    if (const auto stop = get_ready(server, wanted, to_server, to_client)) {
+        return *stop;
+    }
+    if (const auto stop = get_ready_for_text(effects, *server, to_server, to_client)) {
+        return *stop;
+    }
+    ++counters_.queries;
+    auto kept = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
+    const bool asks_counts = effects.reads_row_count || effects.reads_found_rows;
+    if (asks_counts && server->last_user != stamp_) {
+        const auto changed = with_known_counts(*text, effects);
+        send_text(payload, changed, std::move(kept), *server, to_server);
+    } else {
+        send_text(payload, *text, std::move(kept), *server, to_server);
+    }
+    return front_need::more;
+}
+
+/// The text with what this session knows in the place of ROW_COUNT() and FOUND_ROWS(), whose server it has left.
+std::string front::with_known_counts(bytes text, const text_effects& effects)
+{
+    std::string changed{text};
+    if (!is_simple(text)) {
+        pins_.add(pin_reason::diagnostics);
+        return changed;
+    }
+    const auto replace = [&](std::string_view name, const std::string& value) {
+        const auto whole = trimmed(text);
+        for (int most = 0; most < 100; ++most) {
+            const auto [at, size] = find_call(changed, name);
+            if (size == 0) {
+                return;
+            }
+            const auto called = changed.substr(at, size);
+            const bool is_all = lower_case(whole.substr(0, 7)) == "select " && trimmed(whole.substr(7)) == called;
+            changed.replace(at, size, is_all ? value + " AS `" + called + "`" : "(" + value + ")");
+            if (is_all) {
+                return;
+            }
+        }
+    };
+    if (effects.reads_row_count) {
+        replace("row_count", std::to_string(row_count_));
+    }
+    if (effects.reads_found_rows) {
+        replace("found_rows", std::to_string(found_rows_));
+    }
+    return changed;
+}
+
+/// A text goes out in the form that this server takes: with query attributes, without, or without room for them.
+void front::send_text(bytes payload, bytes text, text_effects_ptr effects, back& server, outbox& to_server)
+{
+    const bool theirs = has(capabilities_, capability::query_attributes);
+    const bool servers = has(server.agreed(), capability::query_attributes);
+    const bool is_same = text.data() >= payload.data() && text.data() <= payload.data() + payload.size();
+    if (theirs == servers && is_same) {
+        forward(command::query, reply_kind::query, payload, std::move(effects), server, to_server);
+        return;
+    }
+    std::string made{'\3'};
+    if (servers) {
+        made.append(is_same && theirs ? payload.substr(1, payload.size() - 1 - text.size()) : bytes{"\0\1", 2});
+    }
+    made.append(text);
+    forward(command::query, reply_kind::query, made, std::move(effects), server, to_server);
+}
+
+front_need front::init_db(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    auto wanted = state_.current();
+    if (server != nullptr) {  // whatever it has now is about to be replaced
+        const auto* const schema = server->parameters->find(schema_entry);
+        wanted = schema != nullptr ? wanted->with(schema_entry, *schema) : wanted->without(schema_entry);
+    }
+    if (const auto stop = get_ready(server, wanted, to_server, to_client)) {
+        return *stop;
+    }
+    forward(command::init_db, reply_kind::ok, payload, nullptr, *server, to_server);
+    return front_need::more;
+}
+
+/// Whether several statements may come in one text: a switch of the connection, so it follows the session.
+front_need front::set_option(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    wire_reader in{payload.substr(1)};
+    const auto option = in.u16();
+    if (!in.finished_cleanly() || option > 1) {
+        encode_err({1047, "08S01"}, "Unknown command", to_client.made(), command_sequence_);
+        return front_need::more;
+    }
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return *stop;
+    }
+    if (option == 0) {
+        state_.set(multi_statements_entry, "on");
+    } else {
+        state_.erase(multi_statements_entry);
+    }
+    server->parameters = state_.current();
+    forward(command::set_option, reply_kind::eof, payload, nullptr, *server, to_server);
+    return front_need::more;
+}
+
+/// Where nothing of the session is on a server, none has to be asked.
+front_need front::reset_connection(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    if (payload.size() != 1) {
+        encode_err({1835, "08S01"}, "Malformed communication packet", to_client.made(), command_sequence_);
+        return front_need::more;
+    }
+    if (server == nullptr) {
+        forget_session(nullptr);
+        return answer_ok(to_client);
+    }
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return *stop;
+    }
+    forward(command::reset_connection, reply_kind::ok, payload, nullptr, *server, to_server);
+    return front_need::more;
+}
+
+front_need front::simple(
+    command what, reply_kind kind, bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return *stop;
+    }
+    forward(what, kind, payload, nullptr, *server, to_server);
+    return front_need::more;
+}
+
+/// SHOW WARNINGS, answered with what was asked for before the server that has them was given back.
+void front::show_kept_warnings(outbox& to_client)
+{
+    auto& out = to_client.made();
+    auto number = command_sequence_;
+    const auto send = [&](const std::string& payload) { number = append_packet(out, number, payload); };
+    std::string count;
+    wire_writer to_count{count};
+    if (has(capabilities_, capability::optional_resultset_metadata)) {
+        to_count.u8(1);
+    }
+    to_count.u8(3);
+    if (has(capabilities_, capability::mariadb_cache_metadata)) {
+        to_count.u8(1);
+    }
+    send(count);
+    struct column {
+        std::string_view name;
+        std::uint32_t length;
+        std::uint8_t type;
+        std::uint16_t flags;
+        std::uint16_t charset;
+    };
+    constexpr column columns[] = {
+        {"Level", 28, 0xfd, 1, 45}, {"Code", 4, 0x03, 0x21, 63}, {"Message", 2048, 0xfd, 1, 45}};
+    for (const auto& each : columns) {
+        std::string definition;
+        wire_writer to{definition};
+        to.lenenc_string("def").lenenc_string("").lenenc_string("").lenenc_string("").lenenc_string(each.name);
+        to.lenenc_string("");
+        if (has(capabilities_, capability::mariadb_extended_metadata)) {
+            to.lenenc_string("");
+        }
+        to.u8(0x0c).u16(each.charset).u32(each.length).u8(each.type).u16(each.flags).u8(each.type == 3 ? 0 : 31).u16(0);
+        send(definition);
+    }
+    const bool deprecated = has(capabilities_, capability::deprecate_eof);
+    if (!deprecated) {
+        number = encode_eof({.warnings = warning_count_, .status = status_}, out, number);
+    }
+    for (const auto& row : warnings_) {
+        send(row);
+    }
+    if (deprecated) {
+        ok_packet end{};
+        end.status = status_;
+        end.warnings = warning_count_;
+        encode_ok(end, capabilities_, out, number, eof_header);
+    } else {
+        encode_eof({.warnings = warning_count_, .status = status_}, out, number);
+    }
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What goes in front of a command: a server, brought to the session's state. Each step is confirmed before the command
+// follows, for a server would run it all the same where a step failed; the steps of one round go out together.
+#include "protocols/mysql/front.hpp"
+
+#include "protocols/mysql/errors.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// So many servers may refuse the session's state before the client is told.
+constexpr std::uint32_t most_failures = 2;
+
+}  // namespace
+
+/// Whether a command may go to the server now, under these settings.
+std::optional<front_need> front::get_ready(back* server,
+                                           const parameter_set_ptr& wanted,
+                                           outbox& to_server,
+                                           outbox& to_client)
+{
+    if (server == nullptr) {
+        return refusal_ ? answer(*std::exchange(refusal_, {}), to_client) : front_need::server;
+    }
+    if (server->must_close) {
+        if (catch_up_failures_ <= most_failures) {
+            return front_need::server;  // another one
+        }
+        catch_up_failures_ = 0;
+        return answer({error_kind::settings_not_applied, catch_up_error_.detail, {}}, to_client);
+    }
+    if (inject_catch_up(wanted, *server, to_server)) {
+        return server->is_quiet() ? front_need::server : front_need::answers;
+    }
+    catch_up_failures_ = 0;
+    return std::nullopt;
+}
+
+/// True where something was sent, or (and the server is quiet) where this server cannot be brought there.
+bool front::inject_catch_up(const parameter_set_ptr& wanted, back& server, outbox& to_server)
+{
+    bool injected = false;
+    if (!server.tracks()) {
+        server.set_tracking(true);
+        inject(purpose::tracking, reply_kind::ok, '\3' + std::string{tracking_statement()}, server, to_server);
+        injected = true;
+    }
+    if (same_parameters(server.parameters, wanted)) {
+        server.parameters = wanted;
+        return injected;
+    }
+    const auto commands = catch_up_commands(*server.parameters, *wanted, server.initial_schema());
+    if (!commands) {
+        server.must_close = true;
+        return true;
+    }
+    server.parameters = wanted;  // were it refused, the connection would be closed
+    counters_.catch_ups += commands->empty() ? 0 : 1;
+    for (const auto& each : *commands) {
+        const bool is_eof = static_cast<command>(each[0]) == command::set_option;
+        inject(purpose::catch_up, is_eof ? reply_kind::eof : reply_kind::ok, each, server, to_server);
+        injected = true;
+    }
+    return injected;
+}
+
+bool front::catch_up(back& server, outbox& to_server, outbox&)
+{
+    return inject_catch_up(state_.current(), server, to_server);
+}
+
+void front::inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server)
+{
+    auto& out = to_server.made();
+    const bool is_query = static_cast<command>(payload[0]) == command::query;
+    if (is_query && has(server.agreed(), capability::query_attributes)) {
+        std::string prefixed{'\3', '\0', '\1'};
+        prefixed.append(payload.substr(1));
+        append_packet(out, 0, prefixed);
+    } else {
+        append_packet(out, 0, payload);
+    }
+    expected_reply reply{.kind = kind, .why = why, .relayed = false};
+    server.announce(std::move(reply));
+    if (why != purpose::warnings) {
+        server.last_user = 0;  // it has the diagnostics of this now
+    }
+}
+
+/// What a text asks of what earlier statements left: it has to be found on this server.
+std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
+                                                    back& server,
+                                                    outbox& to_server,
+                                                    outbox& to_client)
+{
+    if (effects.load_local && !has(capabilities_, capability::local_files)) {
+        encode_err({3948, "42000"},
+                   "Loading local data is disabled; this must be enabled on both the client and server sides",
+                   to_client.made(),
+                   command_sequence_);
+        return front_need::more;
+    }
+    if (effects.reads_insert_id) {
+        store_.reads_insert_ids = true;
+        if (server.insert_id != insert_id_) {
+            server.insert_id = insert_id_;
+            inject(purpose::insert_id,
+                   reply_kind::ok,
+                   "\3DO LAST_INSERT_ID(" + std::to_string(insert_id_) + ")",
+                   server,
+                   to_server);
+            return front_need::answers;
+        }
+    }
+    const bool is_fresh = server.last_user != stamp_;
+    if (effects.reads_diagnostics && is_fresh) {
+        if (!warnings_.empty()) {
+            pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
+        }
+        inject(purpose::housekeeping, reply_kind::ok, "\3DO 0", server, to_server);  // not its last user's
+        server.last_user = stamp_;
+        return front_need::answers;
+    }
+    return std::nullopt;
+}
+
+/// Sends a whole command of the client's and announces its reply.
+void front::send(bytes payload, expected_reply reply, back& server, outbox& to_server)
+{
+    server.close_excess(to_server.made(), 0);
+    reply.client_sequence = command_sequence_;
+    reply.server_sequence = append_packet(to_server.made(), 0, payload);
+    server.last_user = stamp_;
+    server.announce(std::move(reply));
+}
+
+void front::forward(
+    command what, reply_kind kind, bytes payload, text_effects_ptr effects, back& server, outbox& to_server)
+{
+    expected_reply reply{.kind = kind};
+    reply.what = what;
+    reply.may_ask_for_file = what == command::query && effects && effects->load_local;
+    reply.effects = std::move(effects);
+    send(payload, std::move(reply), server, to_server);
+}
+
+/// Now that the server owes nothing: what has to be known before somebody else gets it.
+bool front::settle(back& server, outbox& to_server, outbox&)
+{
+    if (is_mid_message() || !server.is_quiet() || server.must_close) {
+        return false;
+    }
+    server.close_excess(to_server.made(), 0);
+    bool injected = false;
+    const auto ask = [&](purpose why, reply_kind kind, std::string_view text) {
+        inject(why, kind, '\3' + std::string{text}, server, to_server);
+        injected = true;
+    };
+    const bool leaves = server.is_idle() && pins_.empty() && !keeps_server_ && !keeps_found_rows_;
+    if (leaves && diagnostics_ == diagnostics::server) {
+        diagnostics_ = diagnostics::kept;
+        if (warning_count_ > 0) {
+            ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
+        }
+    }
+    if (leaves && store_.reads_insert_ids && !insert_id_is_exact_) {
+        insert_id_is_exact_ = true;
+        ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");
+    }
+    if (wishes_.must_be_restored()) {
+        wishes_.restored();
+        ask(purpose::tracking, reply_kind::ok, tracking_statement());
+    }
+    if (state_.must_ask_for_collation()) {
+        state_.collation_asked();
+        ask(purpose::collation, reply_kind::ok, "SET collation_connection=@@collation_connection");
+    }
+    if (std::exchange(must_flush_, false)) {
+        ask(purpose::tracking, reply_kind::ok, "SET sql_mode=@@sql_mode");
+    }
+    return injected;
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the end of a reply tells about the session, and what happens when a server disappears.
+#include "protocols/mysql/front.hpp"
+
+#include "protocols/mysql/errors.hpp"
+
+#include <charconv>
+
+namespace penstock::mysql {
+
+namespace {
+
+/// Bounds on what is kept of SHOW WARNINGS; servers keep 1024 at most.
+constexpr std::size_t most_warnings = 1024;
+constexpr std::size_t most_warnings_memory = 64 * 1024;
+
+constexpr std::uint16_t er_signal_exception = 1644;
+
+std::uint64_t to_number(std::string_view text)
+{
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+}  // namespace
+
+bool front::must_stay() const
+{
+    return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ ||
+           state_.must_ask_for_collation() || wishes_.must_be_restored();
+}
+
+void front::on_done(expected_reply& reply, back& server)
+{
+    switch (reply.why) {
+        case purpose::client: on_client_done(reply, server); break;
+        case purpose::prepare:
+            prepare_failed_ = reply.failed;
+            if (reply.failed && !reply.answers_client) {
+                stream_error_ = server.last_error();
+            }
+            ++counters_.server_parses;
+            ++counters_.reprepared;
+            break;
+        case purpose::tracking:
+        case purpose::catch_up:
+            if (reply.failed) {
+                server.must_close = true;
+                ++catch_up_failures_;
+                catch_up_error_ = server.last_error();
+            }
+            break;
+        case purpose::collation:
+            if (reply.failed) {
+                pins_.add(pin_reason::unknown_setting);
+            }
+            break;
+        case purpose::housekeeping: server.must_close = server.must_close || reply.failed; break;
+        case purpose::insert_id:
+        case purpose::ask_insert_id:
+        case purpose::warnings: break;
+    }
+}
+
+void front::on_client_done(expected_reply& reply, back& server)
+{
+    status_ = static_cast<std::uint16_t>(
+        server.status() &
+        ~(server_status::session_state_changed | server_status::more_results_exist | server_status::cursor_exists));
+    if (reply.what == command::reset_connection && !reply.failed) {
+        forget_session(&server);
+        return;
+    }
+    on_statement_done(reply, server);
+    const bool is_statement = reply.kind == reply_kind::query || reply.kind == reply_kind::execute;
+    const bool reads_diagnostics = reply.effects && reply.effects->reads_diagnostics;
+    if ((is_statement || reply.failed) && !reads_diagnostics) {
+        warnings_.clear();
+        warnings_memory_ = 0;
+        warning_count_ = reply.failed ? 1 : reply.warnings;
+        diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
+    }
+    if (is_statement) {
+        row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);
+        found_rows_ = reply.had_rows ? reply.rows : found_rows_;
+        keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
+    }
+    if (reply.last_insert_id != 0) {
+        insert_id_ = reply.last_insert_id;
+        server.insert_id = insert_id_;
+        insert_id_is_exact_ = false;
+    }
+    apply(reply, server);
+    const auto agreed = server.agreed();
+    if (!has(agreed, capability::session_track)) {
+        pins_.add(pin_reason::opaque);  // such a server tells nothing of what a session becomes
+    }
+    keeps_server_ = server.has_table_locks() || (server.has_characteristics() && !server.in_transaction());
+}
+
+/// What the text says beyond the server's reports.
+void front::apply(const expected_reply& reply, back& server)
+{
+    static const text_effects nothing{};
+    const auto& effects = reply.effects ? *reply.effects : nothing;
+    if (reply.failed) {
+        const bool in_part = effects.statements > 1;
+        if (in_part) {
+            pins_.add(effects.pins);
+        } else if (effects.pins.has(pin_reason::advisory_lock)) {
+            pins_.add(pin_reason::advisory_lock);
+        }
+        if (!effects.user_variables.empty() && (in_part || effects.user_variables.size() > 1)) {
+            pins_.add(pin_reason::user_variable);
+        }
+        if (effects.runs_code) {
+            pins_.add(pin_reason::state_change);
+        }
+        must_flush_ = effects.runs_code || effects.sets || reply.error_code == er_signal_exception;
+        return;
+    }
+    if (effects.unlocks) {
+        pins_.remove(pin_reason::table_lock);
+    }
+    pins_.add(effects.pins);
+    pins_.add(state_.note_user_variables(effects));
+    if (!effects.user_variables.empty()) {
+        server.parameters = state_.current();
+    }
+    if (effects.begins_xa || effects.ends_xa) {
+        server.set_xa(effects.begins_xa);
+    }
+    const bool is_explained = !effects.pins.empty() || !effects.user_variables.empty();
+    if (reply.reported_state && !is_explained) {
+        pins_.add(pin_reason::state_change);
+    }
+    if (effects.sets && !reply.reported_variables) {
+        pins_.add(pin_reason::unknown_setting);
+    }
+}
+
+void front::on_session_change(const session_change& change, const expected_reply& during, back& server)
+{
+    const bool is_variable = change.kind == change_kind::system_variable;
+    switch (during.why) {
+        case purpose::client:
+            if (is_variable && wishes_.note(change.name, change.value)) {
+                return;
+            }
+            if (is_variable && change.name == "last_insert_id") {
+                insert_id_ = to_number(change.value);
+                server.insert_id = insert_id_;
+                insert_id_is_exact_ = true;
+                return;
+            }
+            pins_.add(state_.note(change, during.effects.get()));
+            server.parameters = state_.current();
+            break;
+        case purpose::tracking:
+            if (is_variable && change.name == "sql_mode") {
+                if (server.parameters->find("sql_mode") == nullptr) {
+                    server.note_default_sql_mode(change.value);
+                    default_sql_mode_ = change.value;
+                }
+            } else if (is_variable && !change.name.starts_with("session_track_")) {
+                pins_.add(state_.note(change, nullptr));  // an earlier statement's, which had failed
+                server.parameters = state_.current();
+            }
+            break;
+        case purpose::collation:
+            if (is_variable && change.name == "collation_connection") {
+                state_.set(change.name, change.value);
+                server.parameters = state_.current();
+            }
+            break;
+        default: break;
+    }
+}
+
+void front::on_captured_row(bytes payload, const expected_reply& during, back& server)
+{
+    if (during.why == purpose::warnings) {
+        if (warnings_.size() < most_warnings && warnings_memory_ + payload.size() <= most_warnings_memory) {
+            warnings_.emplace_back(payload);
+            warnings_memory_ += payload.size();
+        }
+        return;
+    }
+    wire_reader in{payload};
+    const auto value = in.nullable_string();
+    if (value && !in.failed()) {
+        insert_id_ = to_number(*value);
+        server.insert_id = insert_id_;
+    }
+}
+
+/// The session is as after its login; its schema stays.
+void front::forget_session(back* server)
+{
+    statements_.clear();
+    statement_memory_ = 0;
+    holding_ = 0;
+    last_prepared_ = 0;
+    const bool session_pooling = pins_.has(pin_reason::session_pooling);
+    pins_ = session_pooling ? pin_set{pin_reason::session_pooling} : pin_set{};
+    state_.reset();
+    wishes_.reset();
+    insert_id_ = 0;
+    insert_id_is_exact_ = true;
+    diagnostics_ = diagnostics::none;
+    warning_count_ = 0;
+    warnings_.clear();
+    row_count_ = -1;
+    found_rows_ = 0;
+    keeps_found_rows_ = false;
+    keeps_server_ = false;
+    must_flush_ = false;
+    status_ = static_cast<std::uint16_t>(status_ & ~server_status::in_transaction) | server_status::autocommit;
+    if (server != nullptr) {
+        server->was_reset();
+    }
+}
+
+bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
+{
+    if (server.is_mid_relay() || server.wants_file() || server.in_transaction() || must_stay()) {
+        return false;
+    }
+    if (stream_begun_) {
+        drop_stream(error);
+        return true;
+    }
+    if (server.owes_client()) {
+        encode_error(error, &server, to_client.made());
+    }
+    prepare_failed_ = false;
+    return true;
+}
+
+}  // namespace penstock::mysql

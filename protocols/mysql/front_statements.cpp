@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The COM_STMT_ family: ids of our own, prepared on whatever server the lease brings.
+//
+// A statement is prepared again under the schema, character set and sql_mode it was first prepared under, then the
+// session's own come back. What a server remembers of one client statement (a cursor, long data) keeps the lease, and
+// that instance from other statements with the same text.
+#include "protocols/mysql/front.hpp"
+
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/errors.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// MariaDB: the statement that was prepared last.
+constexpr std::uint32_t last_prepared_id = 0xffffffff;
+
+std::uint32_t id_in(bytes payload)
+{
+    wire_reader in{payload.substr(1)};
+    return in.u32();
+}
+
+/// The command with the server's id in the place of the client's.
+std::string with_id(bytes payload, std::uint32_t id)
+{
+    std::string made{payload};
+    for (std::size_t place = 0; place < 4; ++place) {
+        made[1 + place] = static_cast<char>(id >> (8 * place));
+    }
+    return made;
+}
+
+}  // namespace
+
+client_statement* front::find_statement(std::uint32_t& id)
+{
+    id = id == last_prepared_id ? last_prepared_ : id;
+    const auto found = statements_.find(id);
+    return found == statements_.end() ? nullptr : &found->second;
+}
+
+front_need front::unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client)
+{
+    const auto text = "Unknown prepared statement handler (" + std::to_string(id) + ") given to " + std::string{who};
+    encode_err({1243, "HY000"}, text, to_client.made(), command_sequence_);
+    return front_need::more;
+}
+
+front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    if (statements_.size() >= limits_.statements ||
+        statement_memory_ + payload.size() > std::max(limits_.statement_memory, payload.size())) {
+        encode_err({1461, "42000"},
+                   "Can't create more than max_prepared_stmt_count statements (current value: " +
+                       std::to_string(statements_.size()) + ")",
+                   to_client.made(),
+                   command_sequence_);
+        return front_need::more;
+    }
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return *stop;
+    }
+    ++counters_.client_parses;
+    ++counters_.server_parses;
+    expected_reply reply{.kind = reply_kind::prepare};
+    reply.prepares = store_.intern(payload.substr(1), state_.context(), reading());
+    if (const auto& effects = reply.prepares->effects;
+        effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
+        pins_.add(pin_reason::diagnostics);
+    }
+    server->close_excess(to_server.made(), 1);
+    send(payload, std::move(reply), *server, to_server);
+    return front_need::more;
+}
+
+std::uint32_t front::on_prepared(expected_reply& reply, const prepared_header& header, back& server)
+{
+    server.statements.insert(reply.prepares, header.statement);
+    if (const auto duplicate = server.statements.take_duplicate(*reply.prepares, header.statement)) {
+        server.to_close.push_back(duplicate);
+    }
+    if (reply.why != purpose::client) {
+        return 0;
+    }
+    do {
+        ++last_id_;
+    } while (last_id_ == 0 || last_id_ == last_prepared_id || statements_.contains(last_id_));
+    client_statement made;
+    made.what = reply.prepares;
+    made.parameters = header.parameters;
+    statement_memory_ += made.cost();
+    statements_.emplace(last_id_, std::move(made));
+    last_prepared_ = last_id_;
+    return last_id_;
+}
+
+/// Whether this server has the statement and the session's state; `found` is its instance there.
+std::optional<front_need> front::get_statement_ready(std::uint32_t id,
+                                                     client_statement& wanted,
+                                                     bool answers,
+                                                     back* server,
+                                                     known_statements::instance*& found,
+                                                     outbox& to_server,
+                                                     outbox& to_client)
+{
+    if (server == nullptr || server->must_close) {
+        return get_ready(server, state_.current(), to_server, to_client);
+    }
+    found = server->statements.find(*wanted.what, id);
+    if (found != nullptr) {
+        return get_ready(server, state_.current(), to_server, to_client);
+    }
+    if (std::exchange(prepare_failed_, false)) {
+        return front_need::more;  // that was its answer
+    }
+    if (wanted.what->text.empty()) {
+        return unknown_statement(id, "mysqld_stmt_execute", to_client);
+    }
+    const auto settings = with_context(state_.current(), *wanted.what->context);
+    if (const auto stop = get_ready(server, settings, to_server, to_client)) {
+        return *stop;
+    }
+    server->close_excess(to_server.made(), 1);
+    append_packet(to_server.made(), 0, static_cast<char>(command::stmt_prepare) + wanted.what->text);
+    expected_reply reply{.kind = reply_kind::prepare, .why = purpose::prepare, .relayed = false};
+    reply.answers_client = answers;
+    reply.client_sequence = command_sequence_;
+    reply.prepares = wanted.what;
+    server->announce(std::move(reply));
+    return front_need::answers;
+}
+
+front_need front::execute(command what, bytes some, bool whole, back* server, outbox& to_server, outbox& to_client)
+{
+    if (some.size() < 10) {
+        return whole ? answer({error_kind::protocol_violation, "malformed COM_STMT_EXECUTE", {}}, to_client)
+                     : front_need::more;
+    }
+    auto id = id_in(some);
+    auto* const wanted = find_statement(id);
+    if (wanted == nullptr) {
+        if (!whole) {
+            drop_stream(client_error{error_kind::protocol_violation, "Unknown prepared statement handler", "HY000"});
+            return front_need::more;
+        }
+        return unknown_statement(id, "mysqld_stmt_execute", to_client);
+    }
+    execute_head head;
+    const bool is_bulk = what == command::stmt_bulk_execute;
+    if (!is_bulk) {
+        const auto parsed = parse_execute(some, wanted->parameters, capabilities_, head);
+        if (parsed == execute_parse::incomplete && !whole) {
+            return front_need::more;
+        }
+        if (parsed != execute_parse::ok) {
+            return whole ? answer({error_kind::protocol_violation, "malformed COM_STMT_EXECUTE", {}}, to_client)
+                         : fail(error_kind::protocol_violation, "malformed COM_STMT_EXECUTE");
+        }
+    }
+    known_statements::instance* found = nullptr;
+    if (const auto stop = get_statement_ready(id, *wanted, whole, server, found, to_server, to_client)) {
+        if (!whole && *stop == front_need::more) {
+            drop_stream(std::exchange(stream_error_, {}));
+        }
+        return *stop;
+    }
+    const auto& effects = wanted->what->effects;
+    if (effects) {
+        if (const auto stop = get_ready_for_text(*effects, *server, to_server, to_client)) {
+            return *stop;
+        }
+        found = server->statements.find(*wanted->what, id);
+    }
+    if (!is_bulk && head.parameters > wanted->parameters && !has(server->agreed(), capability::query_attributes)) {
+        const client_error why{error_kind::unsupported_feature, "this server takes no query attributes", {}};
+        return whole ? answer(why, to_client) : fail(why.kind, why.detail);
+    }
+    std::string made = is_bulk ? with_id(some.substr(0, 5), found->id) : execute_form(head, *wanted, *found, *server);
+    const auto replaced = is_bulk ? 5 : head.size;
+    ++counters_.binds;
+    expected_reply reply{.kind = reply_kind::execute};
+    reply.what = command::stmt_execute;
+    reply.client_statement = id;
+    reply.effects = effects;
+    if (whole) {
+        made.append(some.substr(replaced));
+        send(made, std::move(reply), *server, to_server);
+        return front_need::more;
+    }
+    start_stream(stream_kind::execute, std::move(made), replaced, std::move(reply), *server);
+    return front_need::more;
+}
+
+/// The head in this server's form; with the types, where the client relies on a server that has not seen them.
+std::string front::execute_form(execute_head& head,
+                                client_statement& wanted,
+                                known_statements::instance& found,
+                                const back& server)
+{
+    head.statement = found.id;
+    if (head.has_types) {
+        wanted.types = head.types;
+        wanted.has_types = true;
+    } else if (head.parameters > 0 && wanted.has_types && wanted.types.size() == head.parameters * 2 &&
+               (!found.has_types || found.types != wanted.types)) {
+        head.types = wanted.types;
+        head.has_types = true;
+    }
+    if (head.has_types) {
+        found.types = head.types;
+        found.has_types = true;
+    }
+    return encode_execute(head, server.agreed());
+}
+
+front_need front::fetch(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    if (payload.size() < 5) {
+        return answer({error_kind::protocol_violation, "malformed COM_STMT_FETCH", {}}, to_client);
+    }
+    auto id = id_in(payload);
+    const auto* const wanted = find_statement(id);
+    if (wanted == nullptr) {
+        return unknown_statement(id, "mysqld_stmt_fetch", to_client);
+    }
+    const auto* const found =
+        server == nullptr || !wanted->has_cursor ? nullptr : server->statements.find(*wanted->what, id);
+    if (found == nullptr) {
+        encode_err({1421, "HY000"},
+                   "The statement (" + std::to_string(id) + ") has no open cursor.",
+                   to_client.made(),
+                   command_sequence_);
+        return front_need::more;
+    }
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return *stop;
+    }
+    expected_reply reply{.kind = reply_kind::fetch};
+    reply.what = command::stmt_fetch;
+    reply.client_statement = id;
+    send(with_id(payload, found->id), std::move(reply), *server, to_server);
+    return front_need::more;
+}
+
+front_need front::reset_statement(bytes payload, back* server, outbox& to_server, outbox& to_client)
+{
+    if (payload.size() != 5) {
+        return answer({error_kind::protocol_violation, "malformed COM_STMT_RESET", {}}, to_client);
+    }
+    auto id = id_in(payload);
+    const auto* const wanted = find_statement(id);
+    if (wanted == nullptr) {
+        return unknown_statement(id, "mysqld_stmt_reset", to_client);
+    }
+    const auto* const found =
+        server == nullptr || !wanted->holds_server() ? nullptr : server->statements.find(*wanted->what, id);
+    if (found == nullptr) {
+        return answer_ok(to_client);  // nothing of it is anywhere
+    }
+    expected_reply reply{.kind = reply_kind::ok};
+    reply.what = command::stmt_reset;
+    reply.client_statement = id;
+    send(with_id(payload, found->id), std::move(reply), *server, to_server);
+    return front_need::more;
+}
+
+/// No reply. What a server has prepared stays there for whoever asks next, unless it is of no use to others.
+front_need front::close_statement(bytes payload, back* server, outbox& to_server)
+{
+    if (payload.size() != 5) {
+        return front_need::more;
+    }
+    auto id = id_in(payload);
+    const auto* const wanted = find_statement(id);
+    if (wanted == nullptr) {
+        return front_need::more;
+    }
+    if (server != nullptr) {
+        const auto* const found = server->statements.find(*wanted->what, id);
+        if (found != nullptr && (found->held_by == id || wanted->what->text.empty())) {
+            server->to_close.push_back(found->id);
+            server->statements.erase(found->id);
+            server->close_excess(to_server.made(), 0);
+        }
+    }
+    holding_ -= wanted->holds_server() ? 1 : 0;
+    statement_memory_ -= std::min(statement_memory_, wanted->cost());
+    statements_.erase(id);
+    return front_need::more;
+}
+
+/// No reply either: what goes wrong shows when the statement is executed.
+front_need front::long_data(bytes some, bool whole, back* server, outbox& to_server, outbox& to_client)
+{
+    constexpr std::size_t head_size = 7;
+    if (some.size() < head_size) {
+        return front_need::more;
+    }
+    auto id = id_in(some);
+    auto* const wanted = find_statement(id);
+    known_statements::instance* found = nullptr;
+    auto stop = std::optional{front_need::more};
+    if (wanted != nullptr && (server != nullptr || !refusal_)) {
+        stop = get_statement_ready(id, *wanted, false, server, found, to_server, to_client);
+    }
+    if (stop) {
+        if (!whole && *stop == front_need::more) {
+            drop_stream(std::nullopt);
+        }
+        return *stop;
+    }
+    holding_ += wanted->holds_server() ? 0 : 1;
+    wanted->has_long_data = true;
+    found->held_by = id;
+    if (whole) {
+        append_packet(to_server.made(), 0, with_id(some, found->id));
+        return front_need::more;
+    }
+    start_stream(stream_kind::long_data, with_id(some.substr(0, head_size), found->id), head_size, {}, *server);
+    return front_need::more;
+}
+
+/// What the end of a reply says about cursors and long data.
+void front::on_statement_done(const expected_reply& reply, back& server)
+{
+    const auto found = statements_.find(reply.client_statement);
+    if (found == statements_.end()) {
+        return;
+    }
+    auto& wanted = found->second;
+    const bool held = wanted.holds_server();
+    switch (reply.what) {
+        case command::stmt_execute:
+            wanted.has_long_data = false;
+            wanted.has_cursor = !reply.failed && reply.opened_cursor;
+            break;
+        case command::stmt_fetch: wanted.has_cursor = !reply.failed && !reply.sent_last_row; break;
+        case command::stmt_reset:
+            wanted.has_long_data = false;
+            wanted.has_cursor = false;
+            break;
+        default: return;
+    }
+    if (auto* const instance = server.statements.find(*wanted.what, reply.client_statement)) {
+        instance->held_by = wanted.holds_server() ? reply.client_statement : 0;
+    }
+    holding_ += (wanted.holds_server() ? 1U : 0U) - (held ? 1U : 0U);
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/mysql/protocol.hpp"
+
+#include "protocols/mysql/client_login.hpp"
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/server_login.hpp"
+#include "protocols/mysql/session_state.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
+{
+    const bool has_attributes = payload[0] == '\3' && has(server.agreed(), capability::query_attributes);
+    const auto text = payload.substr(1);
+    append_packet(
+        to_server.made(), 0, has_attributes ? std::string{'\3', '\0', '\1'}.append(text) : std::string{payload});
+    expected_reply reply{.kind = kind, .why = purpose::housekeeping, .relayed = false};
+    server.announce(std::move(reply));
+    server.last_user = 0;
+}
+
+}  // namespace
+
+conversation<login_result> protocol::client_login(dialogue& line, login_context context)
+{
+    return mysql::client_login(line, std::move(context));
+}
+
+conversation<outcome<server_identity>> protocol::server_login(dialogue& line, server_account account)
+{
+    return mysql::server_login(line, std::move(account));
+}
+
+/// Collations go out by number, as they came; servers take those in the place of names.
+parameter_set_ptr protocol::carried_parameters(const client_identity& who)
+{
+    parameter_list carried;
+    if (who.collation != 0) {
+        const auto number = std::to_string(who.collation);
+        for (const auto* const variable : {"character_set_client", "character_set_results", "collation_connection"}) {
+            carried.emplace_back(variable, number);
+        }
+    }
+    if (has(who.capabilities, capability::multi_statements)) {
+        carried.emplace_back(multi_statements_entry, "on");
+    }
+    return parameter_set::of(carried);
+}
+
+/// The OK that ends a login of the shortest kind; front::encode_greeting() knows the client's own numbers.
+void protocol::encode_greeting(std::string& out, const parameter_list&, const cancel_key&)
+{
+    ok_packet ok{};
+    ok.status = server_status::autocommit;
+    encode_ok(ok, capability::protocol_41, out, 2);
+}
+
+void protocol::encode_error(const client_error& error, std::string& out, bool)
+{
+    mysql::encode_error(error, out, 1);
+}
+
+/// MySQL has no cancel request that needs no login: see KILL.
+void protocol::encode_cancel(const cancel_key&, std::string&) {}
+
+void protocol::encode_goodbye(std::string& out)
+{
+    append_packet(out, 0, bytes{"\1", 1});
+}
+
+void protocol::announce_query(std::string_view text, front&, back& server, outbox& to_server)
+{
+    announce('\3' + std::string{text}, reply_kind::query, server, to_server);
+}
+
+void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& to_server)
+{
+    if (server.in_transaction()) {
+        announce_query("ROLLBACK", asker, server, to_server);
+    }
+    if (how == cleanup::everything) {
+        announce(bytes{"\x1f", 1}, reply_kind::ok, server, to_server);
+        server.was_reset();
+    }
+}
+
+/// A file that is half sent ends here: the server takes what it has, and the transaction it is in is rolled back, or
+/// the statement is one of its own and stands as it would if the client had sent no more.
+void protocol::end_abandoned(front&, back& server, outbox& to_server)
+{
+    if (server.wants_file()) {
+        server.must_close = true;
+    }
+    static_cast<void>(to_server);
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The seam filled in for MySQL and MariaDB; see protocols/wire/protocol.hpp for what each part is for.
+#pragma once
+
+#include "protocols/mysql/back.hpp"
+#include "protocols/mysql/front.hpp"
+#include "protocols/wire/conversation.hpp"
+#include "protocols/wire/login_types.hpp"
+#include "protocols/wire/protocol.hpp"
+
+namespace penstock::mysql {
+
+struct protocol {
+    static constexpr std::string_view name = "mysql";
+
+    using front = mysql::front;
+    using back = mysql::back;
+    using statement_store = mysql::statement_store;
+
+    static conversation<login_result> client_login(dialogue& line, login_context context);
+    static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
+
+    /// TLS is asked for inside the protocol, behind our greeting.
+    static bool begins_with_tls(char) { return false; }
+    /// The character set of the client's handshake, and whether several statements may come in one text.
+    static parameter_set_ptr carried_parameters(const client_identity& who);
+    /// There is no cancel key: KILL names a connection id and its sender has logged in.
+    static std::size_t cancel_secret_size(const client_identity&) { return 0; }
+
+    static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
+    static void encode_error(const client_error& error, std::string& out, bool fatal);
+    static void encode_cancel(const cancel_key& key, std::string& out);
+    static void encode_goodbye(std::string& out);
+
+    static void announce_query(std::string_view text, front& asker, back& server, outbox& to_server);
+    static void announce_reset(cleanup how, front& asker, back& server, outbox& to_server);
+    static void end_abandoned(front& asker, back& server, outbox& to_server);
+};
+
+static_assert(penstock::protocol<protocol>);
+
+}  // namespace penstock::mysql

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Prepared statements: as all clients of a worker share them, as one client knows them, as one server knows them.
+//
+// A statement is its text and what gives it meaning: schema, character set, sql_mode. The digest of both is its name
+// among us. Clients get ids of our own; each server gives its own, and forgets with them the types that were bound.
+// An instance on a server may be held by one client statement, while a cursor is open on it or long data is with it.
+#pragma once
+
+#include "protocols/mysql/effects.hpp"
+#include "protocols/wire/parameter_set.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace penstock::mysql {
+
+struct statement {
+    std::string digest;  ///< 16 octets of SHA-256
+    std::string text;
+    parameter_set_ptr context;  ///< under which it was prepared
+    text_effects_ptr effects;   ///< null where executing it leaves nothing behind and asks for nothing
+};
+
+using statement_ptr = std::shared_ptr<const statement>;
+
+/// The statements that some client of this worker holds. One per worker; not for sharing between threads.
+class statement_store {
+public:
+    statement_ptr intern(bytes text, const parameter_set_ptr& context, sql_reading reading);
+    /// For texts that come whole. Valid until the next call.
+    const text_effects& inspect_whole(bytes text, sql_reading reading);
+    [[nodiscard]] std::size_t size() const { return statements_.size(); }
+
+    /// Some client of this worker has asked for LAST_INSERT_ID(): from now on it is asked for after inserts.
+    bool reads_insert_ids = false;
+
+private:
+    std::unordered_map<std::string, std::weak_ptr<const statement>> statements_;
+    std::size_t sweep_at_ = 1024;
+    effects_collector collector_;
+};
+
+/// A statement as a client knows it.
+struct client_statement {
+    statement_ptr what;
+    std::uint16_t parameters = 0;
+    std::string types{};  ///< as last bound: two octets each, with names under query attributes
+    bool has_types = false;
+    bool has_long_data = false;
+    bool has_cursor = false;
+
+    /// It has state on the server that another server has not.
+    [[nodiscard]] bool holds_server() const { return has_long_data || has_cursor; }
+    [[nodiscard]] std::size_t cost() const { return sizeof *this + what->text.size() + types.size(); }
+};
+
+/// Which statements one server connection has prepared, the least recently used first in line to go.
+class known_statements {
+public:
+    struct instance {
+        statement_ptr what;
+        std::uint32_t id = 0;  ///< the server's
+        std::string types{};   ///< as last bound here
+        bool has_types = false;
+        std::uint32_t held_by = 0;  ///< the id of the client statement whose cursor or long data it has; 0: free
+    };
+
+    /// One that this client statement may use: its own, or a free one. Null where there is none.
+    instance* find(const statement& wanted, std::uint32_t client_id);
+    instance& insert(statement_ptr what, std::uint32_t id);
+    void erase(std::uint32_t id);
+    /// A free one of this statement beside `kept`; it has been taken out. 0: none.
+    std::uint32_t take_duplicate(const statement& what, std::uint32_t kept);
+    /// The least recently used free one, where there are more than `limit`; it has been taken out. 0: none.
+    std::uint32_t take_excess(std::size_t limit);
+    void clear()
+    {
+        by_use_.clear();
+        places_.clear();
+    }
+    [[nodiscard]] std::size_t size() const { return by_use_.size(); }
+
+private:
+    std::list<instance> by_use_;  ///< most recently used first
+    std::unordered_multimap<std::string, std::list<instance>::iterator> places_;
+    std::uint32_t take(std::list<instance>::iterator place);
+};
+
+}  // namespace penstock::mysql

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocols/mysql/tracking.hpp"
+
+#include "protocols/mysql/decode.hpp"
+#include "protocols/mysql/encode.hpp"
+#include "protocols/wire/parameter_set.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+constexpr std::string_view prefix = "session_track_";
+constexpr std::size_t longest_list = 16 * 1024;
+
+bool is_on(std::string_view value)
+{
+    return value == "ON" || value == "1";
+}
+
+}  // namespace
+
+std::string_view tracking_statement()
+{
+    return "SET session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON,"
+           "session_track_transaction_info='CHARACTERISTICS',sql_mode=@@sql_mode";
+}
+
+bool tracking_wishes::note(std::string_view name, std::string_view value)
+{
+    if (!name.starts_with(prefix)) {
+        return false;
+    }
+    disturbed_ = true;
+    name.remove_prefix(prefix.size());
+    if (name == "system_variables") {
+        variables_ = value.substr(0, longest_list);
+    } else if (name == "schema") {
+        schema_ = is_on(value);
+    } else if (name == "state_change") {
+        state_change_ = is_on(value);
+    } else if (name == "gtids") {
+        gtids_ = value != "OFF";
+    } else if (name == "transaction_info") {
+        transaction_state_ = value == "STATE" || value == "CHARACTERISTICS";
+        characteristics_ = value == "CHARACTERISTICS";
+    }
+    return true;
+}
+
+std::string tracking_wishes::filter(bytes changes) const
+{
+    std::string kept;
+    session_change_reader reader{changes};
+    while (const auto change = reader.next()) {
+        bool wanted = false;
+        switch (change->kind) {
+            case change_kind::system_variable:
+                if (wants_variable(change->name)) {
+                    std::string pair;
+                    wire_writer{pair}.lenenc_string(change->name).lenenc_string(change->value);
+                    wire_writer{kept}.u8(static_cast<std::uint8_t>(change_kind::system_variable)).lenenc_string(pair);
+                }
+                break;
+            case change_kind::schema: wanted = schema_; break;
+            case change_kind::state_change: wanted = state_change_; break;
+            case change_kind::gtids: wanted = gtids_; break;
+            case change_kind::transaction_characteristics: wanted = characteristics_; break;
+            case change_kind::transaction_state: wanted = transaction_state_; break;
+            case change_kind::unknown: break;
+        }
+        if (wanted) {
+            kept.append(change->block);
+        }
+    }
+    return kept;
+}
+
+bool tracking_wishes::wants_variable(std::string_view name) const
+{
+    if (name == "redirect_url") {
+        return false;
+    }
+    if (variables_ == "*") {
+        return true;
+    }
+    std::string_view rest = variables_;
+    while (!rest.empty()) {
+        const auto comma = rest.find(',');
+        auto entry = rest.substr(0, comma);
+        rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+        while (!entry.empty() && entry.front() == ' ') {
+            entry.remove_prefix(1);
+        }
+        while (!entry.empty() && entry.back() == ' ') {
+            entry.remove_suffix(1);
+        }
+        if (entry == name || lower_case(entry) == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace penstock::mysql

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Session tracking as one client asked for it: which of a server's reports it is to see.
+//
+// On server connections Penstock turns all tracking on for itself. A client gets what it would get from a server of its
+// own: the defaults of both products, until it sets session_track_* itself. redirect_url is never passed on: a
+// connector would follow it past the proxy.
+#pragma once
+
+#include "core/bytes.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace penstock::mysql {
+
+/// What makes a server report all that a session may change. Also asks for sql_mode by assigning it to itself.
+[[nodiscard]] std::string_view tracking_statement();
+
+class tracking_wishes {
+public:
+    /// Takes a report of a variable if it is one of session_track_*: these are the client's own and not carried.
+    bool note(std::string_view name, std::string_view value);
+    /// Back to what a new session has.
+    void reset() { *this = tracking_wishes{}; }
+    /// The client has set one of them, so the server's have to be put right.
+    [[nodiscard]] bool must_be_restored() const { return disturbed_; }
+    void restored() { disturbed_ = false; }
+
+    /// The blocks of `changes` that this client is to see.
+    [[nodiscard]] std::string filter(bytes changes) const;
+
+private:
+    [[nodiscard]] bool wants_variable(std::string_view name) const;
+
+    std::string variables_ = "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
+    bool schema_ = true;
+    bool state_change_ = false;
+    bool gtids_ = false;
+    bool transaction_state_ = false;
+    bool characteristics_ = false;
+    bool disturbed_ = false;
+};
+
+}  // namespace penstock::mysql

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a text of MySQL's SQL is seen to leave behind.
+#include "protocols/mysql/effects.hpp"
+
+#include <gtest/gtest.h>
+
+namespace penstock::mysql {
+namespace {
+
+std::string pins_of(std::string_view text, sql_reading reading = {})
+{
+    return to_string(inspect(text, reading).pins);
+}
+
+TEST(MysqlEffects, OfPlainStatementsAreNone)
+{
+    for (const auto* const text : {"SELECT 1",
+                                   "select * from get_lock",
+                                   "INSERT INTO t VALUES ('SET @a=1', \"GET_LOCK(1)\")",
+                                   "SELECT 1 -- into @a",
+                                   "SELECT 1 # into @a",
+                                   "SELECT /* into @a */ 1",
+                                   "SELECT `into @a`, @a, @@sql_mode",
+                                   "UPDATE t SET a = 1, b = 'it''s \\' @x:=1'",
+                                   "BEGIN",
+                                   "COMMIT",
+                                   "CREATE TABLE t (a int)",
+                                   "USE app",
+                                   "CREATE PROCEDURE p() BEGIN SET @a = b; SELECT 1 INTO @c; END",
+                                   "SET GLOBAL x = 5",
+                                   ""}) {
+        EXPECT_TRUE(inspect(text, {}).is_plain()) << text;
+    }
+}
+
+TEST(MysqlEffects, PinWhatCannotBeCarried)
+{
+    EXPECT_EQ(pins_of("CREATE TEMPORARY TABLE t (a int)"), "temporary_object");
+    EXPECT_EQ(pins_of("create or replace temporary table t (a int)"), "temporary_object");
+    EXPECT_EQ(pins_of("/*!50000 CREATE TEMPORARY */ TABLE t (a int)"), "temporary_object");
+    EXPECT_EQ(pins_of("/*M!100100 CREATE TEMPORARY*/ TABLE t (a int)"), "temporary_object");
+    EXPECT_EQ(pins_of("SELECT GET_LOCK('a', 1)"), "advisory_lock");
+    EXPECT_EQ(pins_of("DO get_lock ('a', 1)"), "advisory_lock");
+    EXPECT_EQ(pins_of("PREPARE s FROM 'SELECT 1'"), "sql_prepare");
+    EXPECT_EQ(pins_of("FLUSH TABLES WITH READ LOCK"), "table_lock");
+    EXPECT_EQ(pins_of("FLUSH TABLES t FOR EXPORT"), "table_lock");
+    EXPECT_EQ(pins_of("LOCK INSTANCE FOR BACKUP"), "table_lock");
+    EXPECT_EQ(pins_of("LOCK TABLES t READ"), "");  // the server reports these itself
+    EXPECT_EQ(pins_of("HANDLER t OPEN"), "handler");
+    EXPECT_EQ(pins_of("SET ROLE a"), "role");
+    EXPECT_EQ(pins_of("SET RESOURCE GROUP a"), "unknown_setting");
+    EXPECT_EQ(pins_of("EXECUTE IMMEDIATE 'SET @a=1'"), "opaque");
+    EXPECT_EQ(pins_of("BEGIN NOT ATOMIC SET @a = b; END"), "opaque");
+    EXPECT_EQ(pins_of("SELECT 1; SELECT 2; CREATE TEMPORARY TABLE t (a int)"), "temporary_object");
+}
+
+TEST(MysqlEffects, PinUserVariablesThatGetWhatIsNoLiteral)
+{
+    for (const auto* const text : {"SET @a = b",
+                                   "SET @a = 1 + 1",
+                                   "SET @a := @b",
+                                   "SELECT @a := 1",
+                                   "SELECT 1 INTO @a",
+                                   "SELECT 1, 2 INTO @a, @b",
+                                   "CALL p(@a)",
+                                   "SET @a = 'it''s'",
+                                   "SET @a = 'x\\n'",
+                                   "SET @`a b` = 1",
+                                   "SET @a = 1, @b = (SELECT 1)",
+                                   "LOAD DATA INFILE 'f' INTO TABLE t (@a) SET b = @a",
+                                   "GET DIAGNOSTICS @n = NUMBER",
+                                   "SET @a = '\xc3\xa9'",
+                                   "SET @a = N'x'",
+                                   "SET x = @b := 5"}) {
+        EXPECT_TRUE(inspect(text, {}).pins.has(pin_reason::user_variable)) << text;
+    }
+}
+
+TEST(MysqlEffects, NameLiteralUserVariables)
+{
+    using list = std::vector<std::pair<std::string, std::string>>;
+    EXPECT_EQ(inspect("SET @A = 5, @b='x', @c := -1.5, @d = NULL", {}).user_variables,
+              (list{{"a", "5"}, {"b", "'x'"}, {"c", "-1.5"}, {"d", "null"}}));
+    EXPECT_EQ(pins_of("SET @a = 5, sql_mode = ''"), "");
+    EXPECT_TRUE(inspect("SET @a = 5, sql_mode = ''", {}).sets);
+}
+
+TEST(MysqlEffects, TellWhatAsksForEarlierStatements)
+{
+    EXPECT_TRUE(inspect("SELECT LAST_INSERT_ID()", {}).reads_insert_id);
+    EXPECT_TRUE(inspect("SELECT @@identity", {}).reads_insert_id);
+    EXPECT_TRUE(inspect("SELECT @@session.last_insert_id", {}).reads_insert_id);
+    EXPECT_FALSE(inspect("SELECT last_insert_id FROM t", {}).reads_insert_id);
+    EXPECT_TRUE(inspect("SELECT ROW_COUNT()", {}).reads_row_count);
+    EXPECT_TRUE(inspect("SELECT FOUND_ROWS ()", {}).reads_found_rows);
+    EXPECT_TRUE(inspect("SELECT SQL_CALC_FOUND_ROWS 1", {}).calculates_found_rows);
+    EXPECT_TRUE(inspect("SHOW WARNINGS", {}).only_shows_warnings);
+    EXPECT_TRUE(inspect("show warnings;", {}).only_shows_warnings);
+    EXPECT_FALSE(inspect("SHOW WARNINGS LIMIT 1", {}).only_shows_warnings);
+    EXPECT_FALSE(inspect("SHOW WARNINGS; SELECT 1", {}).only_shows_warnings);
+    EXPECT_TRUE(inspect("SHOW COUNT(*) WARNINGS", {}).reads_diagnostics);
+    EXPECT_TRUE(inspect("SELECT @@warning_count", {}).reads_diagnostics);
+    EXPECT_TRUE(inspect("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT", {}).reads_diagnostics);
+}
+
+TEST(MysqlEffects, TellOfFilesXaAndCode)
+{
+    EXPECT_TRUE(inspect("LOAD DATA LOCAL INFILE 'f' INTO TABLE t", {}).load_local);
+    EXPECT_TRUE(inspect("LOAD DATA LOW_PRIORITY LOCAL INFILE 'f' INTO TABLE t", {}).load_local);
+    EXPECT_FALSE(inspect("LOAD DATA INFILE 'local' INTO TABLE t", {}).load_local);
+    EXPECT_TRUE(inspect("XA START 'a'", {}).begins_xa);
+    EXPECT_TRUE(inspect("XA ROLLBACK 'a'", {}).ends_xa);
+    EXPECT_TRUE(inspect("CALL p()", {}).runs_code);
+    EXPECT_TRUE(inspect("SET timestamp = DEFAULT", {}).timestamp_default);
+    EXPECT_TRUE(inspect("SET @@session.timestamp = 0", {}).timestamp_default);
+    EXPECT_FALSE(inspect("SET timestamp = 5", {}).timestamp_default);
+    EXPECT_TRUE(inspect("SET NAMES utf8mb4", {}).sets);
+    EXPECT_TRUE(inspect("SET SESSION TRANSACTION READ ONLY", {}).sets);
+    EXPECT_FALSE(inspect("SET TRANSACTION READ ONLY", {}).sets);
+}
+
+TEST(MysqlEffects, FollowTheSessionsReading)
+{
+    const auto* const text = "SELECT 'a\\', GET_LOCK('b', 1), '";
+    EXPECT_EQ(pins_of(text), "");
+    EXPECT_EQ(pins_of(text, {.no_backslash_escapes = true}), "advisory_lock");
+    EXPECT_EQ(pins_of("SELECT \"a\\\", GET_LOCK('b', 1), \"", {.ansi_quotes = true}), "advisory_lock");
+    EXPECT_EQ(pins_of("SELECT '\x83\\', 1", {.ambiguous = true}), "opaque");
+}
+
+TEST(MysqlEffects, DoNotDependOnHowTheTextIsCut)
+{
+    const std::string text =
+        "/*!50000 SET*/ @a = 'x', @@session.sql_mode = '' ; -- c\nSELECT GET_LOCK('a\\'b', 1) INTO @b # d\n; CALL p()";
+    const auto whole = inspect(text, {});
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        effects_collector collector;
+        collector.begin({});
+        collector.feed(std::string_view{text}.substr(0, cut));
+        collector.feed(std::string_view{text}.substr(cut));
+        EXPECT_EQ(collector.finish(), whole) << cut;
+    }
+}
+
+}  // namespace
+}  // namespace penstock::mysql
