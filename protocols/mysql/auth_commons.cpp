@@ -45,6 +45,24 @@ const rsa_key& auth_commons::key()
     return *key_;
 }
 
+void auth_commons::note(const stored_secret& known)
+{
+    usual_form_.store(known.kind, std::memory_order_relaxed);
+    if (known.kind == stored_secret::form::sha2) {
+        usual_scheme_.store(known.hash.how, std::memory_order_relaxed);
+        usual_rounds_.store(known.hash.rounds, std::memory_order_relaxed);
+    }
+}
+
+sha2_hash auth_commons::usual_hash() const
+{
+    constexpr std::size_t salt_size = 20, hash_size = 43;
+    return {usual_scheme_.load(std::memory_order_relaxed),
+            usual_rounds_.load(std::memory_order_relaxed),
+            random_scramble(salt_size),
+            random_scramble(hash_size)};
+}
+
 std::shared_ptr<auth_commons> auth_commons::of_process()
 {
     static const auto shared = std::make_shared<auth_commons>();

@@ -47,13 +47,20 @@ public:
 
     proved_passwords passwords;
 
-    /// How users that exist log in: the form of the last secret seen.
-    std::atomic<stored_secret::form> usual_form{stored_secret::form::clear};
+    /// Remembers the form of a secret that a user who exists has.
+    void note(const stored_secret& known);
+    /// How users that exist log in: the form of the last secret noted.
+    [[nodiscard]] stored_secret::form usual_form() const { return usual_form_.load(std::memory_order_relaxed); }
+    /// A hash that no password has, and that takes as long to compute as the last one noted.
+    [[nodiscard]] sha2_hash usual_hash() const;
 
     /// The one of this process.
     static std::shared_ptr<auth_commons> of_process();
 
 private:
+    std::atomic<stored_secret::form> usual_form_{stored_secret::form::clear};
+    std::atomic<sha2_hash::scheme> usual_scheme_{sha2_hash::scheme::crypt};
+    std::atomic<std::uint32_t> usual_rounds_{5000};
     std::once_flag made_;
     std::unique_ptr<rsa_key> key_;
 };

@@ -19,6 +19,7 @@ std::string_view name_of(auth_plugin plugin)
         case auth_plugin::caching_sha2: return "caching_sha2_password";
         case auth_plugin::ed25519: return "client_ed25519";
         case auth_plugin::clear_password: return "mysql_clear_password";
+        case auth_plugin::sha256: return "sha256_password";
         case auth_plugin::unknown: break;
     }
     return "";
@@ -26,8 +27,11 @@ std::string_view name_of(auth_plugin plugin)
 
 auth_plugin plugin_of(std::string_view name)
 {
-    for (const auto plugin :
-         {auth_plugin::native, auth_plugin::caching_sha2, auth_plugin::ed25519, auth_plugin::clear_password}) {
+    for (const auto plugin : {auth_plugin::native,
+                              auth_plugin::caching_sha2,
+                              auth_plugin::ed25519,
+                              auth_plugin::clear_password,
+                              auth_plugin::sha256}) {
         if (name == name_of(plugin)) {
             return plugin;
         }

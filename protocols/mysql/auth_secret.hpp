@@ -23,6 +23,7 @@ enum class auth_plugin : std::uint8_t {
     caching_sha2,    ///< caching_sha2_password
     ed25519,         ///< client_ed25519
     clear_password,  ///< mysql_clear_password
+    sha256,          ///< sha256_password: towards servers only
     unknown,
 };
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/auth_sha2.hpp"
 
+#include "core/assert.hpp"
 #include "protocols/mysql/auth_digest.hpp"
 
-#include <algorithm>
+#include <openssl/evp.h>
+
 #include <array>
 
 namespace penstock::mysql {
@@ -11,8 +13,7 @@ namespace penstock::mysql {
 namespace {
 
 constexpr std::size_t salt_size = 20;
-constexpr std::size_t hash_size = 43;
-constexpr std::string_view mark = "$A$";
+constexpr std::size_t crypt_size = 43, pbkdf2_size = 88;
 
 /// The hash repeated and cut to a length.
 std::string stretched(bytes hash, std::size_t length)
@@ -89,7 +90,7 @@ secret sha2_stage1(std::string_view password)
 
 std::string sha2_answer(const secret& stage1, bytes scramble)
 {
-    return exclusive_or(stage1.reveal(), sha256({sha256({sha256({stage1.reveal()})}), scramble}));
+    return exclusive_or(stage1.reveal(), sha256({sha256({stage1.reveal()}), scramble}));
 }
 
 std::optional<secret> check_sha2(bytes answer, bytes scramble, bytes stage2)
@@ -97,7 +98,7 @@ std::optional<secret> check_sha2(bytes answer, bytes scramble, bytes stage2)
     if (answer.size() != sha256_size || stage2.size() != sha256_size) {
         return std::nullopt;
     }
-    auto candidate = exclusive_or(answer, sha256({sha256({stage2}), scramble}));
+    auto candidate = exclusive_or(answer, sha256({stage2, scramble}));
     secret stage1{candidate};
     wipe(candidate);
     const bool is_right = secret::equal_in_constant_time(sha256({stage1.reveal()}), stage2);
@@ -110,8 +111,11 @@ std::optional<sha2_hash> parse_sha2(std::string_view stored)
         const auto octets = from_hex(stored.substr(2));
         return octets && !octets->starts_with("0x") ? parse_sha2(*octets) : std::nullopt;
     }
-    constexpr auto fixed_size = mark.size() + 4;
-    if (stored.size() != fixed_size + salt_size + hash_size || !stored.starts_with(mark) || stored[6] != '$') {
+    constexpr std::size_t fixed_size = 7;  // "$A$005$"
+    const bool is_crypt = stored.starts_with("$A$");
+    const auto hash_size = is_crypt ? crypt_size : pbkdf2_size;
+    if (stored.size() != fixed_size + salt_size + hash_size || !(is_crypt || stored.starts_with("$B$")) ||
+        stored[6] != '$') {
         return std::nullopt;
     }
     const auto thousands = from_hex("0" + std::string{stored.substr(3, 3)});
@@ -122,12 +126,17 @@ std::optional<sha2_hash> parse_sha2(std::string_view stored)
     if (rounds == 0) {
         return std::nullopt;
     }
-    return sha2_hash{rounds, std::string{stored.substr(7, salt_size)}, std::string{stored.substr(7 + salt_size)}};
+    return sha2_hash{is_crypt ? sha2_hash::scheme::crypt : sha2_hash::scheme::pbkdf2,
+                     rounds,
+                     std::string{stored.substr(fixed_size, salt_size)},
+                     std::string{stored.substr(fixed_size + salt_size)}};
 }
 
 bool matches(const sha2_hash& stored, std::string_view password)
 {
-    return secret::equal_in_constant_time(sha256_crypt(password, stored.salt, stored.rounds), stored.hash);
+    const auto hash = stored.how == sha2_hash::scheme::crypt ? sha256_crypt(password, stored.salt, stored.rounds)
+                                                             : pbkdf2_sha512(password, stored.salt, stored.rounds);
+    return secret::equal_in_constant_time(hash, stored.hash);
 }
 
 std::string sha256_crypt(std::string_view password, std::string_view salt, std::uint32_t rounds)
@@ -147,6 +156,24 @@ std::string sha256_crypt(std::string_view password, std::string_view salt, std::
     }
     wipe(of_password);
     return encode(hash);
+}
+
+std::string pbkdf2_sha512(std::string_view password, std::string_view salt, std::uint32_t rounds)
+{
+    std::array<unsigned char, sha512_size> hash{};
+    const int status = PKCS5_PBKDF2_HMAC(password.data(),
+                                         static_cast<int>(password.size()),
+                                         reinterpret_cast<const unsigned char*>(salt.data()),
+                                         static_cast<int>(salt.size()),
+                                         static_cast<int>(rounds),
+                                         EVP_sha512(),
+                                         static_cast<int>(hash.size()),
+                                         hash.data());
+    PENSTOCK_ASSERT(status == 1);
+    std::string text(pbkdf2_size + 1, '\0');
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), hash.data(), static_cast<int>(hash.size()));
+    text.pop_back();
+    return text;
 }
 
 }  // namespace penstock::mysql

@@ -110,13 +110,13 @@ std::optional<std::string_view> password_in(bytes body)
 }
 
 /// A secret of this form that nobody knows.
-stored_secret made_up(form kind)
+stored_secret made_up(form kind, const auth_commons& commons)
 {
     stored_secret secret_of{.kind = kind};
     switch (kind) {
         case form::native: secret_of.octets = random_octets(sha1_size); break;
         case form::ed25519: secret_of.octets = ed25519_public_key(random_octets(32)); break;
-        case form::sha2: secret_of.hash = {5000, random_scramble(scramble_size), random_scramble(43)}; break;
+        case form::sha2: secret_of.hash = commons.usual_hash(); break;
         case form::none:
         case form::clear:
             secret_of.kind = form::clear;
@@ -128,13 +128,13 @@ stored_secret made_up(form kind)
 
 void find_secret(attempt& now)
 {
-    auto& usual = now.claim.commons->usual_form;
+    auto& commons = *now.claim.commons;
     now.known = parse_secret(now.claim.record.stored.reveal());
     now.can_pass = now.claim.record.exists && now.known.kind != form::none;
     if (now.can_pass) {
-        usual.store(now.known.kind, std::memory_order_relaxed);
+        commons.note(now.known);
     } else {
-        now.known = made_up(usual.load(std::memory_order_relaxed));
+        now.known = made_up(commons.usual_form(), commons);
     }
 }
 
@@ -242,6 +242,7 @@ conversation<client_proof> prove_by_secret(attempt& now, auth_plugin plugin)
         case auth_plugin::caching_sha2: co_return co_await prove_by_sha2(now);
         case auth_plugin::ed25519: co_return co_await prove_by_ed25519(now);
         case auth_plugin::clear_password:
+        case auth_plugin::sha256:
         case auth_plugin::unknown: break;
     }
     co_return co_await prove_by_password(now);
@@ -373,7 +374,7 @@ conversation<client_proof> full_exchange(attempt& now)
         given = now.claim.commons->key().decrypt_password(packet.payload, now.claim.nonce);
     }
     const bool is_hash = now.known.kind == form::sha2;
-    const auto decoy = is_hash ? stored_secret{} : made_up(form::sha2);
+    const auto decoy = is_hash ? stored_secret{} : made_up(form::sha2, *now.claim.commons);
     const std::string_view text = given ? given->reveal() : std::string_view{};
     const bool costly = matches(is_hash ? now.known.hash : decoy.hash, text);
     if (!given || given->empty() || !(is_hash ? costly : is_password(now, text)) || !now.can_pass) {

@@ -121,7 +121,8 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
     identity.tls = encrypted.tls;
     identity.capabilities = start.capabilities | (encrypted.tls ? capability::ssl : 0);
     server_question asked{identity.greeting.auth_plugin, std::move(met.nonce)};
-    const auto answer = first_answer(account, asked, identity.tls);
+    const bool is_secure = identity.tls || account.over_local_socket;
+    const auto answer = first_answer(account, asked, is_secure);
     if (!answer) {
         co_return answer.error();
     }
@@ -138,7 +139,7 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
     const auto place = begin_packet(line.output());
     encode_response_payload(response, line.output());
     sequence = end_packet(line.output(), place, sequence);
-    const auto proof = co_await prove_to_server(line, std::move(account), std::move(asked), identity.tls, sequence);
+    const auto proof = co_await prove_to_server(line, std::move(account), std::move(asked), is_secure, sequence);
     if (proof.fault) {
         co_return *proof.fault;
     }

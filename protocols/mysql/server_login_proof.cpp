@@ -17,6 +17,7 @@ namespace {
 
 using fault = std::optional<client_error>;
 
+constexpr char sha256_ask_public_key = '\x01';
 constexpr std::uint8_t more_data_header = 0x01, next_factor_header = 0x02, switch_header = 0xfe;
 
 /// One login's proof: what it needs and how far it is.
@@ -78,6 +79,34 @@ secret stage1_of(const server_account& account, auth_plugin plugin)
     return native ? account.hashes->sha1 : account.hashes->sha256;
 }
 
+/// The password under the server's RSA key.
+outcome<std::string> answer_by_rsa(const server_account& account, bytes nonce, bytes key)
+{
+    auto block = encrypt_password(account.password, nonce, key);
+    if (!block) {
+        return failed("the server's RSA public key is unusable, or too short for the password");
+    }
+    return std::move(*block);
+}
+
+/// sha256_password: the password, under TLS or RSA, or the question for the key.
+outcome<std::string> answer_sha256(const server_account& account, const server_question& asked, bool is_secure)
+{
+    if (account.password.empty()) {
+        return failed("the server asks for sha256_password, but no password is known for this user");
+    }
+    if (is_secure) {
+        return std::string{account.password.reveal()} + '\0';
+    }
+    if (!account.public_key.empty()) {
+        return answer_by_rsa(account, asked.nonce, account.public_key);
+    }
+    if (!account.fetch_public_key) {
+        return failed("the server asks for sha256_password, which needs TLS, or its RSA public key");
+    }
+    return std::string(1, sha256_ask_public_key);
+}
+
 outcome<std::string> answer_clear(const server_account& account, bool is_secure)
 {
     if (!is_secure && !account.allow_clear_password_without_tls) {
@@ -93,6 +122,7 @@ outcome<std::string> answer_to(const server_account& account, const server_quest
     const bool nameless = account.password.empty() && !account.hashes;  // logs in without a password
     switch (plugin) {
         case auth_plugin::clear_password: return answer_clear(account, is_secure);
+        case auth_plugin::sha256: return answer_sha256(account, asked, is_secure);
         case auth_plugin::ed25519:
             if (asked.nonce.size() != ed25519_nonce_size) {
                 return failed("the server sent a malformed request for client_ed25519");
@@ -221,13 +251,24 @@ conversation<fault> answer_switch(attempt& now, std::string payload)
 
 conversation<fault> answer_more_data(attempt& now, std::string data)
 {
-    const bool expected = plugin_of(now.asked.plugin) == auth_plugin::caching_sha2 && !now.has_more_data;
+    const auto plugin = plugin_of(now.asked.plugin);
+    const bool expected = plugin == auth_plugin::caching_sha2 && !now.has_more_data;
+    const bool is_key = plugin == auth_plugin::sha256 && !now.has_more_data && !now.is_secure &&
+                        now.account.public_key.empty() && now.account.fetch_public_key;
     now.has_more_data = true;
     if (expected && data == bytes{&sha2_fast_success, 1}) {
         co_return std::nullopt;
     }
     if (expected && data == bytes{&sha2_full_exchange, 1}) {
         co_return co_await full_exchange(now);
+    }
+    if (is_key) {
+        const auto block = answer_by_rsa(now.account, now.asked.nonce, data);
+        if (!block) {
+            co_return block.error();
+        }
+        say(now, *block);
+        co_return std::nullopt;
     }
     co_return failed("the server sent unexpected authentication data");
 }
@@ -258,9 +299,9 @@ conversation<fault> full_exchange(attempt& now)
         }
         key = packet.payload.substr(1);
     }
-    const auto block = encrypt_password(account.password, now.asked.nonce, key);
+    const auto block = answer_by_rsa(account, now.asked.nonce, key);
     if (!block) {
-        co_return failed("the server's RSA public key is unusable, or too short for the password");
+        co_return block.error();
     }
     say(now, *block);
     co_return std::nullopt;

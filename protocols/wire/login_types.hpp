@@ -152,6 +152,7 @@ struct server_account {
     std::uint16_t collation = 0;              ///< 0: the server's default
     parameter_list attributes{};              ///< connection attributes
     std::optional<password_hashes> hashes{};  ///< pass-through where the clear password is not known
+    bool over_local_socket = false;           ///< the connection is a Unix socket: as good as TLS for a password
     bool fetch_public_key = false;            ///< without TLS, trust the RSA key that the server itself sends
     std::string public_key{};                 ///< the server's RSA key (PEM), where it is known beforehand
 };

@@ -67,6 +67,35 @@ TEST(CachingSha2, ShaCryptVectors)
               "Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1");
 }
 
+TEST(CachingSha2, HashesOfARealServer)
+{
+    // MySQL 9.7.4: IDENTIFIED WITH caching_sha2_password BY 'pencil', with caching_sha2_password_storage_format CRYPT5
+    // and PBKDF2_SHA512.
+    for (const auto* stored :
+         {"0x2441243030412476391A667E7C0407326C0C202847256E6F17035A424F7455482E6E72764644584A436556354758"
+          "484F6B44612F6C6E426A6457646F2F5A64784C7337537837",
+          "0x244224303041244C6E29546A5E4C1041123B541C444F174460753C5A67754F3771457456566E30555670615861"
+          "334E7932693670636A614D322F716B6252503051796D71532F766C54515A3842396B4D584F6661762F4854346D36"
+          "7345696674564876705736574A6C4B757071476F36773D3D"}) {
+        const auto hash = parse_sha2(stored);
+        ASSERT_TRUE(hash) << stored;
+        EXPECT_EQ(hash->rounds, 10000U);
+        EXPECT_TRUE(matches(*hash, "pencil"));
+        EXPECT_FALSE(matches(*hash, "crayon"));
+    }
+}
+
+TEST(Answers, AreThoseOfAnotherClient)
+{
+    // PyMySQL 1.0.2 (_auth.py): the password "pencil" and the nonce above; "secret" and 32 times 'n'.
+    EXPECT_EQ(sha2_answer(sha2_stage1("pencil"), nonce),
+              from_hex("f4a3aa0dce4bd7b433458f0449fe52b953160a8ca39b0e90e5cb7b92a1285f28"));
+    EXPECT_EQ(native_answer(native_stage1("pencil"), nonce), from_hex("a024a72609a8c6bbd99495ce4a256826ed6c0607"));
+    EXPECT_EQ(ed25519_sign("secret", std::string(32, 'n')),
+              from_hex("f27b35ed82958f52732034ce325666adcb369b20d191a0f08004fc0d197b193f"
+                       "c4c39f53aa3a649982d3a6ccb216eebd2872ec31aaa2e9c4668a1c8e8b1e5101"));
+}
+
 TEST(CachingSha2, TheAnswerGivesAwayTheFirstHashToWhoeverKnowsTheSecond)
 {
     const auto stage1 = sha2_stage1("pencil");

@@ -284,6 +284,47 @@ TEST(ServerLogin, AuthSwitchToEachMethod)
     EXPECT_EQ(clearing.hears(), packet(4, "pencil\0"s));
 }
 
+TEST(ServerLogin, Sha256PasswordUnderTlsAndByRsa)
+{
+    server peer{account(mode::require)};
+    peer.says(greeting_by(sha2));
+    peer.hears();
+    peer.says(packet(3, switch_to("sha256_password", nonce + '\0')));
+    EXPECT_EQ(peer.hears(), packet(4, "pencil\0"s));
+
+    const rsa_key key;
+    auto with = account();
+    with.fetch_public_key = true;
+    server asking{with};
+    asking.says(greeting_by(sha2));
+    asking.hears();
+    asking.says(packet(2, switch_to("sha256_password", nonce + '\0')));
+    EXPECT_EQ(asking.hears(), packet(3, "\x01"));
+    asking.says(packet(4, "\x01" + key.public_pem()));
+    EXPECT_EQ(key.decrypt_password(only_packet(asking.hears()).payload, nonce), secret{"pencil"});
+    asking.says(packet(6, "\x01" + key.public_pem()));
+    EXPECT_EQ(asking.hears(), "") << "once is enough";
+    expect_failure(asking, "a second key");
+
+    server plain;
+    plain.says(greeting_by(sha2));
+    plain.hears();
+    plain.says(packet(2, switch_to("sha256_password", nonce + '\0')));
+    EXPECT_EQ(plain.hears(), "");
+    expect_failure(plain, "no key may be asked for");
+}
+
+TEST(ServerLogin, ALocalSocketIsAsGoodAsTls)
+{
+    auto with = account();
+    with.over_local_socket = true;
+    server peer{with};
+    peer.says(greeting_by(sha2));
+    peer.hears();
+    peer.says(packet(2, "\x01\x04"));
+    EXPECT_EQ(peer.hears(), packet(3, "pencil\0"s));
+}
+
 TEST(ServerLogin, WhatAServerMayNotAskFor)
 {
     const std::vector<std::pair<const char*, std::string>> table{
