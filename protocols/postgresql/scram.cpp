@@ -3,6 +3,7 @@
 
 #include "core/assert.hpp"
 #include "protocols/postgresql/base64.hpp"
+#include "protocols/postgresql/saslprep.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -125,8 +126,9 @@ std::string to_text(const scram_verifier& verifier)
 scram_keys derive_scram_keys(std::string_view password, bytes salt, std::uint32_t iterations)
 {
     std::string salted(key_size, '\0');
-    const int derived = PKCS5_PBKDF2_HMAC(password.data(),
-                                          static_cast<int>(password.size()),
+    const auto prepared = saslprep(password);
+    const int derived = PKCS5_PBKDF2_HMAC(prepared.reveal().data(),
+                                          static_cast<int>(prepared.reveal().size()),
                                           octets_of(salt),
                                           static_cast<int>(salt.size()),
                                           static_cast<int>(iterations),

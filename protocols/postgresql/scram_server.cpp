@@ -3,6 +3,7 @@
 
 #include "protocols/postgresql/base64.hpp"
 #include "protocols/postgresql/md5_auth.hpp"
+#include "protocols/postgresql/saslprep.hpp"
 
 #include <atomic>
 #include <optional>
@@ -77,7 +78,8 @@ bool scram_account::accepts(std::string_view password)
 {
     bool matches = false;
     if (!clear_password_.empty()) {
-        matches = secret::equal_in_constant_time(sha256(password), sha256(clear_password_.reveal()));
+        matches = secret::equal_in_constant_time(sha256(saslprep(password).reveal()),
+                                                 sha256(saslprep(clear_password_.reveal()).reveal()));
     } else if (can_match_ && iterations() <= most_scram_iterations) {
         somebody_derives.store(true, std::memory_order_relaxed);
         derived_ = true;
