@@ -85,7 +85,7 @@ bool offers(bytes mechanisms, std::string_view wanted)
 
 channel_binding binding_for(bytes mechanisms, const std::optional<tls_facts>& tls)
 {
-    if (!tls || tls->server_certificate_hash.empty()) {
+    if (!tls) {
         return channel_binding::none;
     }
     return offers(mechanisms, scram_plus) ? channel_binding::bound : channel_binding::not_offered;
@@ -225,6 +225,12 @@ conversation<fault> answer_sasl(attempt& now, std::string mechanisms)
     const auto binding = binding_for(mechanisms, now.tls);
     if (binding != channel_binding::bound && !offers(mechanisms, scram_plain)) {
         co_return failed("the server offers no SASL mechanism that is supported");
+    }
+    if (binding == channel_binding::bound && now.tls->server_certificate_hash.empty()) {
+        // As libpq does. Without binding, a certificate of that kind in the hands of somebody in between would do.
+        co_return failed(
+            "the server's certificate has a signature without a hash, such as Ed25519, which SCRAM cannot be "
+            "bound to (RFC 5929); the server needs one that is signed by RSA or ECDSA");
     }
     const auto& account = now.account;
     if (!account.keys && (account.password.empty() || is_md5_hash(account.password.reveal()))) {

@@ -491,7 +491,18 @@ TEST(ServerLoginTls, BindsTheChannelWhereTheServerOffersIt)
     const auto both = "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"s;
     EXPECT_NE(first_message_to(both, "hash").find("p=tls-server-end-point,,n=,r="), std::string::npos);
     EXPECT_NE(first_message_to("SCRAM-SHA-256\0\0"s, "hash").find("y,,n=,r="), std::string::npos);
-    EXPECT_NE(first_message_to(both, "").find("n,,n=,r="), std::string::npos);
+    EXPECT_NE(first_message_to("SCRAM-SHA-256\0\0"s, "").find("y,,n=,r="), std::string::npos);
+}
+
+TEST(ServerLoginTls, ACertificateThatNothingCanBeBoundToIsRefusedWhereTheServerWantsBinding)
+{
+    server peer{account(mode::require)};
+    peer.back.tls->server_certificate_hash.clear();
+    peer.says("S");
+    peer.hears();
+    peer.says(auth(auth_request::sasl, "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"s));
+    EXPECT_EQ(peer.hears(), "") << "no proof for anybody in between";
+    expect_failure(peer, "Ed25519");
 }
 
 }  // namespace
