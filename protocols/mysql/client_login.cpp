@@ -140,6 +140,9 @@ conversation<login_result> client_change_user(dialogue& line,
     if (!attributes) {
         co_return refuse(line, client_error{error_kind::protocol_violation, {}}, 1);
     }
+    if (before.nonce.size() != scramble_size) {
+        before.nonce = random_scramble(scramble_size);
+    }
     client_claim claim{.user = std::string{message->user},
                        .host = host_of(context.client_address),
                        .capabilities = agreed,
@@ -147,7 +150,6 @@ conversation<login_result> client_change_user(dialogue& line,
                        .plugin = std::string{message->auth_plugin},
                        .answer = std::string{message->answer},
                        .nonce = before.nonce,
-                       .answer_counts = !has(agreed, capability::plugin_auth) && before.nonce.size() == scramble_size,
                        .is_secure = before.tls || context.client_address == "unix",
                        .sequence = 1,
                        .commons = commons_of(context)};
@@ -212,9 +214,7 @@ conversation<opening> open(dialogue& line, login_context context)
     now.claim.answer = message->answer;
     now.claim.is_secure = now.who.tls || context.client_address == "unix";
     now.claim.commons = commons_of(context);
-    if (!has(now.who.capabilities, capability::plugin_auth)) {
-        now.who.nonce = now.claim.nonce;
-    }
+    now.who.nonce = now.claim.nonce;
     co_return std::move(now);
 }
 

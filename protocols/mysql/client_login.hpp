@@ -43,8 +43,7 @@ inline constexpr capability_flags login_capabilities = capability::protocol_41 |
 conversation<login_result> client_login(dialogue& line, login_context context);
 
 /// COM_CHANGE_USER: the client logs in anew, on the connection that it has. `payload` is the command's, `before` who
-/// the client was. Never accepts an answer to the nonce of an earlier login, except from clients too old for anything
-/// else.
+/// the client was. The nonce is that of the greeting again, as with servers: clients count on it.
 conversation<login_result> client_change_user(dialogue& line,
                                               login_context context,
                                               client_identity before,

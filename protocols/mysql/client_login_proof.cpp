@@ -164,7 +164,7 @@ auth_plugin choose_plugin(const attempt& now)
 /// Whether the client's first answer is one by this method to our nonce, and not a mere request to be asked.
 bool has_answered(const client_claim& claim, auth_plugin plugin)
 {
-    if (!claim.answer_counts || claimed_plugin(claim) != plugin) {
+    if (claimed_plugin(claim) != plugin) {
         return false;
     }
     if (is_empty_answer(claim.answer)) {
@@ -248,7 +248,8 @@ conversation<client_proof> prove_by_secret(attempt& now, auth_plugin plugin)
     co_return co_await prove_by_password(now);
 }
 
-/// Asks for an answer by another method, or to another nonce, and gives the packet it comes in.
+/// Asks for an answer by another method and gives the packet it comes in. A scramble is the session's own again, as
+/// with servers: MariaDB's Connector/C goes on to answer the first one it got, also at COM_CHANGE_USER.
 conversation<login_packet> switch_to(attempt& now, auth_plugin plugin)
 {
     std::string data;
@@ -256,7 +257,6 @@ conversation<login_packet> switch_to(attempt& now, auth_plugin plugin)
         now.claim.nonce = random_octets(ed25519_nonce_size);
         data = now.claim.nonce;
     } else if (plugin != auth_plugin::clear_password) {
-        now.claim.nonce = random_scramble(scramble_size);
         data = now.claim.nonce;
         data.push_back('\0');
     }

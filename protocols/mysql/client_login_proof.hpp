@@ -32,9 +32,8 @@ struct client_claim {
     auth_plugin greeted{};  ///< the method whose nonce the greeting was
     std::string plugin{};   ///< the method that the client says its answer is by
     std::string answer{};
-    std::string nonce{};        ///< what it answers
-    bool answer_counts = true;  ///< false: the answer is to an old nonce, so the client is asked anew
-    bool is_secure = false;     ///< nobody can listen: TLS, or a socket of this machine
+    std::string nonce{};     ///< what it answers: the session's, which every scramble of the session is
+    bool is_secure = false;  ///< nobody can listen: TLS, or a socket of this machine
     std::optional<tls_facts> tls{};
     std::uint8_t sequence = 0;  ///< of our next packet
     std::shared_ptr<auth_commons> commons{};

@@ -119,7 +119,7 @@ struct client_identity {
     std::optional<password_hashes> hashes{};  ///< where the proof yielded them
     std::uint8_t next_sequence = 0;           ///< of the packet that answers the login
     std::uint32_t connection_id = 0;
-    std::string nonce{};  ///< kept for clients too old for auth switches, whose COM_CHANGE_USER goes back to it
+    std::string nonce{};  ///< of our greeting; COM_CHANGE_USER goes back to it
 };
 
 /// How a client's first conversation ends.

@@ -160,7 +160,7 @@ TEST(ClientLogin, AuthSwitchToTheMethodOfTheStoredHash)
     peer.responds(sha2, peer.answer(sha2, "pencil"));
     const auto nonce = peer.hears_switch(native);
     EXPECT_EQ(nonce.size(), 20U);
-    EXPECT_NE(nonce, peer.greeted.nonce);
+    EXPECT_EQ(nonce, peer.greeted.nonce) << "as servers do, since some clients never look at it again";
     peer.sends(peer.answer(native, "pencil", nonce));
     EXPECT_EQ(expect_in(peer).identity.next_sequence, 4);
 
@@ -347,62 +347,101 @@ TEST(Refusal, InsteadOfAGreetingHasNoSqlstate)
     EXPECT_EQ(out, packet(0, "\xff\x10\x04Too many connections"));
 }
 
-TEST(ChangeUser, IsARealLoginWithANewNonce)
-{
-    const client_identity before{.user = "bob",
-                                 .database = "shop",
-                                 .capabilities = usual_capabilities,
-                                 .collation = 45,
-                                 .attributes = {{"program_name", "x"}},
-                                 .connection_id = 9};
-    std::string payload;
-    encode_change_user_payload(
-        {.user = "ann", .answer = std::string(20, 'x'), .schema = "store", .collation = 309, .auth_plugin = native},
-        usual_capabilities,
-        payload);
-    login_context context{.client_address = "10.0.0.7:1", .greeting = greeting_of(native), .commons = fresh_commons()};
+/// A session's COM_CHANGE_USER, as "ann".
+struct change {
+    client_identity before{};
+    std::string payload{};
+    std::string user_asked{};
+    std::string schema_asked{};
+    user_record record{.exists = true, .stored = secret{"pencil"}};
+    login_context context = client::complete({.greeting = greeting_of(native)});
     test::scripted<login_result> front{
-        [&](dialogue& line) { return client_change_user(line, context, before, payload); }};
-    user_question asked;
-    front.users = [&](const user_question& question) {
-        asked = question;
-        return user_record{.exists = true, .stored = secret{"pencil"}};
-    };
-    front.start();
-    EXPECT_EQ(asked.database, "store");
-    const auto first = only_packet(front.sent());
-    EXPECT_EQ(first.sequence, 1);
-    const auto message = decode_auth_switch(first.payload);
-    ASSERT_TRUE(message);
-    front.feed(packet(2, native_answer(native_stage1("pencil"), nonce_in(message->data))));
-    ASSERT_TRUE(front.done());
-    const auto result = front.result();
+        [this](dialogue& line) { return client_change_user(line, context, before, payload); }};
+
+    explicit change(std::string_view plugin, bytes answer, capability_flags agreed = usual_capabilities)
+        : before{make_before(agreed)}, payload{make_payload(plugin, answer, agreed)}
+    {
+        front.users = [this](const user_question& question) {
+            user_asked = question.user;
+            schema_asked = question.database;
+            return record;
+        };
+        front.start();
+    }
+
+    static client_identity make_before(capability_flags agreed)
+    {
+        client_identity who;
+        who.user = "bob";
+        who.database = "shop";
+        who.capabilities = agreed;
+        who.collation = 45;
+        who.attributes = {{"program_name", "x"}};
+        who.connection_id = 9;
+        who.nonce = nonce;
+        return who;
+    }
+    static std::string make_payload(std::string_view plugin, bytes answer, capability_flags agreed)
+    {
+        std::string out;
+        encode_change_user_payload(
+            {.user = "ann", .answer = answer, .schema = "store", .collation = 309, .auth_plugin = plugin}, agreed, out);
+        return out;
+    }
+
+    static constexpr std::string_view nonce = "abcdefghij0123456789";
+};
+
+TEST(ChangeUser, IsARealLogin)
+{
+    change session{native, native_answer(native_stage1("pencil"), change::nonce)};
+    EXPECT_EQ(session.user_asked, "ann");
+    EXPECT_EQ(session.schema_asked, "store");
+    ASSERT_TRUE(session.front.done());
+    const auto result = session.front.result();
     EXPECT_EQ(result.how, how::logged_in);
     EXPECT_EQ(result.identity.user, "ann");
     EXPECT_EQ(result.identity.database, "store");
     EXPECT_EQ(result.identity.collation, 309) << "here there is room for it";
     EXPECT_EQ(result.identity.connection_id, 9U);
-    EXPECT_EQ(result.identity.next_sequence, 3);
+    EXPECT_EQ(result.identity.next_sequence, 1);
     EXPECT_EQ(result.identity.capabilities, usual_capabilities);
-    EXPECT_EQ(result.identity.attributes, before.attributes);
+    EXPECT_EQ(result.identity.attributes, session.before.attributes);
+    EXPECT_EQ(result.identity.nonce, change::nonce);
 }
 
-TEST(ChangeUser, NeverTakesAnAnswerToTheNonceOfAnEarlierLogin)
+TEST(ChangeUser, AnEmptyAnswerByAnotherMethodAsksForASwitch)
 {
-    const auto old_nonce = "abcdefghij0123456789"s;
-    const auto answer = native_answer(native_stage1("pencil"), old_nonce);
-    for (const bool has_plugins : {true, false}) {
-        const auto agreed = has_plugins ? usual_capabilities : usual_capabilities & ~capability::plugin_auth;
-        const client_identity before{.user = "ann", .database = {}, .capabilities = agreed, .nonce = old_nonce};
-        std::string payload;
-        encode_change_user_payload({.user = "ann", .answer = answer, .auth_plugin = native}, agreed, payload);
-        login_context context{.greeting = greeting_of(native), .commons = fresh_commons()};
-        test::scripted<login_result> front{
-            [&](dialogue& line) { return client_change_user(line, context, before, payload); }};
-        front.users = [](const user_question&) { return user_record{.exists = true, .stored = secret{"pencil"}}; };
-        front.start();
-        EXPECT_EQ(front.done(), !has_plugins) << "but clients that know no auth switch have nothing else";
+    change session{sha2, ""};
+    const auto first = only_packet(session.front.sent());
+    EXPECT_EQ(first.sequence, 1);
+    const auto message = decode_auth_switch(first.payload);
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->plugin, sha2);
+    EXPECT_EQ(nonce_in(message->data), change::nonce);
+    session.front.feed(packet(2, sha2_answer(sha2_stage1("pencil"), change::nonce)));
+    EXPECT_EQ(session.front.sent(), packet(3, "\x01\x03"));
+    EXPECT_EQ(session.front.result().identity.next_sequence, 4);
+}
+
+TEST(ChangeUser, AWrongAnswerEndsTheSession)
+{
+    for (const auto& answer : {native_answer(native_stage1("crayon"), change::nonce),
+                               native_answer(native_stage1("pencil"), "ABCDEFGHIJ0123456789")}) {
+        change session{native, answer};
+        const auto error = error_in(only_packet(session.front.sent()).payload);
+        EXPECT_EQ(error.number, 1045);
+        ASSERT_TRUE(session.front.done());
+        EXPECT_EQ(session.front.result().how, how::refused);
     }
+}
+
+TEST(ChangeUser, ClientsWithoutPluginAuth)
+{
+    change session{
+        "", native_answer(native_stage1("pencil"), change::nonce), usual_capabilities & ~capability::plugin_auth};
+    ASSERT_TRUE(session.front.done());
+    EXPECT_EQ(session.front.result().how, how::logged_in);
 }
 
 TEST(ChangeUser, FieldsAtTheEndMayBeMissing)
