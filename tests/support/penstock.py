@@ -19,6 +19,7 @@ from urllib.error import HTTPError
 import psycopg2
 
 import processes
+import sanitizers
 from cluster import PASSWORD
 from pgwire import Wire
 from wait import patience, wait_until
@@ -48,6 +49,8 @@ def is_section(value):
 def toml_value(value):
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return str(value) if isinstance(value, (int, float)) else json.dumps(str(value))
@@ -118,8 +121,9 @@ class Penstock:
         found = processes.stop(self.process, with_signal, seconds)
         log = self.log()
         self.discard()
-        if "Sanitizer" in log or "runtime error:" in log:
-            raise AssertionError(f"a sanitizer complains:\n{log[-8000:]}")
+        complaint = sanitizers.complaint(log)
+        if complaint:
+            raise AssertionError(f"a sanitizer complains:\n{complaint}")
         if found != status:
             raise AssertionError(f"Penstock ended with status {found}, not {status}:\n{log[-4000:]}")
 
@@ -129,6 +133,7 @@ class Penstock:
             self.process.kill()
             self.process.wait()
         self.process = None
+        sanitizers.keep(sanitizers.complaint(self.log()))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def reload(self):
@@ -202,4 +207,5 @@ def run_once(*arguments, environment=None, seconds=30):
     """Runs the program to its end: (status, stdout, stderr)."""
     done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True, timeout=patience(seconds),
                           env={**os.environ, **(environment or {})})
+    sanitizers.keep(sanitizers.complaint(done.stderr))
     return done.returncode, done.stdout, done.stderr

@@ -3,6 +3,7 @@
 # What a build with sanitizers (presets asan and tsan) asks of the tests: settings for the sanitizers, more time, and that no report
 # is lost. Reports go to files rather than to standard error, so that they count whichever process wrote them and however it ended.
 
+import os
 import pathlib
 import re
 
@@ -27,14 +28,28 @@ def environment(kind, folder):
     """What the tests and whatever they start get to see; reports go to that folder."""
     if not kind:
         return {}
+    # The quarantine of freed memory is kept small enough for the tests that bound what Penstock may hold.
     every = f"log_path={folder}/report:strip_path_prefix={SUPPORT.parents[1]}/"
     return {
-        "ASAN_OPTIONS": f"{every}:detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1",
+        "ASAN_OPTIONS": f"{every}:quarantine_size_mb=8:detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1",
         "UBSAN_OPTIONS": f"{every}:print_stacktrace=1",
         "LSAN_OPTIONS": f"suppressions={SUPPORT}/leaks.supp:print_suppressions=0",
         "TSAN_OPTIONS": f"{every}:suppressions={SUPPORT}/races.supp:second_deadlock_stack=1:history_size=4",
-        "PENSTOCK_SLOWNESS": str(slowness(kind)),
+        "PENSTOCK_SLOWNESS": str(slowness(kind)), "PENSTOCK_REPORTS": str(folder),
     }
+
+
+def complaint(log):
+    """GCC's undefined behaviour sanitizer knows no files beside the address sanitizer: what a log holds of a report, or nothing."""
+    begin = re.search(r"^.*(runtime error: |Sanitizer)", log, re.MULTILINE)
+    return log[begin.start():][:8000] if begin else ""
+
+
+def keep(text):
+    """Leaves a report with the others, so that it counts even if the test that saw it does not tell."""
+    if text and "PENSTOCK_REPORTS" in os.environ:
+        with open(pathlib.Path(os.environ["PENSTOCK_REPORTS"], "report.log"), "a") as out:
+            out.write(text)
 
 
 def reports(folder):
