@@ -41,7 +41,11 @@ std::optional<secret> proved_passwords::find(std::string_view user, std::string_
 
 const rsa_key& auth_commons::key()
 {
-    std::call_once(made_, [this] { key_ = std::make_unique<rsa_key>(); });
+    std::call_once(made_, [this] {
+        if (!key_) {
+            key_ = std::make_shared<const rsa_key>();
+        }
+    });
     return *key_;
 }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace penstock::mysql {
@@ -42,6 +43,9 @@ private:
 
 class auth_commons : public login_commons {
 public:
+    /// `key` spares making one.
+    explicit auth_commons(std::shared_ptr<const rsa_key> key = nullptr) : key_{std::move(key)} {}
+
     /// Made when it is first asked for, which takes some tenths of a second: ask at start.
     const rsa_key& key();
 
@@ -62,7 +66,7 @@ private:
     std::atomic<sha2_hash::scheme> usual_scheme_{sha2_hash::scheme::crypt};
     std::atomic<std::uint32_t> usual_rounds_{5000};
     std::once_flag made_;
-    std::unique_ptr<rsa_key> key_;
+    std::shared_ptr<const rsa_key> key_;
 };
 
 }  // namespace penstock::mysql

@@ -25,6 +25,8 @@ public:
     std::function<user_record(const user_question&)> users = [](const user_question&) { return user_record{}; };
     std::optional<tls_facts> tls{};  ///< what a handshake gives; empty: it fails
     std::string into_handshake{};    ///< octets that belonged to it because they had come before
+    /// They are what the peer says under TLS: for two conversations against each other, without TLS between them.
+    bool handshake_is_transparent = false;
 
     /// `begin` makes the conversation from its dialogue; nothing runs before start().
     template <class Begin>
@@ -65,8 +67,12 @@ private:
     {
         for (;;) {
             if (line_.waiting_for() == want::tls) {
-                into_handshake.append(line_.take_unread());
+                const auto unread = line_.take_unread();
+                into_handshake.append(unread);
                 line_.tls_done(tls);
+                if (handshake_is_transparent && !talk_.done()) {
+                    line_.feed(unread);
+                }
             } else if (line_.waiting_for() == want::user) {
                 line_.user_found(users(line_.question()));
             } else {

@@ -79,10 +79,17 @@ inline server_greeting greeting_of(std::string_view plugin, bool mariadb = false
     return facts;
 }
 
-/// One set of shared things for all tests: its RSA key takes a while to make.
+/// A key for all tests: making one takes a while.
+inline const std::shared_ptr<const rsa_key>& test_key()
+{
+    static const auto key = std::make_shared<const rsa_key>();
+    return key;
+}
+
+/// Commons that remember nothing of other tests.
 inline std::shared_ptr<auth_commons> fresh_commons()
 {
-    return std::make_shared<auth_commons>();
+    return std::make_shared<auth_commons>(test_key());
 }
 
 inline std::string stored_native(std::string_view password)

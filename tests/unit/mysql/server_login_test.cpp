@@ -210,7 +210,7 @@ TEST(ServerLogin, CachingSha2SendsThePasswordUnderTlsOnly)
 
 TEST(ServerLogin, CachingSha2ByRsaWhereThatIsAllowed)
 {
-    const rsa_key key;
+    const auto& key = *test_key();
     auto with = account();
     with.fetch_public_key = true;
     server peer{with};
@@ -292,7 +292,7 @@ TEST(ServerLogin, Sha256PasswordUnderTlsAndByRsa)
     peer.says(packet(3, switch_to("sha256_password", nonce + '\0')));
     EXPECT_EQ(peer.hears(), packet(4, "pencil\0"s));
 
-    const rsa_key key;
+    const auto& key = *test_key();
     auto with = account();
     with.fetch_public_key = true;
     server asking{with};
