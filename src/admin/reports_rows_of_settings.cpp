@@ -58,7 +58,8 @@ std::vector<std::pair<std::string, std::string>> in_pgbouncers_words(const setti
             {"stats_period", seconds_of(reporter::period_length)}};
 }
 
-row row_of(const settings::database_settings& database, const snapshot& from)
+/// `name` is the one clients use, which a "*" entry does not tell.
+row row_of(const settings::database_settings& database, const std::string& name, const snapshot& from)
 {
     const auto& all = *from.settings;
     const auto limits = settings::effective_limits(all, database, nullptr);
@@ -75,16 +76,15 @@ row row_of(const settings::database_settings& database, const snapshot& from)
     std::uint32_t connections = 0;
     std::uint32_t clients = 0;
     for (const auto& pool : from.pools) {
-        // A pool belongs to the entry that its clients' name leads to.
-        if (settings::find_database(all, pool.database) == &database) {
+        if (pool.database == name) {
             connections += pool.held;
             clients += pool.clients.all();
         }
     }
-    return {database.name,
+    return {name,
             where.host,
             text_of(where.port),
-            database.server_database.empty() ? database.name : database.server_database,
+            settings::server_database(database, name),
             std::nullopt,
             text_of(limits.size),
             text_of(limits.minimum),
@@ -161,11 +161,24 @@ std::vector<row> rows_of_config(const snapshot& from)
     return rows;
 }
 
+/// The named ones, then those that a "*" entry has let clients ask for, each by its own name, as PgBouncer does.
 std::vector<row> rows_of_databases(const snapshot& from)
 {
     std::vector<row> rows;
+    std::set<std::string> others;
+    for (const auto& pool : from.pools) {
+        others.insert(pool.database);
+    }
     for (const auto& database : from.settings->databases) {
-        rows.push_back(row_of(database, from));
+        if (database.name != "*") {
+            rows.push_back(row_of(database, database.name, from));
+            others.erase(database.name);
+        }
+    }
+    for (const auto& name : others) {
+        if (const auto* database = settings::find_database(*from.settings, name)) {
+            rows.push_back(row_of(*database, name, from));
+        }
     }
     return rows;
 }

@@ -12,9 +12,10 @@ import unittest
 
 import psycopg2
 
+from cluster import PASSWORD
 from fixture import ProxyTest, shared_cluster, sqlstate_of
 from penstock import Penstock
-from pgwire import query
+from pgwire import SYNC, parse, query
 from wait import wait_until
 
 COLUMNS = {
@@ -30,6 +31,10 @@ COLUMNS = {
     "SHOW CONFIG": "key value default changeable",
 }
 COLUMNS["SHOW SERVERS"] = COLUMNS["SHOW CLIENTS"]
+COLUMNS["SHOW SOCKETS"] = COLUMNS["SHOW ACTIVE_SOCKETS"] = (
+    COLUMNS["SHOW CLIENTS"] + " recv_pos pkt_pos pkt_remain send_pos send_remain pkt_avail send_avail")
+COLUMNS["SHOW TOTALS"] = "name value"
+COLUMNS["SHOW STANDARD_CONFORMING_STRINGS"] = "standard_conforming_strings"
 
 
 class Http(ProxyTest):
@@ -58,6 +63,32 @@ class Http(ProxyTest):
         for _ in range(10):
             wire.simple("select 1")
         wait_until(lambda: queries() >= before + 10, "ten queries are counted")
+
+    def test_failures_are_counted_by_kind(self):
+        def failed(kind):
+            return self.penstock.metrics()[f'penstock_client_connections_setup_failed_total{{error="{kind}"}}']
+        before = {kind: failed(kind) for kind in ("wrong_password", "protocol_violation", "invalid_authorization")}
+        self.refused(lambda: self.wire(password="wrong"), "28P01")
+        raw = self.raw()
+        raw.send(b"\0\0\0\x03")  # no packet is that short
+        raw.expect_end()
+        wait_until(lambda: failed("protocol_violation") == before["protocol_violation"] + 1, "the violation is counted")
+        self.assertEqual(failed("wrong_password"), before["wrong_password"] + 1)
+        self.assertEqual(failed("invalid_authorization"), before["invalid_authorization"])
+
+    def test_logins_that_servers_refuse_and_ends_of_connections_are_counted(self):
+        def counted(name, **labels):
+            wanted = [f'{key}="{value}"' for key, value in labels.items()]
+            return sum(value for sample, value in self.penstock.metrics().items()
+                       if sample.startswith(name) and all(each in sample for each in wanted))
+        self.refused(lambda: self.wire(database="no_such_database").simple("select 1"))
+        self.assertEqual(counted("penstock_database_logins_failed_total", database="no_such_database"), 1)
+        self.assertEqual(counted("penstock_database_connections_setup_failed_total", database="no_such_database"), 0)
+        closed = {"reason": "server_closed", "user": "app"}
+        before = counted("penstock_database_connections_closed_total", **closed)
+        pid = self.wire().simple("select pg_backend_pid()")[0][0]
+        self.server.sql(f"select pg_terminate_backend({pid})")
+        wait_until(lambda: counted("penstock_database_connections_closed_total", **closed) > before, "the end is counted")
 
     def test_stats_are_json(self):
         status, body = self.penstock.http("/stats")
@@ -139,6 +170,34 @@ class Console(ProxyTest):
         self.assertIn(pid, {str(r["remote_pid"]) for r in servers})
         wire.simple("commit")
 
+    def test_servers_tell_what_they_hold(self):
+        wire = self.wire(application_name="looked into")
+        wire.simple("begin")
+        before = self.server_of(wire)
+        self.assertEqual(before["application_name"], "looked into")
+        self.assertRegex(before["tls"], r"^TLSv1\.[23]$")
+        wire.send(parse("select 1", name="held"), SYNC)
+        wire.until_ready()
+        self.assertEqual(int(self.server_of(wire)["prepared_statements"]), int(before["prepared_statements"]) + 1)
+        wire.simple("set application_name = 'renamed'")
+        self.assertEqual(self.server_of(wire)["application_name"], "renamed")
+        names = {r["application_name"] for r in self.penstock.console("SHOW CLIENTS")}
+        self.assertIn("renamed", names)
+        wire.simple("select pg_sleep(1.1)")
+        wire.simple("select 1")
+        self.assertGreater(self.server_of(wire)["request_time"], before["request_time"])
+        wire.simple("commit")
+
+    def server_of(self, wire):
+        pid = wire.simple("select pg_backend_pid()")[0][0]
+        return next(r for r in self.penstock.console("SHOW SERVERS") if str(r["remote_pid"]) == pid)
+
+    def test_there_are_no_peers(self):
+        self.assertEqual(self.columns("SHOW PEERS"), (["peer_id", "host", "port", "pool_size"], []))
+
+    def test_descriptors_are_not_handed_on(self):
+        self.assertEqual(sqlstate_of(lambda: self.run_as("app", "SHOW FDS")), "0A000")
+
     def test_stats_count(self):
         def total():
             rows = [r for r in self.penstock.console("SHOW STATS") if r["database"] == "app"]
@@ -194,6 +253,37 @@ class Console(ProxyTest):
         nobody = {"admin": {"admin_users": [], "stats_users": []}}
         with Penstock(shared_cluster(), nobody) as closed, self.assertRaises(psycopg2.OperationalError):
             closed.connect(database="pgbouncer")
+
+
+class Roles(unittest.TestCase):
+    def test_a_given_role_is_believed(self):
+        cluster = shared_cluster(replicas=1)
+        cluster.wait_for_replicas()
+        nodes = [{"address": f"127.0.0.1:{cluster.primary.port}", "role": "replica"},
+                 {"address": f"127.0.0.1:{cluster.replicas[0].port}", "role": "primary"}]
+        with Penstock(cluster, nodes=nodes) as proxy, contextlib.closing(proxy.wire()) as wire:
+            self.assertEqual(wire.simple("select pg_is_in_recovery()"), [("t",)])
+            wait_until(lambda: all("though" in r["reason"] for r in proxy.console("SHOW NODES")), "both were probed")
+            self.assertEqual([r["role"] for r in proxy.console("SHOW NODES")], ["replica", "primary"])
+
+
+class LimitsOfAUser(ProxyTest):
+    @classmethod
+    def proxy_settings(cls):
+        return {"pool": {"connection_borrow_timeout": "1s"},
+                "user": [{"name": "app", "password": PASSWORD, "max_user_connections": 2},
+                         {"name": "other", "password": PASSWORD}]}
+
+    def test_a_users_own_limit_of_connections_holds(self):
+        first, second, third = (self.wire() for _ in range(3))
+        first.simple("begin")
+        second.simple("begin")
+        self.refused(lambda: third.simple("select 1"), "57P03")
+        others = [self.wire(user="other") for _ in range(3)]
+        for other in others:
+            other.simple("begin")
+        first.simple("commit")
+        self.assert_works(third)
 
 
 if __name__ == "__main__":

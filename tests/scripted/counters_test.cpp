@@ -210,6 +210,21 @@ TEST(Discards, ClientsThatTakeNothing)
     expect_one_discard(all, discard_reason::client_too_slow);
 }
 
+TEST(Discards, ConnectionsThatRefuseASessionsParameters)
+{
+    world all{[](auto& tree) { tree.pool.limits.size = 1; }};
+    auto& with_zone = all.log_in({{"timezone", "CET"}});
+    auto& plain = all.log_in();
+    plain.send(wire::query("SELECT 1"));
+    all.settle();
+    all.server.last().take_by_hand(true);
+    with_zone.send(wire::query("SELECT 2"));
+    all.settle();
+    all.server.last().say(wire::error("22023") + wire::ready() + wire::rows("x") + wire::ready());
+    all.settle();
+    expect_one_discard(all, discard_reason::unclean);
+}
+
 TEST(Discards, CleanUpsThatFail)
 {
     world all;

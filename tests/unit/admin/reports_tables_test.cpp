@@ -268,7 +268,22 @@ TEST(AdminTables, DatabasesSayWhereTheyAre)
     EXPECT_EQ(row["database"], "shop_production");
     EXPECT_EQ(row["current_connections"], "4");
     EXPECT_EQ(row["current_client_connections"], "8");
-    EXPECT_EQ(row_at(1, "DATABASES", from)["current_connections"], "0");  // "*" has none of them
+    EXPECT_EQ(find_table("DATABASES", false)->rows(from).size(), 1U);
+}
+
+TEST(AdminTables, DatabasesThatNoEntryNamesStandByTheirOwnNames)
+{
+    auto from = example_snapshot();
+    from.pools.push_back(from.pools.front());
+    from.pools.back().database = "books";
+    from.pools.back().key.database = "books";
+    from.pools.back().held = 3;
+    EXPECT_EQ(find_table("DATABASES", false)->rows(from).size(), 2U);
+    auto row = row_at(1, "DATABASES", from);
+    EXPECT_EQ(row["name"], "books");
+    EXPECT_EQ(row["database"], "books");
+    EXPECT_EQ(row["current_connections"], "3");
+    EXPECT_EQ(row_at(0, "DATABASES", from)["current_connections"], "4");
 }
 
 TEST(AdminTables, ListsAreRows)
