@@ -191,6 +191,51 @@ class AuthQuery(ProxyTest):
         self.assertEqual(self.wire(user="asked", **hidden).simple("select current_user"), [("asked",)])
 
 
+class AuthQueryOfTwoClusters(ProxyTest):
+    """Each database's users are those of its own cluster, also where they have the same name."""
+
+    @classmethod
+    def proxy_settings(cls):
+        cls.other = shared_cluster(max_connections=199)
+        entries = []
+        for name, cluster, password in (("main", shared_cluster(), "of main"), ("other", cls.other, "of other")):
+            cluster.primary.sql("alter role lookup superuser; drop role if exists twin")
+            cluster.primary.sql(f"create role twin login password '{password}'")
+            entries.append({"name": name, "nodes": [f"127.0.0.1:{cluster.primary.port}"], "monitor_user": "lookup",
+                            "monitor_password": PASSWORD})
+        cls.other.primary.sql("drop role if exists only_there; create role only_there login password 'x'")
+        return {"cluster": entries, "user": [],
+                "database": [{"name": "app", "cluster": "main"},
+                             {"name": "elsewhere", "cluster": "other", "server_database": "app"}],
+                "auth": {"auth_query": AuthQuery.QUERY, "auth_query_user": "lookup", "auth_query_password": PASSWORD,
+                         "auth_cache_time": "1h"}}
+
+    def port_of(self, database, password, user="twin"):
+        return self.wire(user=user, database=database, password=password).simple("show port")[0][0]
+
+    def test_the_cluster_of_the_database_is_asked(self):
+        for _ in range(2):  # the second time from memory
+            self.assertEqual(self.port_of("app", "of main"), str(self.server.port))
+            self.assertEqual(self.port_of("elsewhere", "of other"), str(self.other.primary.port))
+            self.refused(lambda: self.port_of("app", "of other"), "28P01")
+            self.refused(lambda: self.port_of("elsewhere", "of main"), "28P01")
+        self.refused(lambda: self.port_of("app", "x", "only_there"), "28P01")
+        self.assertEqual(self.port_of("elsewhere", "x", "only_there"), str(self.other.primary.port))
+
+    def test_a_wrong_password_makes_the_cache_ask_again(self):
+        self.assertEqual(self.port_of("app", "of main"), str(self.server.port))
+        self.server.sql("alter role twin password 'renewed'")
+        self.addCleanup(wait_until, lambda: self.works("app", "of main"), "the old password is known again")
+        self.addCleanup(self.server.sql, "alter role twin password 'of main'")
+        wait_until(lambda: self.works("app", "renewed"), "the new password is known long before the cache time has passed")
+
+    def works(self, database, password):
+        try:
+            return bool(self.port_of(database, password))
+        except ServerError:
+            return False
+
+
 class AuthQueryOfTwoColumns(AuthQuery):
     """PgBouncer's form, by which VALID UNTIL would have to be part of the query."""
 
