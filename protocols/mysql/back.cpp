@@ -20,6 +20,7 @@ void back::logged_in(const server_identity& who)
 {
     agreed_ = who.capabilities;
     status_ = who.status;
+    reported[std::string{reported_status}] = std::to_string(status_);
     for (const auto& [name, value] : who.parameters) {
         if (name == "schema") {
             initial_schema_ = value;

@@ -32,6 +32,9 @@ namespace penstock::mysql {
 
 class front;
 
+/// What back::reported says of the status flags at login.
+inline constexpr std::string_view reported_status = "=status";
+
 /// Why a command was sent.
 enum class purpose : std::uint8_t {
     client,         ///< the client's own

@@ -9,6 +9,7 @@
 #include "protocols/mysql/errors.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace penstock::mysql {
 
@@ -37,6 +38,7 @@ front::~front() = default;
 void front::logged_in(const client_identity& who)
 {
     capabilities_ = who.capabilities;
+    login_sequence_ = who.next_sequence;
 }
 
 front_progress front::consume(bytes input, back* server, outbox& to_server, outbox& to_client)
@@ -162,8 +164,9 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
         case command::stmt_send_long_data: return long_data(payload, false, server, to_server, to_client);
         case command::stmt_execute:
         case command::stmt_bulk_execute:
-            if (payload.size() < longest_head) {
-                return execute(what, payload, false, server, to_server, to_client);
+            if (const auto need = execute(what, payload.substr(0, longest_head), false, server, to_server, to_client);
+                need != front_need::more || stream_begun_ || stream_dropped_ || payload.size() < longest_head) {
+                return need;
             }
             return fail(error_kind::limit_exceeded, "the head of a COM_STMT_EXECUTE is too long");
         default: break;
@@ -354,7 +357,19 @@ front_need front::answer_ok(outbox& to_client) const
     return front_need::more;
 }
 
-void front::encode_error(const client_error& why, const back* server, std::string& out) const
+void front::greet(std::string& out, const parameter_list& reported, const cancel_key&)
+{
+    for (const auto& [name, value] : reported) {
+        if (name == reported_status) {
+            status_ = static_cast<std::uint16_t>(std::atoi(value.c_str()));
+        }
+    }
+    ok_packet ok{};
+    ok.status = status_;
+    encode_ok(ok, capabilities_, out, login_sequence_);
+}
+
+void front::tell_error(const client_error& why, const back* server, std::string& out, bool) const
 {
     const bool is_owed = server != nullptr && server->owes_client() && server->expected().front().relayed;
     mysql::encode_error(why, out, is_owed ? server->client_sequence() : command_sequence_);

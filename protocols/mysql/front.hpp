@@ -58,7 +58,9 @@ public:
     [[nodiscard]] const session_state& state() const { return state_; }
     void greeted(const std::shared_ptr<const parameter_list>&) {}
     /// An error that comes now, in the place of a reply that is owed or of the next one.
-    void encode_error(const client_error& why, const back* server, std::string& out) const;
+    void tell_error(const client_error& why, const back* server, std::string& out, bool fatal = false) const;
+    /// The OK packet that ends the login.
+    void greet(std::string& out, const parameter_list& reported, const cancel_key& key);
 
     // --- told by back ---
 
@@ -156,6 +158,7 @@ private:
     front_limits limits_;
     std::uint64_t stamp_;
     capability_flags capabilities_ = capability::protocol_41;
+    std::uint8_t login_sequence_ = 2;
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};

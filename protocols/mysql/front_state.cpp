@@ -233,7 +233,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         return true;
     }
     if (server.owes_client()) {
-        encode_error(error, &server, to_client.made());
+        tell_error(error, &server, to_client.made());
     }
     prepare_failed_ = false;
     return true;

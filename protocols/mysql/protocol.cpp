@@ -50,14 +50,6 @@ parameter_set_ptr protocol::carried_parameters(const client_identity& who)
     return parameter_set::of(carried);
 }
 
-/// The OK that ends a login of the shortest kind; front::encode_greeting() knows the client's own numbers.
-void protocol::encode_greeting(std::string& out, const parameter_list&, const cancel_key&)
-{
-    ok_packet ok{};
-    ok.status = server_status::autocommit;
-    encode_ok(ok, capability::protocol_41, out, 2);
-}
-
 void protocol::encode_error(const client_error& error, std::string& out, bool)
 {
     mysql::encode_error(error, out, 1);

@@ -28,7 +28,6 @@ struct protocol {
     /// There is no cancel key: KILL names a connection id and its sender has logged in.
     static std::size_t cancel_secret_size(const client_identity&) { return 0; }
 
-    static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
     static void encode_error(const client_error& error, std::string& out, bool fatal);
     static void encode_cancel(const cancel_key& key, std::string& out);
     static void encode_goodbye(std::string& out);

@@ -6,6 +6,7 @@
 #include "protocols/mysql/packet.hpp"
 #include "protocols/mysql/server_login_proof.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -139,12 +140,18 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
     const auto place = begin_packet(line.output());
     encode_response_payload(response, line.output());
     sequence = end_packet(line.output(), place, sequence);
+    const auto schema = account.database;
     const auto proof = co_await prove_to_server(line, std::move(account), std::move(asked), is_secure, sequence);
     if (proof.fault) {
         co_return *proof.fault;
     }
     if (!learn(identity, proof.ok)) {
         co_return failed("the server sent a malformed OK packet after login");
+    }
+    const bool has_reported = std::any_of(
+        identity.parameters.begin(), identity.parameters.end(), [](const auto& each) { return each.first == "schema"; });
+    if (!schema.empty() && !has_reported) {
+        identity.parameters.emplace_back("schema", schema);
     }
     co_return std::move(identity);
 }

@@ -88,6 +88,8 @@ class back {
 public:
     explicit back(std::size_t statement_limit) : statement_limit_{statement_limit} {}
 
+    void logged_in(const server_identity& who);
+
     // --- what is sent ---
 
     /// The caller has put the request into `to_server` (or, for synthesise, nowhere).

@@ -31,6 +31,10 @@ public:
     front(const front&) = delete;
     front& operator=(const front&) = delete;
 
+    void logged_in(const client_identity&) {}
+    void greet(std::string& out, const parameter_list& parameters, const cancel_key& key) const;
+    void tell_error(const client_error& why, const back* server, std::string& out, bool fatal) const;
+
     /// Takes what the client sent. `server` is null while no server connection is held.
     front_progress consume(bytes input, back* server, outbox& to_server, outbox& to_client);
 

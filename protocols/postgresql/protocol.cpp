@@ -23,9 +23,26 @@ parameter_set_ptr protocol::carried_parameters(const client_identity& who)
     return parameter_set::of(who.parameters);
 }
 
+void front::greet(std::string& out, const parameter_list& parameters, const cancel_key& key) const
+{
+    postgresql::encode_greeting(out, parameters, key);
+}
+
 void protocol::encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key)
 {
     postgresql::encode_greeting(out, parameters, key);
+}
+
+void front::tell_error(const client_error& why, const back*, std::string& out, bool fatal) const
+{
+    postgresql::encode_error(why, out, fatal);
+}
+
+void back::logged_in(const server_identity& who)
+{
+    for (const auto& [name, value] : who.parameters) {
+        reported[name] = value;
+    }
 }
 
 void protocol::encode_error(const client_error& error, std::string& out, bool fatal)

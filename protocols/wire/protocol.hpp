@@ -31,7 +31,7 @@ struct front_limits {
 /// Why front::consume() stopped.
 enum class front_need : std::uint8_t {
     more,     ///< everything was taken; or the rest is the start of a message
-    server,   ///< the next message needs a server connection
+    server,   ///< the next message needs a server connection, or another one than is held
     answers,  ///< the next message has to wait until the server owes nothing
     leave,    ///< the client said goodbye
     close,    ///< the client broke the protocol or a limit: front::error() tells
@@ -85,14 +85,16 @@ concept protocol = requires(typename P::front& client,
     { P::begins_with_tls('x') } -> std::same_as<bool>;
     { P::carried_parameters(who) } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
     { P::cancel_secret_size(who) } -> std::same_as<std::size_t>;
-    P::encode_greeting(out, parameter_list{}, cancel_key{});
-    P::encode_error(client_error{}, out, true);
+    P::encode_error(client_error{}, out, true);  // before there is a front
     P::encode_cancel(cancel_key{}, out);
     P::encode_goodbye(out);
     P::announce_query(std::string_view{}, client, server, box);  // of our own; its reply is swallowed
     P::announce_reset(cleanup::rollback, client, server, box);
     P::end_abandoned(client, server, box);  // ends what a vanished client left half done
 
+    client.logged_in(who);             // what its login has agreed on
+    client.greet(out, parameter_list{}, cancel_key{});
+    client.tell_error(client_error{}, &server, out, true);  // beside its replies; the server may be null
     { client.consume(input, &server, box, box) } -> std::same_as<front_progress>;
     client.refuse(client_error{});  // the request that needs a server gets this answer
     { client.settle(server, box, box) } -> std::same_as<bool>;
@@ -104,6 +106,7 @@ concept protocol = requires(typename P::front& client,
     { client.take_healed_batch() } -> std::same_as<std::string>;
     { client.counters() } -> std::convertible_to<front_counters>;
 
+    server.logged_in(server_identity{});
     { server.advance(input, client, box) } -> std::same_as<advance_result>;
     { server.advance_idle(input) } -> std::same_as<bool>;
     { server.is_idle() } -> std::same_as<bool>;

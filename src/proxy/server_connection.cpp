@@ -34,9 +34,7 @@ server_connection<P>::server_connection(net::driver& on,
       place_{std::move(place)},
       id_{next_id()}
 {
-    for (const auto& [name, value] : identity_.parameters) {
-        half_.reported[name] = value;
-    }
+    half_.logged_in(identity_);
 }
 
 template <protocol P>

@@ -189,7 +189,11 @@ void session<P>::end(client_error why, bool fatal)
         return;  // the client has a part of a message: whatever follows would be taken for the rest
     }
     std::string out;
-    P::encode_error(why, out, fatal);
+    if (front_) {
+        front_->tell_error(why, lease_ ? &lease_->half() : nullptr, out, fatal);
+    } else {
+        P::encode_error(why, out, fatal);
+    }
     client_.send(out);
 }
 

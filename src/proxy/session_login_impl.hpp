@@ -296,6 +296,7 @@ task<bool> session<P>::greet(const client_identity& who)
                               .statement_memory = limits.client_statement_memory};
     const auto startup = worker_.side().startups.share(P::carried_parameters(who));
     front_ = std::make_unique<typename P::front>(worker_.side().store, bounds, startup, worker_.next_stamp());
+    front_->logged_in(who);
     auto greeting = pool_->greetings.find(*startup);
     if (!greeting) {
         const bool learnt = co_await learn_greeting(startup);
@@ -311,7 +312,7 @@ task<bool> session<P>::greet(const client_identity& who)
     secret_.resize(P::cancel_secret_size(who));
     RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
     std::string out;
-    P::encode_greeting(out, *greeting, {.process_id = number_, .key = secret_});
+    front_->greet(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
     logged_in_ = true;
     worker_.counters().process.logins.add();

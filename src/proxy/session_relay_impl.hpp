@@ -134,6 +134,9 @@ void session<P>::consume(bytes input, bool from_pending)
         switch (progress.need) {
             case front_need::more: break;
             case front_need::server:
+                if (lease_) {  // one that cannot be brought to the session's state
+                    lease_.discard();
+                }
                 need_server();
                 if (lease_) {
                     continue;
