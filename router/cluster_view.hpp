@@ -45,7 +45,8 @@ struct node {
     node_state state = node_state::up;
     std::uint32_t max_connections = 0;       ///< the server's own setting; 0 until a probe told
     std::uint32_t reserved_connections = 0;  ///< of those, kept for superusers
-    std::uint32_t server_version = 0;        ///< for example 150020; 0 until a probe told
+    std::uint32_t server_version = 0;        ///< for example 150020 or 80036; 0 until a probe told
+    std::string version_text{};              ///< MySQL and MariaDB: as their greeting has it; empty until a probe told
     std::string reason{};                    ///< one sentence: why this role and state
     [[nodiscard]] bool is_up() const { return state == node_state::up; }
     friend bool operator==(const node&, const node&) = default;

@@ -4,7 +4,6 @@
 // logged and published.
 #include "control/monitor.hpp"
 
-#include "control/probes.hpp"
 #include "telemetry/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -248,12 +247,16 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.client_endpoints = node.endpoints;
     }
     own.hurry = false;
-    auto question = role_query();
-    const auto answer = co_await ask(*own.client, std::move(question), options.probe_timeout);
-    if (stopped) {
-        co_return;
+    const auto until = clock::now() + options.probe_timeout;
+    const auto probing = begin_probe(options.engine, {static_cast<std::uint32_t>(index)});
+    while (auto question = probing->question()) {
+        const auto answer = co_await ask(*own.client, std::move(*question), until - clock::now());
+        if (stopped) {
+            co_return;
+        }
+        probing->take(answer);
     }
-    const auto seen = read_probe({static_cast<std::uint32_t>(index)}, answer);
+    const auto& seen = probing->seen();
     if (seen.how == probe_observation::kind::failed) {
         own.resolve_again = {};  // a failover may have moved the name
     }

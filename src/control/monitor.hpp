@@ -7,6 +7,7 @@
 #pragma once
 
 #include "control/loop.hpp"
+#include "control/probes.hpp"
 #include "control/resolver.hpp"
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
@@ -23,12 +24,13 @@ namespace penstock::control {
 
 struct monitor_options {
     std::string cluster{"main"};
+    control::engine engine = control::engine::postgresql;
     std::vector<node_address> nodes{};
     /// The account to probe with (user, database, password, TLS); host, addresses and port are filled in per node.
     /// None: names are resolved but nothing is probed.
     std::optional<sql_target> account{};
     duration probe_interval = seconds{5};
-    duration probe_timeout = seconds{3};          ///< for connecting and asking
+    duration probe_timeout = seconds{3};          ///< for connecting and asking, all questions together
     duration shortest_pause = milliseconds{100};  ///< between two probes of a node, however suspected it is
     std::uint32_t failures_until_down = 3;
     duration resolve_interval = seconds{30};  ///< how often host names are asked for again

@@ -3,6 +3,8 @@
 // A refusal that only a living server can give counts as life; one that announces a start or an end does not.
 #include "control/probes.hpp"
 
+#include "control/mysql_probe.hpp"
+
 #include <charconv>
 
 namespace penstock::control {
@@ -33,7 +35,36 @@ bool read_row(const sql_row& row, probe_observation& seen)
     return read_number(row[1], seen.max_connections) && read_number(row[2], seen.reserved_connections);
 }
 
+class postgresql_probe final : public probe {
+public:
+    explicit postgresql_probe(router::node_id node) : node_{node} {}
+
+    [[nodiscard]] std::optional<sql_query> question() const override
+    {
+        return answered_ ? std::nullopt : std::optional{role_query()};
+    }
+    void take(const sql_answer& answer) override
+    {
+        answered_ = true;
+        seen_ = read_probe(node_, answer);
+    }
+    [[nodiscard]] const probe_observation& seen() const override { return seen_; }
+
+private:
+    router::node_id node_;
+    bool answered_ = false;
+    probe_observation seen_{};
+};
+
 }  // namespace
+
+std::unique_ptr<probe> begin_probe(engine of, router::node_id node)
+{
+    if (of == engine::mysql) {
+        return std::make_unique<mysql_probe>(node);
+    }
+    return std::make_unique<postgresql_probe>(node);
+}
 
 sql_query role_query()
 {

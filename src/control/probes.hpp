@@ -1,14 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What to ask a node for its role and limits, and how to read the answer. Pure.
+// What to ask a node for its role and limits, and how to read the answers. Pure; each product has its own way.
 #pragma once
 
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+
 namespace penstock::control {
 
-/// Asks for: in recovery?, max_connections, connections kept for superusers (and, since PostgreSQL 16, for others).
+/// Which servers a cluster consists of.
+enum class engine : std::uint8_t {
+    postgresql,
+    mysql,  ///< MySQL, MariaDB and what is like them
+};
+
+/// One probe of one node: questions one after the other until enough is known.
+class probe {
+public:
+    virtual ~probe() = default;
+    /// What to ask next; nothing where enough is known.
+    [[nodiscard]] virtual std::optional<sql_query> question() const = 0;
+    /// Takes the answer to the last question.
+    virtual void take(const sql_answer& answer) = 0;
+    /// What was found; to be called where there is no question left.
+    [[nodiscard]] virtual const probe_observation& seen() const = 0;
+};
+
+[[nodiscard]] std::unique_ptr<probe> begin_probe(engine of, router::node_id node);
+
+/// PostgreSQL's one question: in recovery?, max_connections, connections kept for superusers (and, since PostgreSQL 16,
+/// for others).
 [[nodiscard]] sql_query role_query();
 
 [[nodiscard]] probe_observation read_probe(router::node_id node, const sql_answer& answer);

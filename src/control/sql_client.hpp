@@ -32,6 +32,9 @@ struct sql_target {
     std::string certificate_file{};
     std::string key_file{};
     std::string application_name{"penstock"};
+    // MySQL:
+    bool fetch_public_key = false;  ///< without TLS, trust the RSA key that the server itself sends
+    std::string public_key{};       ///< the server's RSA key (PEM), where it is known beforehand
     friend bool operator==(const sql_target&, const sql_target&) = default;
 };
 
@@ -42,13 +45,15 @@ using sql_row = std::vector<sql_value>;
 struct sql_answer {
     std::vector<std::string> columns{};
     std::vector<sql_row> rows{};
-    std::uint32_t server_version = 0;  ///< for example 150020
+    std::uint32_t server_version = 0;  ///< for example 150020; MySQL's and MariaDB's are like 80036 and 101106
+    std::string version_text{};        ///< MySQL and MariaDB: as the greeting has it
     std::string fault{};               ///< empty where all went well; never holds a secret
     std::string sqlstate{};            ///< of the server's own refusal; empty where no server answered
+    std::uint16_t error_number = 0;    ///< MySQL and MariaDB: of the server's own refusal
     [[nodiscard]] bool ok() const { return fault.empty(); }
 };
 
-/// A query with the values of its $1, $2 ...; they travel beside the text, never in it.
+/// A query with the values of its $1, $2 ... (MySQL's are written ?); they travel beside the text, never in it.
 struct sql_query {
     std::string text{};
     std::vector<std::string> parameters{};

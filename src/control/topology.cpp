@@ -94,8 +94,13 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
     node.max_connections = seen.max_connections;
     node.reserved_connections = seen.reserved_connections;
     node.server_version = seen.server_version;
+    node.version_text = seen.version_text;
+    past.writes_with = seen.writes_with;
     const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
-    const auto* says = seen.in_recovery ? "in recovery, says its probe" : "not in recovery, says its probe";
+    const auto says = (!seen.says.empty() ? seen.says
+                       : seen.in_recovery ? "in recovery"
+                                          : "not in recovery") +
+                      ", says its probe";
     if (!past.role_is_given) {
         node.role = probed;
         node.reason = says;
@@ -138,6 +143,8 @@ void topology::choose_primary()
         view_.primary_index = before;
     } else if (proved.size() == 1) {
         view_.primary_index = proved.front();
+    } else if (write_together(proved)) {
+        view_.primary_index = proved.front();
     } else {
         view_.reason = claims.empty() ? "no node that is up is known to be the primary"
                                       : "several nodes claim to be the primary, none of which was it before";
@@ -168,6 +175,14 @@ bool topology::may_be_primary(std::size_t index) const
         return past_[each.id.value].role_is_given && each.role == node_role::primary;
     };
     return is_given(view_.nodes[index]) || std::none_of(view_.nodes.begin(), view_.nodes.end(), is_given);
+}
+
+bool topology::write_together(const std::vector<std::size_t>& nodes) const
+{
+    return !nodes.empty() && !past_[nodes.front()].writes_with.empty() &&
+           std::all_of(nodes.begin(), nodes.end(), [this, &nodes](std::size_t index) {
+               return past_[index].writes_with == past_[nodes.front()].writes_with;
+           });
 }
 
 bool topology::publish_if_changed(const router::cluster_view& before)

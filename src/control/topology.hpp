@@ -4,8 +4,8 @@
 //
 // A single node is presumed to be the primary until a probe says otherwise. With several, nobody is until a probe told.
 // Of two that claim it, the one that was primary before stays, as long as its own probes still say so; otherwise nobody
-// is. What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is
-// the only one that can be.
+// is, unless all of them write to the same data: then it is the first in the configuration. What the configuration says
+// of a node's role outranks what its probes say; a node that it calls the primary is the only one that can be.
 #pragma once
 
 #include "router/cluster_view.hpp"
@@ -40,7 +40,12 @@ struct probe_observation {
     std::uint32_t max_connections = 0;
     std::uint32_t reserved_connections = 0;
     std::uint32_t server_version = 0;
-    std::string fault{};  ///< one sentence, unless answered
+    std::string version_text{};  ///< MySQL and MariaDB: as their greeting has it
+    std::string fault{};         ///< one sentence, unless answered
+    std::string says{};          ///< where answered: why this role, in a few words; empty: PostgreSQL's "in recovery"
+    /// Nodes that name the same here write to the same data, so that any one of them may be the primary: a group that
+    /// replicates synchronously, or one server under two names. Empty: this node writes for itself.
+    std::string writes_with{};
 };
 
 /// What the resolver found for one node.
@@ -76,6 +81,7 @@ private:
         std::uint32_t failures_in_a_row = 0;
         bool last_probe_answered = false;
         bool role_is_given = false;  ///< by the configuration
+        std::string writes_with{};   ///< by the last answer
     };
 
     static void take_addresses(router::node& node, const address_observation& seen);
@@ -86,6 +92,7 @@ private:
     [[nodiscard]] std::vector<std::size_t> claimants(bool proved) const;
     [[nodiscard]] bool claims_to_be_primary(std::size_t index) const;
     [[nodiscard]] bool may_be_primary(std::size_t index) const;
+    [[nodiscard]] bool write_together(const std::vector<std::size_t>& nodes) const;
     bool publish_if_changed(const router::cluster_view& before);
     void note_changes(const router::cluster_view& before);
 

@@ -31,7 +31,7 @@ LAYERS = {
     "mysql": {"wire", "core"},
     "router": {"wire", "net", "core"},
     "pool": {"net", "core"},
-    "control": {"router", "wire", "net", "telemetry", "core"},
+    "control": {"router", "mysql", "wire", "net", "telemetry", "core"},
     "settings": {"control", "pool", "net", "telemetry", "wire", "core"},
     "proxy": {"settings", "control", "pool", "router", "postgresql", "mysql", "net", "telemetry", "wire", "core"},
     "admin": {"proxy", "control", "settings", "pool", "router", "postgresql", "net", "telemetry", "wire", "core"},
@@ -44,8 +44,8 @@ LAYERS = {
 # Third-party include prefix -> the modules that may use it; the longest prefix that fits counts.
 THIRD_PARTY = {
     "libpq-fe.h": {"control"},
-    "mysql.h": {"control"},
-    "mysql/": {"control"},
+    "mysql.h": set(),  # ADR 15
+    "mysql/": set(),
     "pg_query.h": {"postgresql"},
     "toml++/": {"settings"},
     "prometheus/": {"telemetry"},
