@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The state of a MySQL session on its way from server to server, and what the client is told of it.
+#include "tests/unit/mysql/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+namespace penstock::mysql::test {
+namespace {
+
+using list = std::vector<std::string>;
+
+list query_of(std::string_view text)
+{
+    return {'\3' + std::string{text}};
+}
+
+/// On a fresh server: what goes out in front of a command of the session, all of it confirmed.
+list catch_up_of(exchange& talk, std::size_t server = 1)
+{
+    talk.move_to(server);
+    list all;
+    while (talk.send(all.empty() ? ask::query("SELECT 1") : "") == front_need::answers) {
+        auto asked = talk.asked();
+        const auto count = asked.size();
+        all.insert(all.end(), asked.begin(), asked.end());
+        for (std::size_t each = 0; each < count; ++each) {
+            talk.answer(packets({say::ok()}));
+        }
+    }
+    EXPECT_EQ(talk.asked(), query_of("SELECT 1"));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    talk.answer(packets({say::ok()}));
+    talk.sent_to_client();
+    return all;
+}
+
+TEST(MysqlState, FollowsTheSessionByTheServersWord)
+{
+    exchange talk;
+    talk.run("CALL p()",
+             {say::ok({.changes = say::variable("sql_mode", "ANSI") + say::variable("lock_wait_timeout", "77")})});
+    EXPECT_FALSE(talk.client.must_stay());
+    EXPECT_EQ(catch_up_of(talk), query_of("SET @@session.lock_wait_timeout=77,@@session.sql_mode='ANSI'"));
+    EXPECT_EQ(catch_up_of(talk, 1), list{});
+}
+
+TEST(MysqlState, OfOtherSessionsIsTakenBack)
+{
+    exchange talk;
+    talk.servers[1]->parameters = parameter_set::of({{"time_zone", "+02:00"}, {"@a", "5"}});
+    EXPECT_EQ(catch_up_of(talk), (list{"\3SET @@session.time_zone=DEFAULT", "\3SET @`a`=NULL"}));
+}
+
+TEST(MysqlState, HasLiteralUserVariables)
+{
+    exchange talk;
+    talk.run("SET @a = 5, @B = 'x'", {say::ok({.changes = say::state_changed()})});
+    EXPECT_FALSE(talk.client.must_stay());
+    EXPECT_EQ(catch_up_of(talk), query_of("SET @`a`=5,@`b`='x'"));
+}
+
+TEST(MysqlState, HasTheSchema)
+{
+    exchange talk;
+    talk.run("USE other", {say::ok({.changes = say::schema("other") + say::state_changed()})});
+    EXPECT_EQ(catch_up_of(talk), list{"\2other"});
+    exchange back_again;
+    back_again.servers[1]->parameters = parameter_set::of({{std::string{schema_entry}, "other"}});
+    EXPECT_EQ(catch_up_of(back_again),
+              list{"\2"
+                   "app"});
+}
+
+TEST(MysqlState, ThatNoServerCanBeBroughtToNeedsAnotherServer)
+{
+    exchange talk;
+    server_identity nowhere;
+    nowhere.capabilities = modern;
+    talk.servers[1] = std::make_unique<back>(100);
+    talk.servers[1]->logged_in(nowhere);
+    talk.servers[1]->set_tracking(true);
+    talk.servers[1]->parameters = parameter_set::of({{std::string{schema_entry}, "other"}});
+    talk.move_to(1);
+    EXPECT_EQ(talk.send(ask::query("SELECT 1")), front_need::server);
+    EXPECT_TRUE(talk.server->must_close);
+    EXPECT_EQ(talk.sent_to_server(), "");
+    talk.move_to(2);
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.asked(), query_of("SELECT 1"));
+}
+
+TEST(MysqlState, HasTheSwitchForSeveralStatements)
+{
+    exchange talk;
+    talk.send(ask::command(command::set_option, std::string{"\0\0", 2}));
+    talk.answer(packets({say::end()}));
+    talk.sent_to_server();
+    talk.sent_to_client();
+    EXPECT_EQ(catch_up_of(talk), (list{std::string{"\x1b\0\0", 3}}));
+}
+
+TEST(MysqlState, NeverRunsAStatementUnderSettingsThatWereRefused)
+{
+    exchange talk;
+    talk.run("SET time_zone = 'Mars'", {say::ok({.changes = say::variable("time_zone", "Mars")})});
+    for (const std::size_t number : {1, 2, 0}) {
+        talk.servers[number] = std::make_unique<back>(100);
+        server_identity who;
+        who.capabilities = modern;
+        who.parameters = {{"schema", "app"}};
+        talk.servers[number]->logged_in(who);
+        talk.servers[number]->set_tracking(true);
+        talk.move_to(number);
+        EXPECT_EQ(talk.send(number == 1 ? ask::query("INSERT INTO t VALUES (1)") : ""), front_need::answers);
+        EXPECT_EQ(talk.asked(), query_of("SET @@session.time_zone='Mars'"));
+        talk.answer(packets({say::err(1298, "Unknown or incorrect time zone: 'Mars'")}));
+        EXPECT_EQ(talk.sent_to_client(), "");
+        if (number != 0) {
+            EXPECT_EQ(talk.send({}), front_need::server);
+        }
+    }
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), "");
+    const auto told = talk.told();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_NE(decode_err(told[0])->message.find("Mars"), std::string_view::npos);
+}
+
+TEST(MysqlState, AsksForTheCollationThatSetNamesChose)
+{
+    exchange talk;
+    const auto names = say::variable("character_set_client", "latin1") +
+                       say::variable("character_set_connection", "latin1") +
+                       say::variable("character_set_results", "latin1") + say::state_changed();
+    talk.send(ask::query("SET NAMES latin1 COLLATE latin1_bin"));
+    talk.answer(packets({say::ok({.changes = names})}));
+    talk.sent_to_server();
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.client.must_stay());
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of("SET collation_connection=@@collation_connection"));
+    talk.answer(packets({say::ok({.changes = say::variable("collation_connection", "latin1_bin")})}));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_FALSE(talk.client.must_stay());
+    EXPECT_EQ(catch_up_of(talk),
+              query_of("SET @@session.character_set_client='latin1',@@session.character_set_connection='latin1',"
+                       "@@session.character_set_results='latin1',@@session.collation_connection='latin1_bin'"));
+}
+
+TEST(MysqlState, TurnsTrackingOnOnAFreshServer)
+{
+    exchange talk;
+    talk.server->set_tracking(false);
+    EXPECT_EQ(talk.send(ask::query("SELECT 1")), front_need::answers);
+    EXPECT_EQ(talk.asked(), query_of(tracking_statement()));
+    talk.answer(packets({say::ok({.changes = say::variable("sql_mode", "ANSI_QUOTES")})}));
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.server->default_sql_mode(), "ANSI_QUOTES");
+    EXPECT_EQ(talk.sent_to_client(), "");
+}
+
+TEST(MysqlState, PinsWhatCannotBeCarried)
+{
+    const std::vector<std::pair<std::string, std::string>> examples = {
+        {"CREATE TEMPORARY TABLE t (a int)", "temporary_object"},
+        {"SELECT GET_LOCK('a', 1)", "advisory_lock"},
+        {"SELECT 1 INTO @a", "user_variable"},
+        {"SET ROLE a", "role"},
+        {"SET pseudo_thread_id = 5", "unknown_setting"}};
+    for (const auto& [text, reason] : examples) {
+        exchange talk;
+        talk.run(text, {say::ok()});
+        EXPECT_EQ(to_string(talk.client.pins()), reason) << text;
+        EXPECT_TRUE(talk.client.must_stay());
+    }
+}
+
+TEST(MysqlState, ThatChangedUnseenPins)
+{
+    exchange talk;
+    talk.run("CALL p()", {say::ok({.changes = say::state_changed()})});
+    EXPECT_EQ(to_string(talk.client.pins()), "state_change");
+}
+
+TEST(MysqlState, KeepsTheServerWhileTablesAreLocked)
+{
+    exchange talk;
+    talk.run("LOCK TABLES t READ", {say::ok({.changes = say::transaction_state("_______L")})});
+    EXPECT_TRUE(talk.client.must_stay());
+    talk.run("UNLOCK TABLES", {say::ok({.changes = say::transaction_state("________")})});
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+TEST(MysqlState, KeepsTheServerThatWasToldOfTheNextTransaction)
+{
+    exchange talk;
+    talk.run("SET TRANSACTION READ ONLY", {say::ok({.changes = say::characteristics("SET TRANSACTION READ ONLY;")})});
+    EXPECT_TRUE(talk.client.must_stay());
+    talk.run("SELECT 1", {say::ok({.changes = say::characteristics("")})});
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+TEST(MysqlState, IsNewAfterAReset)
+{
+    exchange talk;
+    talk.run("CREATE TEMPORARY TABLE t (a int)", {say::ok()});
+    talk.run("SET @a = 5", {say::ok()});
+    talk.send(ask::command(command::reset_connection));
+    EXPECT_EQ(talk.sent_to_server(), ask::command(command::reset_connection));
+    talk.answer(packets({say::ok()}));
+    EXPECT_TRUE(talk.client.pins().empty());
+    EXPECT_FALSE(talk.server->tracks());
+    talk.sent_to_client();
+    EXPECT_EQ(catch_up_of(talk), list{});
+    talk.server = nullptr;
+    EXPECT_EQ(talk.send(ask::command(command::reset_connection)), front_need::more);
+    EXPECT_EQ(talk.sent_to_client(), packets({say::ok()}));
+}
+
+TEST(MysqlState, TimestampGoesBackToTheClock)
+{
+    exchange talk;
+    talk.run("SET timestamp = 5", {say::ok({.changes = say::variable("timestamp", "5.000000")})});
+    talk.run("SET timestamp = DEFAULT", {say::ok({.changes = say::variable("timestamp", "5.000000")})});
+    EXPECT_EQ(catch_up_of(talk), list{});
+}
+
+// --- what earlier statements left ---
+
+TEST(MysqlEarlier, LastInsertIdIsThereOnAnotherServer)
+{
+    exchange talk;
+    talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42})});
+    talk.move_to(1);
+    EXPECT_EQ(talk.send(ask::query("SELECT LAST_INSERT_ID()")), front_need::answers);
+    EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
+    talk.answer(packets({say::ok()}));
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
+    talk.answer(packets({"\1", say::column("a"), say::text("42"), say::end()}));
+    // From now on the server is asked what it really is: an explicit value is not it.
+    talk.send(ask::query("INSERT INTO t VALUES (100)"));
+    talk.answer(packets({say::ok({.affected = 1, .insert_id = 100})}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
+    talk.answer(packets({"\1", say::column("a"), say::text("42"), say::end()}));
+    talk.move_to(2);
+    talk.send(ask::query("SELECT LAST_INSERT_ID()"));
+    EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
+}
+
+TEST(MysqlEarlier, WarningsAreKeptForShowWarnings)
+{
+    exchange talk;
+    talk.send(ask::query("INSERT INTO t VALUES ('long')"));
+    talk.answer(packets({say::ok({.affected = 1, .warnings = 1})}));
+    talk.sent_to_server();
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of("SHOW WARNINGS"));
+    const auto row = say::text("Warning") + say::text("1265") + say::text("Data truncated");
+    talk.answer(packets({"\3", say::column("Level"), say::column("Code"), say::column("Message"), row, say::end()}), 1);
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_FALSE(talk.client.must_stay());
+    talk.server = nullptr;
+    EXPECT_EQ(talk.send(ask::query("SHOW WARNINGS")), front_need::more);
+    const auto told = talk.told();
+    ASSERT_EQ(told.size(), 6U);
+    EXPECT_EQ(told[4], row);
+}
+
+TEST(MysqlEarlier, WarningsOfAnotherSessionAreNotShown)
+{
+    exchange talk;
+    talk.run("SELECT 1", {say::ok()});
+    talk.move_to(1);
+    EXPECT_EQ(talk.send(ask::query("SHOW WARNINGS")), front_need::answers);
+    EXPECT_EQ(talk.asked(), query_of("DO 0"));
+    talk.answer(packets({say::ok()}));
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.asked(), query_of("SHOW WARNINGS"));
+}
+
+TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
+{
+    exchange talk;
+    talk.run("UPDATE t SET a = 1", {say::ok({.affected = 3})});
+    talk.move_to(1);
+    talk.send(ask::query("SELECT ROW_COUNT()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT 3 AS `ROW_COUNT()`"));
+    talk.answer(packets({"\1", say::column("a"), say::text("3"), say::end()}));
+    talk.run("SELECT a FROM t", {"\1", say::column("a"), say::text("1"), say::text("2"), say::end()});
+    talk.move_to(2);
+    talk.send(ask::query("SELECT FOUND_ROWS() + 1"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT (2) + 1"));
+}
+
+TEST(MysqlEarlier, CalculatedFoundRowsKeepTheServerForOneStatement)
+{
+    exchange talk;
+    talk.run("SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 1", {"\1", say::column("a"), say::text("1"), say::end()});
+    EXPECT_TRUE(talk.client.must_stay());
+    talk.send(ask::query("SELECT FOUND_ROWS()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT FOUND_ROWS()"));
+    talk.answer(packets({"\1", say::column("a"), say::text("9"), say::end()}));
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+// --- what the client is told ---
+
+TEST(MysqlTracking, IsToldOnlyAsTheClientAskedForIt)
+{
+    const auto changes = say::variable("autocommit", "ON") + say::variable("sql_mode", "") + say::schema("b") +
+                         say::state_changed() + say::variable("redirect_url", "mysql://elsewhere");
+    exchange talk;
+    talk.send(ask::query("SET autocommit=1, sql_mode=''"));
+    talk.answer(packets({say::ok({.changes = changes})}));
+    EXPECT_EQ(talk.sent_to_client(),
+              packets({say::ok({.changes = say::variable("autocommit", "ON") + say::schema("b")})}));
+    talk.run("SET session_track_system_variables='*'",
+             {say::ok({.changes = say::variable("session_track_system_variables", "*")})});
+    talk.send(ask::query("SET autocommit=1, sql_mode=''"));
+    talk.answer(packets({say::ok({.changes = changes})}));
+    EXPECT_EQ(talk.sent_to_client(),
+              packets({say::ok(
+                  {.changes = say::variable("autocommit", "ON") + say::variable("sql_mode", "") + say::schema("b")})}));
+}
+
+TEST(MysqlTracking, IsNotToldToAClientThatHasNotAgreedToIt)
+{
+    exchange talk{untracked, modern};
+    talk.send(ask::query("SET autocommit=1"));
+    talk.answer(packets({say::ok({.changes = say::variable("autocommit", "ON")})}));
+    EXPECT_EQ(talk.sent_to_client(), packets({say::ok()}));
+}
+
+TEST(MysqlTracking, OfTheClientIsNotTheServers)
+{
+    exchange talk;
+    talk.send(ask::query("SET session_track_schema=OFF"));
+    talk.answer(packets({say::ok({.changes = say::variable("session_track_schema", "OFF")})}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.client.must_stay());
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of(tracking_statement()));
+    talk.answer(packets({say::ok({.changes = say::variable("session_track_schema", "ON")})}));
+    EXPECT_EQ(catch_up_of(talk), list{});
+}
+
+// --- LOAD DATA LOCAL ---
+
+TEST(MysqlLocalFile, IsRelayedFromTheClient)
+{
+    exchange talk{modern | capability::local_files, modern | capability::local_files};
+    talk.send(ask::query("LOAD DATA LOCAL INFILE 'f' INTO TABLE t"));
+    talk.sent_to_server();
+    talk.answer(
+        packets({"\xfb"
+                 "f"}));
+    EXPECT_EQ(talk.sent_to_client(),
+              packets({"\xfb"
+                       "f"}));
+    const auto file = packets({std::string(100000, 'x'), "y", ""}, 2);
+    for (const char octet : file) {
+        ASSERT_EQ(talk.send(bytes{&octet, 1}), front_need::more);
+    }
+    EXPECT_TRUE(talk.sent_to_server() == file);
+    talk.answer(packets({say::ok({.affected = 9})}, 5));
+    EXPECT_EQ(talk.sent_to_client(), packets({say::ok({.affected = 9})}, 5));
+    EXPECT_TRUE(talk.server->is_idle());
+}
+
+TEST(MysqlLocalFile, IsNotGivenToAServerThatAsksOutOfTheBlue)
+{
+    for (const auto* const text : {"SELECT 1", "LOAD DATA INFILE 'f' INTO TABLE t"}) {
+        exchange talk{modern | capability::local_files, modern | capability::local_files};
+        talk.send(ask::query(text));
+        EXPECT_EQ(talk.answer(packets({"\xfb/etc/passwd"})), advance_result::violation);
+        EXPECT_EQ(talk.sent_to_client(), "");
+    }
+}
+
+TEST(MysqlLocalFile, IsRefusedToAClientThatSendsNone)
+{
+    exchange talk;
+    talk.send(ask::query("LOAD DATA LOCAL INFILE 'f' INTO TABLE t"));
+    EXPECT_EQ(talk.sent_to_server(), "");
+    EXPECT_EQ(decode_err(talk.told()[0])->code, 3948);
+}
+
+}  // namespace
+}  // namespace penstock::mysql::test
