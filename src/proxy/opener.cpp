@@ -28,6 +28,12 @@ const router::node* pick(const router::cluster_view& view, const std::string& wa
     return view.primary();
 }
 
+/// What a server says that wants TLS: that nobody may log in in this way.
+bool is_refusal(const client_error& error)
+{
+    return error.sqlstate.starts_with("28");
+}
+
 /// A refusal that will be repeated however often it is asked: wrong password, no such role or database, no entry in
 /// pg_hba.
 bool is_definitive(const client_error& error)
@@ -55,15 +61,34 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
         co_return failed<server_connection<P>>(error_kind::server_unavailable,
                                                "the host name of server " + place.node + " cannot be resolved");
     }
+    auto account = record_->account();
+    const bool may_encrypt = account.tls == server_account::tls_mode::allow;
+    if (may_encrypt) {
+        account.tls = server_account::tls_mode::disable;
+    }
+    auto result = co_await connect(on, *where, place, account, deadline);
+    if (may_encrypt && is_refusal(result.failure.error)) {
+        account.tls = server_account::tls_mode::require;
+        result = co_await connect(on, *where, std::move(place), std::move(account), deadline);
+    }
+    co_return std::move(result);
+}
+
+/// Tries the node's addresses in turn, with this account.
+template <protocol P>
+task<pool::open_result<server_connection<P>>> server_opener<P>::connect(
+    net::driver& on, const router::node& where, server_place place, server_account account, time_point deadline)
+{
     std::string fault;
-    for (const auto& endpoint : where->endpoints) {
+    for (const auto& endpoint : where.endpoints) {
         auto wire = co_await net::connect(on, endpoint, deadline);
         if (wire) {
             place.address = endpoint;
             place.address_text = endpoint.text();
-            auto result = co_await log_in(on, std::move(*wire), std::move(place), where->host, deadline);
+            auto result =
+                co_await log_in(on, std::move(*wire), std::move(place), std::move(account), where.host, deadline);
             result.failure.connected = true;
-            co_return result;
+            co_return std::move(result);
         }
         fault = wire.error().message();
     }
@@ -72,8 +97,12 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
 }
 
 template <protocol P>
-task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(
-    net::driver& on, std::unique_ptr<net::stream> wire, server_place place, std::string host, time_point deadline)
+task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driver& on,
+                                                                       std::unique_ptr<net::stream> wire,
+                                                                       server_place place,
+                                                                       server_account account,
+                                                                       std::string host,
+                                                                       time_point deadline)
 {
     const auto configuration = process_.current();
     login_surroundings with;
@@ -85,7 +114,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(
     net::event told{on};
     wire->subscribe(&told);
     dialogue line;
-    auto talk = P::server_login(line, record_->account());
+    auto talk = P::server_login(line, std::move(account));
     const auto end = co_await drive(on, *wire, told, line, talk, std::move(with), deadline);
     wire->subscribe(nullptr);
     auto identity = talk.take();

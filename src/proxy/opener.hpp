@@ -25,8 +25,14 @@ public:
 private:
     using opened = pool::open_result<server_connection<P>>;
 
-    task<opened> log_in(
-        net::driver& on, std::unique_ptr<net::stream> wire, server_place place, std::string host, time_point deadline);
+    task<opened> connect(
+        net::driver& on, const router::node& where, server_place place, server_account account, time_point deadline);
+    task<opened> log_in(net::driver& on,
+                        std::unique_ptr<net::stream> wire,
+                        server_place place,
+                        server_account account,
+                        std::string host,
+                        time_point deadline);
 
     process& process_;
     std::shared_ptr<const pool_record> record_;

@@ -209,6 +209,25 @@ class ToServers(unittest.TestCase):
             with self.subTest(mode):
                 self.assertEqual(self.asks(sslmode=mode), encrypted)
 
+    def test_allow_encrypts_where_the_server_insists(self):
+        server = shared_cluster().primary
+        server.sql("drop role if exists tls_only; create role tls_only login password %s", (PASSWORD,))
+        rules = server.data / "pg_hba.conf"
+        before = rules.read_text()
+        self.addCleanup(lambda: (rules.write_text(before), server.sql("select pg_reload_conf()")))
+        rules.write_text("hostnossl all tls_only 127.0.0.1/32 reject\n" + before)
+        server.sql("select pg_reload_conf()")
+        users = [{"name": "tls_only", "password": PASSWORD}]
+        wait_until(lambda: self.is_refused("tls_only", users, sslmode="disable"), "the server refuses it without TLS")
+        self.assertTrue(self.asks("tls_only", users, sslmode="allow"))
+
+    def is_refused(self, *arguments, **options):
+        try:
+            self.asks(*arguments, **options)
+        except psycopg2.Error:
+            return True
+        return False
+
     def test_verification_succeeds_with_the_right_authority(self):
         root = shared_cluster().authority.certificate
         self.assertTrue(self.asks(sslmode="verify-ca", sslrootcert=root))
