@@ -321,8 +321,7 @@ void application::state::drain()
 
 void application::state::look_whether_drained()
 {
-    constexpr auto grace = seconds{3};  // for the sessions that are ended at the deadline
-    if (process->clients.load() == 0 || clock::now() > drain_deadline + grace) {
+    if (process->clients.load() == 0 || clock::now() >= drain_deadline) {
         loop.stop();
         return;
     }
@@ -341,7 +340,12 @@ void application::state::stop_workers()
     for (const auto& each : workers) {
         each->end();
     }
+    const auto until = clock::now() + seconds{4};  // they give up after two
     for (const auto& each : workers) {
+        if (!each->wait_for_end(until)) {
+            log::error("a worker is stuck: stopping without it");
+            std::_Exit(1);
+        }
         each->join();
     }
     admin_listeners.clear();

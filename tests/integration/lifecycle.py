@@ -5,17 +5,19 @@
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import tempfile
 import threading
+import time
 import unittest
 
 import processes
 from cluster import PASSWORD
 from fixture import shared_cluster, value
 from penstock import Penstock, run_once, toml
-from pgwire import Gone, ServerError, query
+from pgwire import Gone, ServerError, query, startup
 from wait import wait_until
 
 
@@ -269,7 +271,19 @@ class Drain(unittest.TestCase):
         penstock = self.start(drain_timeout="1s")
         busy = penstock.wire()
         busy.simple("begin")
-        penstock.stop(seconds=8)
+        penstock.stop(seconds=4)
+
+    def test_a_server_that_does_not_answer_delays_no_drain(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            penstock = Penstock(nodes=[f"127.0.0.1:{silent.getsockname()[1]}"],
+                                settings={"drain_timeout": "2s", "user": [{"name": "app", "auth_method": "trust"}]}).start()
+            self.addCleanup(penstock.discard)
+            waiting = penstock.raw()
+            waiting.send(startup({"user": "app", "database": "app"}))
+            wait_until(lambda: re.search(r"(?m)^penstock_waiting_clients\{[^}]*\} 1$", penstock.http("/metrics")[1]), "it waits")
+            began = time.monotonic()
+            penstock.stop(seconds=8)
+            self.assertLess(time.monotonic() - began, 4)
 
     def test_a_second_signal_ends_it_now(self):
         penstock = self.start()
