@@ -89,6 +89,38 @@ class Methods(ProxyTest):
             self.assertNotIn(secret, log)
 
 
+class UnicodePasswords(ProxyTest):
+    """Passwords that SASLprep changes, and one that it refuses: as with PostgreSQL itself, which makes the verifiers."""
+
+    PASSWORDS = {"prepared": "pa\u00DF\u00B2 \u00A0x", "refused": "caf\u00E9 \U0001F600"}
+    OTHER_SPELLINGS = {"prepared": "pa\u00DF2  x", "refused": "caf\u00E9 \U0001F600"}
+
+    @classmethod
+    def proxy_settings(cls):
+        server = shared_cluster().primary
+        for user, password in cls.PASSWORDS.items():
+            server.sql(f"drop role if exists {user}; set password_encryption = 'scram-sha-256'; create role {user} login password %s",
+                       (password,))
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        userlist = pathlib.Path(cls.folder.name) / "userlist.txt"
+        userlist.write_text(f'"refused" "{verifier("refused")}"\n')
+        return {"user": [{"name": "prepared", "password": cls.PASSWORDS["prepared"]}], "auth": {"auth_file": userlist}}
+
+    def test_every_spelling_gets_in_as_it_does_directly(self):
+        for passwords in (self.PASSWORDS, self.OTHER_SPELLINGS):
+            for user, password in passwords.items():
+                for connect in (self.direct, self.connect):
+                    with self.subTest(user=user, through=connect.__name__):
+                        self.assertEqual(value(connect(user=user, password=password), "select current_user"), user)
+
+    def test_others_do_not(self):
+        for user, password in (("prepared", "pass2  x"), ("prepared", "pa\u00DF2 x"), ("refused", "cafe\u0301 \U0001F600")):
+            for connect in (self.direct, self.connect):
+                with self.subTest(user=user, through=connect.__name__), self.assertRaises(psycopg2.OperationalError):
+                    connect(user=user, password=password)
+
+
 class WrongServerPassword(ProxyTest):
     settings = {"user": [{"name": "app", "password": "mine", "server_password": "not the server's"}],
                 "pool": {"connection_borrow_timeout": "2s"}}
