@@ -128,14 +128,6 @@ private:
     front_need close(bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need function_call(bytes some, back& server, outbox& to_client);
 
-    void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
-    void unnamed_is_now(back& server);
-    [[nodiscard]] bool is_unnamed_uncertain(const back& server) const;
-    [[nodiscard]] std::string with_server_name(const unnamed_statement& unnamed) const;
-    void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
-    std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
-    void replace_unnamed(expected_reply& reply, back& server);
-    void announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server);
     // --- a transaction whose server is lost: front_lost.cpp ---
     /// 'I', or 'E' in such a transaction.
     [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : 'I'; }
@@ -155,13 +147,21 @@ private:
     [[nodiscard]] exit_statement prepared_exit(std::string_view name) const;
     [[nodiscard]] bool has_room_for(bytes definition) const;
 
+    void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
+    void unnamed_is_now(back& server);
+    [[nodiscard]] bool is_unnamed_uncertain(const back& server) const;
+    [[nodiscard]] std::string with_server_name(const unnamed_statement& unnamed) const;
+    void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
+    void set_portal_block(std::string_view portal, const transaction_effect& block);
+    [[nodiscard]] const transaction_effect& portal_block(std::string_view portal) const;
+    std::shared_ptr<const text_effects> portal_effects(std::string_view portal) const;
+    void replace_unnamed(expected_reply& reply, back& server);
+    void announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server);
     bool changes_reading(const text_effects& effects) const;
     void on_ready(back& server);
     void apply(const expected_reply& done, back& server);
     void apply_failed(const text_effects& effects);
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
-    void set_portal_block(std::string_view portal, const transaction_effect& block);
-    [[nodiscard]] const transaction_effect& portal_block(std::string_view portal) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
     /// As the client was last told; empty where it was not.
@@ -170,6 +170,8 @@ private:
     [[nodiscard]] std::string reading_of(bytes definition) const;
     static bool is_ambiguous_encoding(std::string_view name);
     void record_batch(char type, bytes whole, const back& server);
+    void note_reading(std::string_view name, std::string_view value);
+    void note_told_before(std::string_view name, std::string_view value);
     front_need fail(error_kind kind, std::string detail);
     front_need malformed(std::string_view message);
 
@@ -178,13 +180,12 @@ private:
     std::uint64_t stamp_;
     lexical_mode mode_{};
     session_parameters parameters_;
-    void note_reading(std::string_view name, std::string_view value);
-    void note_told_before(std::string_view name, std::string_view value);
     client_statements statements_;
     pin_set pins_{};
     front_counters counters_{};
     std::shared_ptr<const parameter_list> greeted_{};  ///< reported parameters as the client was told at login
     parameter_list told_;                              ///< and what it was told since
+    parameter_list told_before_;  ///< what it had been told of those that are lost if the server is lost now
 
     std::shared_ptr<const text_effects> unnamed_portal_effects_{};
     std::vector<std::pair<std::string, std::shared_ptr<const text_effects>>> portal_effects_;
@@ -192,8 +193,12 @@ private:
     bool in_failure_ = false;                                         ///< the transaction, as of the last ReadyForQuery
     bool recovered_ = false;                                          ///< it has failed and gone on from a savepoint
 
+    transaction_effect unnamed_portal_block_{};
+    transaction_effect named_portals_block_{};  ///< of any of them
+    transaction_effect done_block_{};           ///< of what was done since the last ReadyForQuery
+    std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
+
     std::optional<client_error> refusal_{};
-    parameter_list told_before_;  ///< what it had been told of those that are lost if the server is lost now
     std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing
@@ -201,11 +206,6 @@ private:
     std::size_t stream_taken_ = 0;  ///< of its beginning, taken by begin_stream()
     bool stream_dropped_ = false;
     bool stream_inspected_ = false;
-    transaction_effect unnamed_portal_block_{};
-    transaction_effect named_portals_block_{};  ///< of any of them
-    transaction_effect done_block_{};           ///< of what was done since the last ReadyForQuery
-    std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
-
     std::unique_ptr<effects_collector> collector_{};
     back* stream_server_ = nullptr;  ///< whose newest announcement gets the effects of the streamed text
 
