@@ -275,7 +275,8 @@ TEST(Acceptor, OutOfDescriptorsItPausesAndThenGoesOn)
     const int listening = *listen_on(local(0));
     const auto where = local(local_port(listening));
     owned_socket accepted;
-    acceptor front{on, listening, [&](int descriptor) { accepted = owned_socket{descriptor}; }};
+    std::uint64_t told = 0;
+    acceptor front{on, listening, [&](int descriptor) { accepted = owned_socket{descriptor}; }, [&told] { ++told; }};
     owned_socket client{::socket(AF_INET, SOCK_STREAM, 0)};
     ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&where.address), where.size), 0);
 
@@ -291,6 +292,7 @@ TEST(Acceptor, OutOfDescriptorsItPausesAndThenGoesOn)
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
     EXPECT_GE(front.times_out_of_descriptors(), 1U);
+    EXPECT_EQ(told, front.times_out_of_descriptors());
     EXPECT_LE(front.times_out_of_descriptors(), 1U + (clock::now() - start) / acceptor::pause);  // and not each turn
     EXPECT_LT(accepted.get(), 0);
     EXPECT_TRUE(turn_until(on, [&] { return accepted.get() >= 0; }));
