@@ -14,7 +14,7 @@ import unittest
 import psycopg2
 
 from certificates import Authority
-from cluster import PASSWORD
+from cluster import PASSWORD, Cluster
 from fixture import ProxyTest, shared_cluster, value
 from penstock import Penstock, merged
 from pgwire import SSL_REQUEST, Gone, ServerError, Wire, startup
@@ -147,6 +147,45 @@ class ToClients(TlsTest):
         finally:
             self.key.write_bytes(kept)
             self.penstock.reload()
+
+
+class WithoutChannelBinding(ProxyTest):
+    """A certificate signed by Ed25519 names no hash, so nothing can be bound to it (RFC 5929)."""
+
+    @classmethod
+    def proxy_settings(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.authority = Authority(cls.folder.name, "Ed25519", algorithm="ed25519")
+        cls.certificate, cls.key = cls.authority.issue_for_localhost()
+        return {"tls": {"certificate": cls.certificate, "key": cls.key}}
+
+    def test_clients_get_in_without_binding_and_are_refused_with(self):
+        for mode in ("disable", "prefer"):
+            with self.subTest(mode):
+                connection = self.connect(sslmode="verify-ca", sslrootcert=str(self.authority.certificate), channel_binding=mode)
+                self.assertEqual(value(connection, "select 1"), 1)
+        with self.assertRaisesRegex(psycopg2.OperationalError, "channel binding"):
+            self.connect(sslmode="require", channel_binding="require")
+
+    def test_a_server_with_such_a_certificate_is_refused_as_it_is_by_libpq(self):
+        with Cluster() as cluster:
+            for own, other in ((cluster.certificate, self.certificate), (cluster.key, self.key)):
+                own.write_bytes(other.read_bytes())
+            cluster.primary.sql("select pg_reload_conf()")
+            wait_until(lambda: self.refusal(lambda: cluster.primary.connect(sslmode="require", password=PASSWORD)),
+                       "the server shows the new certificate")
+            with Penstock(cluster, {"pool": {"connection_borrow_timeout": "2s"}}) as penstock:
+                self.assertRegex(self.refusal(penstock.connect), r"(?i)(digest|Ed25519)")
+                penstock.wait_for_log(r"(?i)(digest|Ed25519)")
+
+    @staticmethod
+    def refusal(connect):
+        try:
+            connect().close()
+        except psycopg2.OperationalError as error:
+            return str(error)
+        return ""
 
 
 class Required(TlsTest):

@@ -10,12 +10,12 @@ import subprocess
 class Authority:
     """A certificate authority in a folder; issue() gives (certificate file, key file)."""
 
-    def __init__(self, folder, name="test authority"):
+    def __init__(self, folder, name="test authority", algorithm="ec"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.certificate = self.folder / "ca.crt"
         self.key = self.folder / "ca.key"
-        run("req", "-x509", *new_key(self.key), "-out", self.certificate, "-days", "3", "-subj", f"/CN={name}",
+        run("req", "-x509", *new_key(self.key, algorithm), "-out", self.certificate, "-days", "3", "-subj", f"/CN={name}",
             "-addext", "basicConstraints=critical,CA:TRUE")
 
     def issue(self, name, alternative_names=(), file=None):
@@ -34,8 +34,10 @@ class Authority:
         return self.issue("localhost", ("DNS:localhost", "IP:127.0.0.1"), file)
 
 
-def new_key(path):
-    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path]
+def new_key(path, algorithm="ec"):
+    """A key of algorithm "ec" or "ed25519", whose signatures name no hash."""
+    options = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] if algorithm == "ec" else [algorithm]
+    return ["-newkey", *options, "-nodes", "-keyout", path]
 
 
 def run(*arguments):
