@@ -139,9 +139,9 @@ std::optional<session_change> session_change_reader::next()
         case change_kind::system_variable: pairs_ = body; return from_pairs();
         case change_kind::schema: change.name = of_body.lenenc_string(); break;
         case change_kind::gtids: of_body.skip(1); [[fallthrough]];
-        case change_kind::state_change:
         case change_kind::transaction_characteristics:
         case change_kind::transaction_state: change.value = of_body.lenenc_string(); break;
+        case change_kind::state_change:  // its one octet has no length of its own, in both products
         case change_kind::unknown: change.value = of_body.remainder(); break;
     }
     if (!of_body.finished_cleanly()) {

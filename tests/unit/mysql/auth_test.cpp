@@ -190,6 +190,13 @@ TEST(Rsa, OnlySoundRsaKeysAreUsed)
         "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC "
         "KEY-----\n",
         std::string(9000, 'A'),
+        // RSA of 1024 bits.
+        "-----BEGIN PUBLIC KEY-----\n"
+        "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDXPob2oXhVB9+5dLguuUNLUbMW\n"
+        "sr3I9a9VO18Osf8JfxGzUcxKiST6b8r3Kg6m+/a8s/j/c/Q8AbakXp8iw7hQ6rl1\n"
+        "y712zVnbysowIHEnmlXDE3GQSUZKFEKusmLVwDhTlS6PkHNxEOR+TGo+2kFZcpkY\n"
+        "251FGd5PGBdHRrpFhwIDAQAB\n"
+        "-----END PUBLIC KEY-----\n",
     };
     for (const auto& pem : table) {
         EXPECT_FALSE(encrypt_password(secret{"pencil"}, nonce, pem)) << pem.substr(0, 40);

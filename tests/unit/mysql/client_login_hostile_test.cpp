@@ -266,6 +266,30 @@ TEST(ClientLoginHostile, MalformedFullExchanges)
     expect_refused(too_much, 1043, "longer than any answer");
 }
 
+TEST(ClientLoginHostile, TheHashOfAnEmptyPasswordLetsNobodyIn)
+{
+    client peer{{.tls_available = true}};
+    peer.record.stored = secret{stored_sha2("")};
+    peer.asks_for_tls().responds(sha2, peer.answer(sha2, ""));
+    EXPECT_EQ(peer.hears_packet().payload, "\x01\x04"s);
+    peer.sends("\0"s);
+    expect_refused(peer, 1045, "empty password");
+    client native_peer{{.greeting = greeting_of(native)}};
+    native_peer.record.stored = secret{stored_native("")};
+    native_peer.responds(native, "");
+    expect_refused(native_peer, 1045, "empty answer");
+}
+
+TEST(ClientLoginHostile, UnderTlsNobodyAsksForAKey)
+{
+    client peer{{.tls_available = true}};
+    peer.record.stored = secret{stored_sha2("pencil")};
+    peer.asks_for_tls().responds(sha2, peer.answer(sha2, "pencil"));
+    peer.hears_packet();
+    peer.sends("\x02");
+    expect_refused(peer, 1045, "a password of one octet");
+}
+
 TEST(ClientLoginHostile, APasswordWithAZeroOctetInsideIsNone)
 {
     client peer{{.tls_available = true}};
@@ -303,6 +327,20 @@ TEST(ClientLoginHostile, WhatCameBeforeTheHandshakeNeverSurvivesIt)
     failing.front.tls = std::nullopt;
     failing.asks_for_tls();
     expect_gone(failing, "the handshake failed");
+}
+
+TEST(ClientLoginHostile, WhatADriverForgetsToTakeEndsTheLogin)
+{
+    dialogue line;
+    auto talk = client_login(line, client::complete({.tls_available = true}));
+    talk.start();
+    std::string start;
+    encode_response_start({usual_capabilities | capability::ssl, 1U << 24, 45}, start);
+    line.feed(packet(1, start) + packet(2, "anything"));
+    ASSERT_EQ(line.waiting_for(), want::tls);
+    line.tls_done(tls_facts{"TLSv1.3", "", "hash", ""});
+    ASSERT_TRUE(talk.done());
+    EXPECT_EQ(talk.take().how, how::gone);
 }
 
 TEST(ClientLoginHostile, TlsIsAskedForOnce)

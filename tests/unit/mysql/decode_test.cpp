@@ -182,7 +182,7 @@ TEST(SessionChanges, EveryKind)
         "\x00\x0f\x0a"
         "autocommit\x03OFF"
         "\x01\x05\x04shop"
-        "\x02\x02\x01"
+        "\x02\x01"
         "1"
         "\x03\x04\x00\x02g1"
         "\x04\x03\x02ST"
