@@ -47,8 +47,8 @@ public:
     void restore(std::unique_ptr<map> names);
 
     [[nodiscard]] std::size_t size() const { return names_ ? names_->size() : 0; }
-    /// Octets of names and definitions, each counted as if nobody else shared it.
-    [[nodiscard]] std::size_t memory() const { return memory_; }
+    /// Octets of names and definitions, the unnamed one's included, each counted as if nobody else shared it.
+    [[nodiscard]] std::size_t memory() const { return memory_ + (has_unnamed() ? unnamed_->definition.size() : 0); }
 
     [[nodiscard]] unnamed_statement& unnamed()
     {

@@ -17,13 +17,16 @@ front_need front::parse_unnamed(bytes whole, bytes definition, back& server, out
     auto& unnamed = statements_.unnamed();
     const auto text = definition.substr(0, definition.find('\0'));
     const auto& effects = store_.inspect_whole(text, mode_);
+    unnamed.kept = statements_.memory() + definition.size() <= limits_.statement_memory;
     unnamed.exists = true;
-    unnamed.kept = true;
+    if (!unnamed.kept) {
+        pins_.add(pin_reason::large_statement);  // no other server could be given it
+    }
     unnamed.version = reply.unnamed_version;
     unnamed.verb = effects.first_verb;
     unnamed.block = effects.block;
     unnamed.effects = effects.leaves_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
-    unnamed.definition.assign(definition);
+    unnamed.definition.assign(unnamed.kept ? definition : bytes{});
     to_server.pass(whole);
     ++counters_.server_parses;
     unnamed_is_now(server);

@@ -40,6 +40,40 @@ TEST(FrontUnnamed, IsPreparedAgainOnAnotherServer)
     EXPECT_EQ(types_of(talk.sent_to_server()), "DS");
 }
 
+TEST(FrontUnnamed, CountsAgainstTheClientsMemory)
+{
+    exchange talk{{}, {.statement_memory = 3000}};
+    prepare(talk, "SELECT '" + std::string(1500, 'x') + "'");
+    EXPECT_FALSE(talk.client.must_stay());
+    talk.send(wire::parse("a", "SELECT '" + std::string(1500, 'y') + "'") + wire::sync());
+    talk.answer(wire::error("42601") + wire::ready());
+    EXPECT_NE(talk.sent_to_client().find("too many prepared statements"), std::string::npos);
+    talk.send(wire::query("SELECT 1"));
+    talk.answer(wire::rows("1") + wire::ready());
+    talk.sent_to_client();
+    talk.send(wire::parse("a", "SELECT '" + std::string(1500, 'y') + "'") + wire::sync());
+    talk.answer(wire::parse_complete() + wire::ready());
+    EXPECT_EQ(types_of(talk.sent_to_client()), "1Z") << "a simple query ends the unnamed one";
+}
+
+TEST(FrontUnnamed, ReplacesTheOneBeforeInTheCount)
+{
+    exchange talk{{}, {.statement_memory = 3000}};
+    for (int round = 0; round < 5; ++round) {
+        prepare(talk, "SELECT '" + std::string(1600, 'x') + "'");
+    }
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+TEST(FrontUnnamed, ThatDoesNotFitIsNotHeldAndStaysWithItsServer)
+{
+    exchange talk{{}, {.statement_memory = 1000}};
+    prepare(talk, "SELECT '" + std::string(1500, 'x') + "'");
+    EXPECT_TRUE(talk.client.pins().has(pin_reason::large_statement));
+    talk.send(wire::bind("", "") + wire::execute() + wire::sync());
+    EXPECT_EQ(types_of(talk.sent_to_server()), "BES") << "where it was prepared";
+}
+
 TEST(FrontUnnamed, OfAnotherSessionIsNeverUsed)
 {
     exchange talk;
