@@ -130,8 +130,8 @@ public:
     std::vector<std::uint32_t> to_close;  ///< statements to be closed with what is sent next
     /// What LAST_INSERT_ID() gives, where it is known.
     std::optional<std::uint64_t> insert_id{0};
-    /// Whose statement ran here last: a session's stamp.
-    std::uint64_t last_user = 0;
+    /// Which statement ran here last: a session's stamp and its own count.
+    std::pair<std::uint64_t, std::uint64_t> last_statement{};
     bool must_close = false;
 
 private:

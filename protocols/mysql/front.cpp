@@ -306,7 +306,7 @@ void front::end_stream(outbox& to_client)
     }
     stream_reply_.client_sequence = command_sequence_;
     stream_reply_.server_sequence = rewriter_.frames();
-    stream_server_->last_user = stamp_;
+    stream_server_->last_statement = {stamp_, ++sent_};
     stream_server_->announce(std::exchange(stream_reply_, {}));
 }
 

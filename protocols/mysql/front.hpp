@@ -152,6 +152,11 @@ private:
     void on_statement_done(const expected_reply& reply, back& server);
     void apply(const expected_reply& reply, back& server);
     void forget_session(back* server);
+    /// The session's last statement was the last one on this server, too.
+    [[nodiscard]] bool ran_last(const back& server) const
+    {
+        return server.last_statement == std::pair{stamp_, sent_};
+    }
     [[nodiscard]] sql_reading reading() const { return state_.reading(default_sql_mode_); }
 
     statement_store& store_;
@@ -178,8 +183,12 @@ private:
     bool prepare_failed_ = false;        ///< the injected one, and the client has its answer
     std::uint8_t command_sequence_ = 1;  ///< the number of the packet that answers the command at hand
 
+    std::uint64_t sent_ = 0;  ///< commands that have gone to a server
     std::uint64_t insert_id_ = 0;
     bool insert_id_is_exact_ = true;
+    /// As long as it is not exact: what it was before, and what its server had before.
+    std::uint64_t insert_id_before_ = 0;
+    std::optional<std::uint64_t> servers_insert_id_before_{};
     diagnostics diagnostics_ = diagnostics::none;
     std::uint16_t warning_count_ = 0;
     std::vector<std::string> warnings_;  ///< rows of SHOW WARNINGS

@@ -116,7 +116,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     const auto& effects = store_.inspect_whole(*text, reading());
     if (effects.only_shows_warnings && diagnostics_ == diagnostics::kept && !warnings_.empty() &&
-        (server == nullptr || server->last_user != stamp_)) {
+        (server == nullptr || !ran_last(*server))) {
         show_kept_warnings(to_client);
         return front_need::more;
     }
@@ -134,7 +134,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     ++counters_.queries;
     auto kept = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     const bool asks_counts = effects.reads_row_count || effects.reads_found_rows;
-    if (asks_counts && server->last_user != stamp_) {
+    if (asks_counts && !ran_last(*server)) {
         const auto changed = with_known_counts(*text, effects);
         send_text(payload, changed, std::move(kept), *server, to_server);
     } else {

@@ -85,7 +85,7 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
     expected_reply reply{.kind = kind, .why = why, .relayed = false};
     server.announce(std::move(reply));
     if (why != purpose::warnings) {
-        server.last_user = 0;  // it has the diagnostics of this now
+        server.last_statement = {};  // it has the diagnostics of this now
     }
 }
 
@@ -114,13 +114,14 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
             return front_need::answers;
         }
     }
-    const bool is_fresh = server.last_user != stamp_;
+    const bool is_fresh = !ran_last(server);
     if (effects.reads_diagnostics && is_fresh) {
         if (!warnings_.empty()) {
             pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
         }
-        inject(purpose::housekeeping, reply_kind::ok, "\3DO 0", server, to_server);  // not its last user's
-        server.last_user = stamp_;
+        // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
+        inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
+        server.last_statement = {stamp_, sent_};
         return front_need::answers;
     }
     return std::nullopt;
@@ -132,7 +133,7 @@ void front::send(bytes payload, expected_reply reply, back& server, outbox& to_s
     server.close_excess(to_server.made(), 0);
     reply.client_sequence = command_sequence_;
     reply.server_sequence = append_packet(to_server.made(), 0, payload);
-    server.last_user = stamp_;
+    server.last_statement = {stamp_, ++sent_};
     server.announce(std::move(reply));
 }
 

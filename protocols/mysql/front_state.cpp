@@ -6,6 +6,7 @@
 #include "protocols/mysql/errors.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace penstock::mysql {
 
@@ -88,9 +89,12 @@ void front::on_client_done(expected_reply& reply, back& server)
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
     }
     if (reply.last_insert_id != 0) {
+        if (std::exchange(insert_id_is_exact_, false)) {
+            insert_id_before_ = insert_id_;
+            servers_insert_id_before_ = server.insert_id;
+        }
         insert_id_ = reply.last_insert_id;
         server.insert_id = insert_id_;
-        insert_id_is_exact_ = false;
     }
     apply(reply, server);
     const auto agreed = server.agreed();
@@ -191,8 +195,10 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
     wire_reader in{payload};
     const auto value = in.nullable_string();
     if (value && !in.failed()) {
-        insert_id_ = to_number(*value);
-        server.insert_id = insert_id_;
+        const auto now = to_number(*value);
+        const bool unchanged = now != insert_id_ && now == servers_insert_id_before_;
+        insert_id_ = unchanged ? insert_id_before_ : now;  // an explicit value is no LAST_INSERT_ID()
+        server.insert_id = now;
     }
 }
 

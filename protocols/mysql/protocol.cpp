@@ -19,7 +19,7 @@ void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
         to_server.made(), 0, has_attributes ? std::string{'\3', '\0', '\1'}.append(text) : std::string{payload});
     expected_reply reply{.kind = kind, .why = purpose::housekeeping, .relayed = false};
     server.announce(std::move(reply));
-    server.last_user = 0;
+    server.last_statement = {};
 }
 
 }  // namespace

@@ -91,10 +91,7 @@ inline std::string schema(std::string_view name)
 
 inline std::string state_changed()
 {
-    return std::string(
-        "\2\2\1"
-        "1",
-        4);
+    return {'\2', '\1', '1'};
 }
 
 inline std::string transaction_state(std::string_view state)
