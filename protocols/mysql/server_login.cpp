@@ -148,8 +148,9 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
     if (!learn(identity, proof.ok)) {
         co_return failed("the server sent a malformed OK packet after login");
     }
-    const bool has_reported = std::any_of(
-        identity.parameters.begin(), identity.parameters.end(), [](const auto& each) { return each.first == "schema"; });
+    const bool has_reported = std::any_of(identity.parameters.begin(), identity.parameters.end(), [](const auto& each) {
+        return each.first == "schema";
+    });
     if (!schema.empty() && !has_reported) {
         identity.parameters.emplace_back("schema", schema);
     }

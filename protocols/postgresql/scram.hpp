@@ -3,8 +3,8 @@
 // The algebra of SCRAM-SHA-256 (RFC 5802, RFC 7677): hashes, keys, verifiers and the attributes of its messages.
 //
 // A clear password yields a ClientKey and a ServerKey; a verifier holds H(ClientKey) and the ServerKey, which is enough
-// to check a proof and to answer it, but not to make one. Passwords go through SASLprep (saslprep.hpp). scram_server and
-// scram_client play the two sides.
+// to check a proof and to answer it, but not to make one. Passwords go through SASLprep (saslprep.hpp). scram_server
+// and scram_client play the two sides.
 #pragma once
 
 #include "core/bytes.hpp"

@@ -66,7 +66,7 @@ struct server_greeting {
     std::string auth_plugin{};       ///< the server's default
     std::uint64_t capabilities = 0;  ///< mysql::capability_flags
     std::uint16_t status = 0;
-    std::uint8_t collation = 0;      ///< the handshake has room for the lower eight bits only
+    std::uint8_t collation = 0;  ///< the handshake has room for the lower eight bits only
     friend bool operator==(const server_greeting&, const server_greeting&) = default;
 };
 
@@ -87,7 +87,7 @@ struct login_context {
     std::string client_address{};  ///< for messages; "127.0.0.1:40312" or "unix"
     /// Set where TLS was established before the first message of the protocol (direct TLS).
     std::optional<tls_facts> direct_tls{};
-    std::string early_input{};  ///< octets that came with the end of that handshake
+    std::string early_input{};            ///< octets that came with the end of that handshake
     std::size_t longest_startup = 10000;  ///< octets of the first message
     // MySQL, where we speak first:
     server_greeting greeting{};                ///< empty: a modest one of our own

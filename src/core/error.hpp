@@ -2,8 +2,8 @@
 //
 // Faults as values: result<T> for what a peer, the network or a file did, and client_error for what a client is told.
 //
-// client_error is the neutral form; protocols/*/errors turns it into that protocol's own message, and docs/errors.md lists
-// every kind with its codes.
+// client_error is the neutral form; protocols/*/errors turns it into that protocol's own message, and docs/errors.md
+// lists every kind with its codes.
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -45,8 +45,8 @@ enum class error_kind : std::uint8_t {
 /// What a client is told, in neutral form.
 struct client_error {
     error_kind kind = error_kind::internal;
-    std::string detail;      ///< one clear sentence; may be empty, then the kind's standard text is used
-    std::string sqlstate{};  ///< overrides the kind's code where a server's own answer is handed on
+    std::string detail;        ///< one clear sentence; may be empty, then the kind's standard text is used
+    std::string sqlstate{};    ///< overrides the kind's code where a server's own answer is handed on
     std::uint16_t number = 0;  ///< MySQL's error number, likewise; 0: the kind's
 
     friend bool operator==(const client_error&, const client_error&) = default;
