@@ -33,6 +33,9 @@ struct credential_options {
     /// valid_until (or rolvaliduntil, valuntil) and rolcanlogin, those are honoured. Functions need their schema's
     /// name.
     std::string auth_query{};
+    /// The same for clusters of MySQL and MariaDB, where the user's name is ? (mysql_look_up.hpp says which columns
+    /// count).
+    std::string mysql_auth_query{};
     auth_method default_method = auth_method::scram_sha_256;  ///< for users of the file and the query
     duration cache_time = seconds{30};                        ///< how long a found user is believed; 0: not at all
     duration unknown_cache_time = seconds{5};                 ///< the same for one that was not found

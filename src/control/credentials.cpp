@@ -7,6 +7,7 @@
 #include "control/credentials.hpp"
 
 #include "control/look_up_answer.hpp"
+#include "control/mysql_look_up.hpp"
 #include "control/user_cache.hpp"
 #include "control/userlist.hpp"
 #include "telemetry/log.hpp"
@@ -23,6 +24,7 @@ namespace penstock::control {
 namespace {
 
 constexpr std::size_t longest_name = 63;          ///< PostgreSQL's NAMEDATALEN - 1: no role has a longer one
+constexpr std::size_t longest_mysql_name = 512;   ///< MariaDB's 128 characters of at most four octets
 constexpr std::size_t most_asked_at_once = 1000;  ///< users; further questions are told to come again
 constexpr duration forget_grace = seconds{1};
 constexpr duration complaint_interval = seconds{1};
@@ -33,7 +35,19 @@ struct user_table {
     std::unordered_map<std::string, user_record> users{};
     std::uint64_t generation = 0;  ///< tells an answer that an older configuration asked for
 
-    [[nodiscard]] bool asks_database() const { return !options.auth_query.empty(); }
+    [[nodiscard]] bool asks_database() const
+    {
+        return !options.auth_query.empty() || !options.mysql_auth_query.empty();
+    }
+    [[nodiscard]] const std::string& query_for(engine of) const
+    {
+        return of == engine::mysql ? options.mysql_auth_query : options.auth_query;
+    }
+    /// No database that can be asked has a user of this name.
+    [[nodiscard]] bool is_impossible(const std::string& name) const
+    {
+        return name.empty() || name.size() > (options.mysql_auth_query.empty() ? longest_name : longest_mysql_name);
+    }
 };
 
 /// Under what a user is remembered: neither name can hold a zero octet.
@@ -109,11 +123,16 @@ struct credentials::state : std::enable_shared_from_this<state> {
     void configure(credential_options options);
     void forget(const user_question& who);
 
+    struct connection {
+        std::unique_ptr<sql_client> client{};
+        sql_target target{};
+    };
+
     // On the control thread only:
     void look_up(const user_question& who, std::function<void(user_record)> answer);
     void ask(const user_question& who);
-    void send(sql_client& to, const user_question& who);
-    user_record take(const user_question& who, const sql_answer& answer, const user_table& asked_under);
+    void send(const connection& to, const user_question& who);
+    user_record take(const user_question& who, const look_up_verdict& verdict, const user_table& asked_under);
     void remember(const user_question& who, const look_up_verdict& verdict, const user_table& asked_under);
     void give(const user_question& who, const user_record& record);
     void complain(const std::string& user, std::string_view reason);
@@ -132,11 +151,7 @@ struct credentials::state : std::enable_shared_from_this<state> {
         user_question who{};
         std::vector<std::function<void(user_record)>> answers{};
     };
-    std::unordered_map<std::string, open_question> asked{};  ///< by key_of()
-    struct connection {
-        std::unique_ptr<sql_client> client{};
-        sql_target target{};
-    };
+    std::unordered_map<std::string, open_question> asked{};     ///< by key_of()
     std::unordered_map<std::string, connection> connections{};  ///< by cluster
     std::optional<time_point> last_complaint{};
 };
@@ -181,7 +196,7 @@ std::optional<user_record> credentials::state::known(const user_question& who)
     if (const auto place = table->users.find(who.user); place != table->users.end()) {
         return place->second;
     }
-    if (!table->asks_database() || who.user.empty() || who.user.size() > longest_name) {
+    if (!table->asks_database() || table->is_impossible(who.user)) {
         return absent_record(table->options);
     }
     return cached(who);
@@ -247,35 +262,43 @@ void credentials::state::ask(const user_question& who)
         complain(who.user, "no server to ask is known");
         return give(who, unavailable_record(current_table()->options));
     }
+    if (current_table()->query_for(target->engine).empty()) {
+        return give(who, absent_record(current_table()->options));
+    }
     auto& own = connections[who.cluster];
     if (own.client && own.target == *target) {
-        return send(*own.client, who);
+        return send(own, who);
     }
     own.client = surroundings.make_client(*target);
     own.target = std::move(*target);
     for (const auto& [key, each] : asked) {
         if (each.who.cluster == who.cluster) {
-            send(*own.client, each.who);
+            send(own, each.who);
         }
     }
 }
 
-void credentials::state::send(sql_client& to, const user_question& who)
+void credentials::state::send(const connection& to, const user_question& who)
 {
     const auto asked_under = current_table();
-    sql_query query{.text = asked_under->options.auth_query, .parameters = {who.user}};
-    to.ask(std::move(query),
-           asked_under->options.query_timeout,
-           [weak = weak_from_this(), who, asked_under](const sql_answer& answer) {
-               if (const auto self = weak.lock()) {
-                   self->give(who, self->take(who, answer, *asked_under));
-               }
-           });
+    const auto engine = to.target.engine;
+    sql_query query{.text = asked_under->query_for(engine), .parameters = {who.user}};
+    to.client->ask(std::move(query),
+                   asked_under->options.query_timeout,
+                   [weak = weak_from_this(), who, asked_under, engine](const sql_answer& answer) {
+                       if (const auto self = weak.lock()) {
+                           const auto method = asked_under->options.default_method;
+                           const auto verdict = engine == control::engine::mysql ? judge_mysql(answer, who.user, method)
+                                                                                 : judge(answer, who.user, method);
+                           self->give(who, self->take(who, verdict, *asked_under));
+                       }
+                   });
 }
 
-user_record credentials::state::take(const user_question& who, const sql_answer& answer, const user_table& asked_under)
+user_record credentials::state::take(const user_question& who,
+                                     const look_up_verdict& verdict,
+                                     const user_table& asked_under)
 {
-    const auto verdict = judge(answer, who.user, asked_under.options.default_method);
     if (!verdict.reason.empty()) {
         complain(who.user, verdict.reason);
     }

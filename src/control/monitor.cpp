@@ -248,7 +248,7 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
     }
     own.hurry = false;
     const auto until = clock::now() + options.probe_timeout;
-    const auto probing = begin_probe(options.engine, {static_cast<std::uint32_t>(index)});
+    const auto probing = begin_probe(options.account->engine, {static_cast<std::uint32_t>(index)});
     while (auto question = probing->question()) {
         const auto answer = co_await ask(*own.client, std::move(*question), until - clock::now());
         if (stopped) {

@@ -24,10 +24,9 @@ namespace penstock::control {
 
 struct monitor_options {
     std::string cluster{"main"};
-    control::engine engine = control::engine::postgresql;
     std::vector<node_address> nodes{};
-    /// The account to probe with (user, database, password, TLS); host, addresses and port are filled in per node.
-    /// None: names are resolved but nothing is probed.
+    /// The account to probe with (engine, user, database, password, TLS); host, addresses and port are filled in per
+    /// node. None: names are resolved but nothing is probed.
     std::optional<sql_target> account{};
     duration probe_interval = seconds{5};
     duration probe_timeout = seconds{3};          ///< for connecting and asking, all questions together

@@ -6,17 +6,10 @@
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 
 namespace penstock::control {
-
-/// Which servers a cluster consists of.
-enum class engine : std::uint8_t {
-    postgresql,
-    mysql,  ///< MySQL, MariaDB and what is like them
-};
 
 /// One probe of one node: questions one after the other until enough is known.
 class probe {

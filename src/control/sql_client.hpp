@@ -19,8 +19,15 @@
 
 namespace penstock::control {
 
+/// Which product a server is.
+enum class engine : std::uint8_t {
+    postgresql,
+    mysql,  ///< MySQL, MariaDB and what is like them
+};
+
 /// Where to connect and as whom.
 struct sql_target {
+    control::engine engine = control::engine::postgresql;
     std::string host{};                    ///< name for TLS and messages, or the folder of a Unix socket
     std::vector<std::string> addresses{};  ///< numeric, tried in order; empty for a Unix socket
     std::uint16_t port = 5432;

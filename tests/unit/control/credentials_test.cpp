@@ -324,5 +324,41 @@ TEST_F(Credentials, MayBeAskedByManyThreadsWhileItChanges)
     }
 }
 
+TEST_F(Credentials, AsksEachClusterInTheWordsOfItsProduct)
+{
+    auto options = asking();
+    options.mysql_auth_query = "SELECT authentication_string, plugin FROM mysql.user WHERE user = ?";
+    other_places["shop"] = sql_target{.engine = engine::mysql, .host = "db2"};
+    credentials who{on, options, surroundings()};
+    const std::string long_name(100, 'x');
+    ask(who, long_name, "shop");
+    ASSERT_EQ(database.questions.size(), 1U);
+    EXPECT_EQ(database.questions.front().query.text, options.mysql_auth_query);
+    EXPECT_EQ(database.questions.front().query.parameters, std::vector<std::string>{long_name});
+    EXPECT_EQ(database.targets.at(0).engine, engine::mysql);
+    auto answer = one_row({"*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "mysql_native_password"});
+    answer.columns = {"authentication_string", "plugin"};
+    database.answer(answer);
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_TRUE(answers[0].exists);
+    EXPECT_EQ(answers[0].stored.reveal(), "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
+    EXPECT_TRUE(who.known({long_name, "db", "shop"})->exists);
+
+    ask(who, "ann", "");
+    EXPECT_EQ(database.questions.front().query.text, options.auth_query);
+    EXPECT_FALSE(who.known({std::string(513, 'x'), "db", "shop"})->exists);
+}
+
+TEST_F(Credentials, AsksNoClusterWhoseProductHasNoQuery)
+{
+    place->engine = engine::mysql;
+    credentials who{on, asking(), surroundings()};
+    ask(who, "ann");
+    EXPECT_TRUE(database.questions.empty());
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_FALSE(answers[0].exists);
+    EXPECT_FALSE(answers[0].temporarily_unavailable);
+}
+
 }  // namespace
 }  // namespace penstock::control

@@ -173,5 +173,32 @@ TEST(TargetIn, PrefersThePrimaryAndNeedsAnAddress)
     EXPECT_EQ(target->user, "u");
 }
 
+TEST_F(Monitor, AsksMySqlInItsOwnWordsUntilEnoughIsKnown)
+{
+    auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
+    options.account->engine = engine::mysql;
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(2));
+    EXPECT_EQ(database.targets.at(0).engine, engine::mysql);
+    for (const auto* read_only : {"ON", "OFF"}) {
+        EXPECT_TRUE(database.questions.front().query.text.starts_with("SHOW GLOBAL VARIABLES"));
+        sql_answer variables;
+        variables.columns = {"Variable_name", "Value"};
+        variables.rows = {{"read_only", read_only}, {"max_connections", "151"}};
+        database.answer(variables);
+    }
+    const auto asks_further = [this] {
+        return database.questions.size() == 2 && database.questions.front().query.text == "SHOW SLAVE STATUS";
+    };
+    ASSERT_TRUE(on.run_until(asks_further, seconds{5}));
+    database.answer(fault("denied", "42000"));
+    database.answer(fault("denied", "42000"));
+    ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
+    EXPECT_EQ(views.back()->primary()->id.value, 1U);
+    EXPECT_EQ(views.back()->nodes[0].role, router::node_role::replica);
+    EXPECT_EQ(views.back()->nodes[1].max_connections, 151U);
+}
+
 }  // namespace
 }  // namespace penstock::control

@@ -226,5 +226,44 @@ TEST(Topology, TakesNoNoteOfTheOrderOfAddresses)
     EXPECT_EQ(nodes.events().size(), 1U);
 }
 
+/// A member of a group that takes writes on every member.
+probe_observation writer(std::uint32_t node, const char* group)
+{
+    auto seen = primary(node);
+    seen.says = "not read_only";
+    seen.writes_with = group;
+    seen.version_text = "8.0.36";
+    return seen;
+}
+
+TEST(Topology, TakesTheFirstOfThoseThatWriteToTheSameData)
+{
+    auto nodes = cluster_of(3);
+    nodes.observe(failure(0));
+    nodes.observe(writer(2, "g"));
+    EXPECT_EQ(nodes.view().primary_index, 2U);
+    EXPECT_EQ(primary_after(nodes, {writer(1, "g"), writer(0, "g")}), 2U) << "the primary stays";
+    EXPECT_EQ(primary_after(nodes, {failure(2), failure(2), failure(2)}), 0U) << "any other one may follow it";
+}
+
+TEST(Topology, ChoosesNobodyWhereWritersHaveDataOfTheirOwn)
+{
+    for (const auto* other : {"h", ""}) {
+        auto nodes = cluster_of(3);
+        EXPECT_EQ(primary_after(nodes, {writer(2, "g"), writer(0, "g"), writer(1, other)}), 2U);
+        EXPECT_EQ(primary_after(nodes, {failure(2), failure(2), failure(2)}), std::nullopt) << other;
+    }
+}
+
+TEST(Topology, KeepsWhatTheProbeSays)
+{
+    auto nodes = cluster_of(1);
+    nodes.observe(writer(0, "g"));
+    EXPECT_EQ(nodes.view().nodes[0].reason, "not read_only, says its probe");
+    EXPECT_EQ(nodes.view().nodes[0].version_text, "8.0.36");
+    nodes.observe(replica(0));
+    EXPECT_EQ(nodes.view().nodes[0].reason, "in recovery, says its probe");
+}
+
 }  // namespace
 }  // namespace penstock::control
