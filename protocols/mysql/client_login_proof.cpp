@@ -59,6 +59,11 @@ client_error denied_to(const client_claim& claim, bool with_password)
 /// The one answer to whoever could not prove to be the user.
 client_proof wrong_password(const attempt& now, bool with_password = true)
 {
+    if (now.claim.record.temporarily_unavailable) {
+        return failed(now,
+                      {error_kind::server_unavailable, "The user cannot be looked up at the moment; try again"},
+                      "nobody who knows the user could be asked");
+    }
     const char* reason = !now.claim.record.exists          ? "no such user"
                          : now.claim.record.stored.empty() ? "the user has no password"
                          : !now.can_pass                   ? "the user's stored secret is of no known form"

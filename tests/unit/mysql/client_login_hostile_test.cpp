@@ -132,6 +132,26 @@ TEST(ClientLoginHostile, BigConnectionAttributesAreTakenManyAreNotKept)
     EXPECT_EQ(expect_in(talkative).identity.attributes.size(), most_attributes);
 }
 
+TEST(ClientLoginHostile, TheThreeWaysToWriteAnAnswer)
+{
+    for (const auto without : {capability_flags{0},
+                               capability::plugin_auth_lenenc,
+                               capability::plugin_auth_lenenc | capability::secure_connection}) {
+        client peer{{.greeting = greeting_of(native)}};
+        // Where a zero octet ends the answer there is none inside.
+        std::string password = "pencil";
+        while (peer.answer(native, password).find('\0') != std::string::npos) {
+            password.push_back('x');
+        }
+        peer.record.stored = secret{password};
+        const auto text = peer.answer(native, password);
+        const bool counted = !has(without, capability::secure_connection);
+        const auto answer = counted ? "\x14" + text : text + '\0';
+        peer.sends(raw_response(usual_capabilities & ~without, "ann\0"s + answer + "shop\0mysql_native_password\0"s));
+        expect_in(peer);
+    }
+}
+
 TEST(ClientLoginHostile, FieldsThatSomeClientsLeaveOut)
 {
     // PHP's mysqlnd leaves out the schema where it announces one, others the zero octet of the last name.
@@ -223,6 +243,14 @@ TEST(ClientLoginHostile, NothingMatchesNoSecret)
     empty.responds(native, "");
     EXPECT_EQ(expect_refused(empty, 1045, "empty").text,
               "Access denied for user 'ann'@'10.0.0.7' (using password: NO)");
+}
+
+TEST(ClientLoginHostile, AUserWhoCannotBeLookedUpMayTryAgain)
+{
+    client peer{{.greeting = greeting_of(native)}};
+    peer.record = {.exists = false, .temporarily_unavailable = true};
+    peer.responds(native, peer.answer(native, "pencil"));
+    EXPECT_EQ(expect_refused(peer, 2003, "no look-up").sqlstate, "08001");
 }
 
 TEST(ClientLoginHostile, AnAnswerToAnotherNonceIsWrong)
