@@ -5,7 +5,7 @@
 // consume() takes the client's commands one at a time: the next one goes out when the last one has been answered, for
 // only its reply tells what the session has become. In front of a command the server is brought to the session's state;
 // the answer to that is waited for, so that nothing of the client's ever runs under wrong settings. Statements have ids
-// of our own and are prepared on whatever server the lease brings. Long commands pass through in pieces. See ADR 13.
+// of our own and are prepared on whatever server the lease brings. Long commands pass through in pieces. See ADR 17.
 #pragma once
 
 #include "protocols/mysql/back.hpp"
