@@ -86,10 +86,11 @@ bool is_cut_short(bytes stream, bytes healthy)
 }
 
 /// The client's side after the server has failed: told, and able to go on, or ended.
-void check_client(world& all, scripted_client& client, const healthy_run& healthy, bool garbled)
+void check_client(world& all, scripted_client& client, const healthy_run& healthy, bool garbled, bool pinned)
 {
     const auto got = client.take();
     if (client.was_ended()) {
+        EXPECT_TRUE(garbled || pinned || !is_whole(got)) << "more than the exchange is lost: " << types_of(got);
         EXPECT_TRUE(garbled || is_cut_short(got, healthy.at_client)) << types_of(got) << ' ' << error_in(got);
         return;
     }
@@ -142,7 +143,7 @@ protected:
             all.server.plan({.what = how, .after = after});
             auto& client = all.log_in();
             run_program(all, client, GetParam());
-            check_client(all, client, healthy, how == fault::garbage);
+            check_client(all, client, healthy, how == fault::garbage, GetParam().how == peculiarity::stays);
             check_pool(all);
             if (HasFailure()) {
                 return;
