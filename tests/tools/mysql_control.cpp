@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The control plane's MySQL client and its probe against a real server, for tests in
-// Python: mysql_control ask|probe name=value... prints one JSON object.
+// The control plane's MySQL client, its probe and its judgement of auth_query against a real server, for tests in
+// Python: mysql_control ask|probe|judge name=value... prints one JSON object. No secret is printed but by `ask`.
 //
 // Names: host, address (may be repeated), port, user, password, database, tls, ca, patience (ms), text, parameter (may
 // be repeated), times (ask so often on one connection).
 #include "control/loop.hpp"
 #include "control/mysql_client.hpp"
+#include "control/mysql_look_up.hpp"
 #include "control/probes.hpp"
+#include "protocols/mysql/auth_secret.hpp"
 
 #include <boost/json.hpp>
 
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -135,6 +138,29 @@ json::object probe(control::loop& on, control::sql_client& client, request what)
             {"writes_with", seen.writes_with}};
 }
 
+const char* form_of(const secret& stored)
+{
+    using form = mysql::stored_secret::form;
+    switch (mysql::parse_secret(stored.reveal()).kind) {
+        case form::clear: return "clear";
+        case form::native: return "native";
+        case form::sha2: return "sha2";
+        case form::ed25519: return "ed25519";
+        case form::none: break;
+    }
+    return "none";
+}
+
+/// What the answer says of the user who is the first parameter.
+json::object judge(control::loop& on, control::sql_client& client, const request& what)
+{
+    const auto answer = ask(on, client, what);
+    const auto verdict = control::judge_mysql(answer, what.query.parameters.at(0), auth_method::scram_sha_256);
+    using kind = control::look_up_verdict::kind;
+    const auto* how = verdict.how == kind::found ? "found" : verdict.how == kind::absent ? "absent" : "unavailable";
+    return {{"how", how}, {"form", form_of(verdict.user.record.stored)}, {"reason", verdict.reason}};
+}
+
 }  // namespace
 
 int main(int count, char** arguments)
@@ -148,6 +174,9 @@ int main(int count, char** arguments)
     control::loop on;
     control::mysql_client client{on, what.target};
     const std::string_view verb{count > 1 ? arguments[1] : ""};
-    std::cout << json::serialize(verb == "probe" ? probe(on, client, what) : ask_often(on, client, what)) << '\n';
+    std::cout << json::serialize(verb == "probe"   ? probe(on, client, what)
+                                 : verb == "judge" ? judge(on, client, what)
+                                                   : ask_often(on, client, what))
+              << '\n';
     return 0;
 }
