@@ -78,11 +78,13 @@ std::uint8_t back::file_frame(packet_header header)
     return number;
 }
 
-void back::close_excess(std::string& to_server, std::size_t keep_free)
+std::uint32_t back::close_excess(std::string& to_server, std::size_t keep_free)
 {
+    std::uint32_t evicted = 0;
     const auto limit = statement_limit_ > keep_free ? statement_limit_ - keep_free : 0;
     while (const auto id = statements.take_excess(limit)) {
         to_close.push_back(id);
+        ++evicted;
     }
     for (const auto id : to_close) {
         std::string payload{static_cast<char>(command::stmt_close)};
@@ -90,6 +92,7 @@ void back::close_excess(std::string& to_server, std::size_t keep_free)
         append_packet(to_server, 0, payload);
     }
     to_close.clear();
+    return evicted;
 }
 
 bool back::owes_client() const

@@ -85,8 +85,8 @@ public:
     void announce(expected_reply reply);
     /// A frame of the client's file goes on: gives the number it has to have. Its empty frame ends the file.
     std::uint8_t file_frame(packet_header header);
-    /// Closes what is to be closed, and statements over the limit.
-    void close_excess(std::string& to_server, std::size_t keep_free);
+    /// Closes what is to be closed, and statements over the limit: gives how many those were.
+    std::uint32_t close_excess(std::string& to_server, std::size_t keep_free);
 
     // --- what comes back ---
 

@@ -107,6 +107,7 @@ void effects_collector::take_first(std::string_view word)
         {"execute", verb::execute},
         {"flush", verb::flush},
         {"get", verb::get},
+        {"kill", verb::kill},
         {"handler", verb::handler},
         {"load", verb::load},
         {"lock", verb::lock},
@@ -121,6 +122,7 @@ void effects_collector::take_first(std::string_view word)
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
     switch (verb_) {
         case verb::call: effects_.runs_code = true; break;
+        case verb::kill: effects_.kills = true; break;
         case verb::prepare: effects_.pins.add(pin_reason::sql_prepare); break;
         case verb::unlock: effects_.unlocks = true; break;
         case verb::set:
@@ -182,6 +184,8 @@ void effects_collector::take_call(std::string_view name)
         effects_.reads_row_count = true;
     } else if (name == "found_rows") {
         effects_.reads_found_rows = true;
+    } else if (name == "connection_id") {
+        effects_.reads_connection_id = true;
     }
 }
 

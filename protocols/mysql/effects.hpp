@@ -38,6 +38,8 @@ struct text_effects {
     bool reads_found_rows = false;
     bool reads_diagnostics = false;    ///< SHOW WARNINGS, GET DIAGNOSTICS, @@warning_count, ...
     bool only_shows_warnings = false;  ///< the text is SHOW WARNINGS and nothing else
+    bool reads_connection_id = false;  ///< CONNECTION_ID(): ours, not the server's
+    bool kills = false;                ///< KILL: a number that means another connection there
     bool begins_xa = false;
     bool ends_xa = false;
     bool unlocks = false;         ///< UNLOCK TABLES
@@ -71,6 +73,7 @@ private:
         flush,
         get,
         handler,
+        kill,
         load,
         lock,
         prepare,

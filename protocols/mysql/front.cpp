@@ -39,6 +39,7 @@ void front::logged_in(const client_identity& who)
 {
     capabilities_ = who.capabilities;
     login_sequence_ = who.next_sequence;
+    connection_id_ = who.connection_id;
 }
 
 front_progress front::consume(bytes input, back* server, outbox& to_server, outbox& to_client)
@@ -204,7 +205,7 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
     reply.kind = is_query ? reply_kind::query : reply_kind::prepare;
     collector_ = std::make_unique<effects_collector>();
     collector_->begin(reading());
-    server->close_excess(to_server.made(), 1);
+    counters_.evicted += server->close_excess(to_server.made(), 1);
     start_stream(is_query ? stream_kind::query : stream_kind::prepare, head, replaced, std::move(reply), *server);
     return front_need::more;
 }

@@ -123,7 +123,7 @@ private:
     front_need simple(command what, reply_kind kind, bytes payload, back* server, outbox& to_server, outbox& to_client);
     void show_kept_warnings(outbox& to_client);
     [[nodiscard]] std::optional<bytes> query_text(bytes payload) const;
-    [[nodiscard]] std::string with_known_counts(bytes text, const text_effects& effects);
+    [[nodiscard]] std::string with_known_counts(bytes text, const text_effects& effects, const back& server);
     void send_text(bytes payload, bytes text, text_effects_ptr effects, back& server, outbox& to_server);
 
     // front_statements.cpp
@@ -153,10 +153,7 @@ private:
     void apply(const expected_reply& reply, back& server);
     void forget_session(back* server);
     /// The session's last statement was the last one on this server, too.
-    [[nodiscard]] bool ran_last(const back& server) const
-    {
-        return server.last_statement == std::pair{stamp_, sent_};
-    }
+    [[nodiscard]] bool ran_last(const back& server) const { return server.last_statement == std::pair{stamp_, sent_}; }
     [[nodiscard]] sql_reading reading() const { return state_.reading(default_sql_mode_); }
 
     statement_store& store_;
@@ -164,6 +161,7 @@ private:
     std::uint64_t stamp_;
     capability_flags capabilities_ = capability::protocol_41;
     std::uint8_t login_sequence_ = 2;
+    std::uint32_t connection_id_ = 0;  ///< that the client was given
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};

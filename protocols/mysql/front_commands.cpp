@@ -134,8 +134,8 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     ++counters_.queries;
     auto kept = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     const bool asks_counts = effects.reads_row_count || effects.reads_found_rows;
-    if (asks_counts && !ran_last(*server)) {
-        const auto changed = with_known_counts(*text, effects);
+    if (effects.reads_connection_id || (asks_counts && !ran_last(*server))) {
+        const auto changed = with_known_counts(*text, effects, *server);
         send_text(payload, changed, std::move(kept), *server, to_server);
     } else {
         send_text(payload, *text, std::move(kept), *server, to_server);
@@ -143,12 +143,15 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     return front_need::more;
 }
 
-/// The text with what this session knows in the place of ROW_COUNT() and FOUND_ROWS(), whose server it has left.
-std::string front::with_known_counts(bytes text, const text_effects& effects)
+/// The text with what this session knows in the place of CONNECTION_ID(), and of ROW_COUNT() and FOUND_ROWS() where it
+/// has left the server that knows them.
+std::string front::with_known_counts(bytes text, const text_effects& effects, const back& server)
 {
     std::string changed{text};
     if (!is_simple(text)) {
-        pins_.add(pin_reason::diagnostics);
+        if (effects.reads_row_count || effects.reads_found_rows) {
+            pins_.add(pin_reason::diagnostics);
+        }
         return changed;
     }
     const auto replace = [&](std::string_view name, const std::string& value) {
@@ -166,6 +169,12 @@ std::string front::with_known_counts(bytes text, const text_effects& effects)
             }
         }
     };
+    if (effects.reads_connection_id && connection_id_ != 0) {
+        replace("connection_id", std::to_string(connection_id_));
+    }
+    if (ran_last(server)) {
+        return changed;  // it knows the rest itself
+    }
     if (effects.reads_row_count) {
         replace("row_count", std::to_string(row_count_));
     }

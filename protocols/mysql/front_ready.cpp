@@ -102,6 +102,10 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
                    command_sequence_);
         return front_need::more;
     }
+    if (effects.kills) {  // a number of ours is somebody else's there
+        encode_err({1094, "HY000"}, "Unknown thread id", to_client.made(), command_sequence_);
+        return front_need::more;
+    }
     if (effects.reads_insert_id) {
         store_.reads_insert_ids = true;
         if (server.insert_id != insert_id_) {
@@ -130,7 +134,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
 /// Sends a whole command of the client's and announces its reply.
 void front::send(bytes payload, expected_reply reply, back& server, outbox& to_server)
 {
-    server.close_excess(to_server.made(), 0);
+    counters_.evicted += server.close_excess(to_server.made(), 0);
     reply.client_sequence = command_sequence_;
     reply.server_sequence = append_packet(to_server.made(), 0, payload);
     server.last_statement = {stamp_, ++sent_};
@@ -153,7 +157,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     if (is_mid_message() || !server.is_quiet() || server.must_close) {
         return false;
     }
-    server.close_excess(to_server.made(), 0);
+    counters_.evicted += server.close_excess(to_server.made(), 0);
     bool injected = false;
     const auto ask = [&](purpose why, reply_kind kind, std::string_view text) {
         inject(why, kind, '\3' + std::string{text}, server, to_server);

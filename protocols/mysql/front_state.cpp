@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t most_warnings = 1024;
 constexpr std::size_t most_warnings_memory = 64 * 1024;
 
-constexpr std::uint16_t er_signal_exception = 1644;
+constexpr std::uint16_t er_unknown_character_set = 1115, er_unknown_collation = 1273, er_signal_exception = 1644;
 
 std::uint64_t to_number(std::string_view text)
 {
@@ -48,8 +48,10 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::tracking:
         case purpose::catch_up:
             if (reply.failed) {
+                const bool unknown =
+                    reply.error_code == er_unknown_character_set || reply.error_code == er_unknown_collation;
                 server.must_close = true;
-                ++catch_up_failures_;
+                catch_up_failures_ += unknown && state_.forget_numbered_collation() ? 0 : 1;
                 catch_up_error_ = server.last_error();
             }
             break;

@@ -71,7 +71,7 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
         effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
         pins_.add(pin_reason::diagnostics);
     }
-    server->close_excess(to_server.made(), 1);
+    counters_.evicted += server->close_excess(to_server.made(), 1);
     send(payload, std::move(reply), *server, to_server);
     return front_need::more;
 }
@@ -123,7 +123,7 @@ std::optional<front_need> front::get_statement_ready(std::uint32_t id,
     if (const auto stop = get_ready(server, settings, to_server, to_client)) {
         return *stop;
     }
-    server->close_excess(to_server.made(), 1);
+    counters_.evicted += server->close_excess(to_server.made(), 1);
     append_packet(to_server.made(), 0, static_cast<char>(command::stmt_prepare) + wanted.what->text);
     expected_reply reply{.kind = reply_kind::prepare, .why = purpose::prepare, .relayed = false};
     reply.answers_client = answers;
@@ -283,7 +283,7 @@ front_need front::close_statement(bytes payload, back* server, outbox& to_server
         if (found != nullptr && (found->held_by == id || wanted->what->text.empty())) {
             server->to_close.push_back(found->id);
             server->statements.erase(found->id);
-            server->close_excess(to_server.made(), 0);
+            counters_.evicted += server->close_excess(to_server.made(), 0);
         }
     }
     holding_ -= wanted->holds_server() ? 1 : 0;

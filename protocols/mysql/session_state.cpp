@@ -129,6 +129,20 @@ void session_state::reset()
     asks_collation_ = false;
 }
 
+bool session_state::forget_numbered_collation()
+{
+    bool found = false;
+    for (const auto* const name : {"character_set_client", "character_set_results", "collation_connection"}) {
+        const auto* const value = current_->find(name);
+        if (value != nullptr && is_number(*value)) {
+            found = true;
+            erase(name);
+            startup_ = startup_->without(name);
+        }
+    }
+    return found;
+}
+
 pin_set session_state::note(const session_change& change, const text_effects* effects)
 {
     if (change.kind == change_kind::schema) {

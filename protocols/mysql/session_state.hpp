@@ -34,6 +34,9 @@ public:
     [[nodiscard]] const parameter_set_ptr& startup() const { return startup_; }
     /// The client has reset its session; COM_RESET_CONNECTION leaves the schema and COM_SET_OPTION's switch alone.
     void reset();
+    /// The collation that the client named by number at login is unknown to a server: as with a server of its own, the
+    /// server's default takes its place. False where there was no such number.
+    bool forget_numbered_collation();
     void set(std::string_view name, std::string_view value) { current_ = current_->with(name, value); }
     void erase(std::string_view name) { current_ = current_->without(name); }
 

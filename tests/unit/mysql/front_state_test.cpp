@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The state of a MySQL session on its way from server to server, and what the client is told of it.
+#include "protocols/mysql/protocol.hpp"
 #include "tests/unit/mysql/exchange.hpp"
 
 #include <gtest/gtest.h>
@@ -125,6 +126,33 @@ TEST(MysqlState, NeverRunsAStatementUnderSettingsThatWereRefused)
     const auto told = talk.told();
     ASSERT_EQ(told.size(), 1U);
     EXPECT_NE(decode_err(told[0])->message.find("Mars"), std::string_view::npos);
+}
+
+TEST(MysqlState, TakesTheServersCharacterSetWhereTheClientsIsUnknownThere)
+{
+    client_identity who;
+    who.collation = 255;
+    statement_store store;
+    exchange talk;
+    front client{store, {}, protocol::carried_parameters(who), 8};
+    for (const std::size_t number : {0, 1}) {
+        outbox to_server{talk.server_scratch};
+        outbox to_client{talk.client_scratch};
+        talk.move_to(number);
+        const auto need = client.consume(ask::query("SELECT 1"), talk.server, to_server, to_client).need;
+        const auto asked = payloads_of(to_server.contents());
+        if (number == 1) {
+            EXPECT_EQ(need, front_need::more);
+            EXPECT_EQ(asked, query_of("SELECT 1"));
+            break;
+        }
+        EXPECT_EQ(need, front_need::answers);
+        EXPECT_EQ(asked,
+                  query_of("SET @@session.character_set_client=255,@@session.character_set_results=255,"
+                           "@@session.collation_connection=255"));
+        talk.server->advance(packets({say::err(1115, "Unknown character set: '255'", "42000")}), client, to_client);
+        EXPECT_TRUE(talk.server->must_close);
+    }
 }
 
 TEST(MysqlState, AsksForTheCollationThatSetNamesChose)
@@ -295,6 +323,24 @@ TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
     talk.move_to(2);
     talk.send(ask::query("SELECT FOUND_ROWS() + 1"));
     EXPECT_EQ(talk.asked(), query_of("SELECT (2) + 1"));
+}
+
+TEST(MysqlEarlier, ConnectionIdIsTheClientsAndKillNamesNobodyElse)
+{
+    exchange talk;
+    client_identity who;
+    who.capabilities = modern;
+    who.connection_id = 4242;
+    talk.client.logged_in(who);
+    talk.send(ask::query("SELECT CONNECTION_ID()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT 4242 AS `CONNECTION_ID()`"));
+    talk.answer(packets({"\1", say::column("a"), say::text("4242"), say::end()}));
+    talk.sent_to_client();
+    for (const auto* const text : {"KILL 5", "kill query 5", "SELECT 1; KILL CONNECTION 5"}) {
+        talk.send(ask::query(text));
+        EXPECT_EQ(talk.sent_to_server(), "");
+        EXPECT_EQ(decode_err(talk.told()[0])->code, 1094);
+    }
 }
 
 TEST(MysqlEarlier, CalculatedFoundRowsKeepTheServerForOneStatement)
