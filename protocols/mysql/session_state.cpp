@@ -146,6 +146,10 @@ bool session_state::forget_numbered_collation()
 pin_set session_state::note(const session_change& change, const text_effects* effects)
 {
     if (change.kind == change_kind::schema) {
+        if (change.name.empty()) {  // it was dropped, and no command un-chooses one elsewhere
+            erase(schema_entry);
+            return pin_reason::unknown_setting;
+        }
         set(schema_entry, change.name);
         return {};
     }

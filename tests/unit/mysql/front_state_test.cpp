@@ -91,6 +91,13 @@ TEST(MysqlState, ThatNoServerCanBeBroughtToNeedsAnotherServer)
     EXPECT_EQ(talk.asked(), query_of("SELECT 1"));
 }
 
+TEST(MysqlState, WithoutASchemaAnyMorePins)
+{
+    exchange talk;
+    talk.run("DROP DATABASE app", {say::ok({.changes = say::schema("")})});
+    EXPECT_EQ(to_string(talk.client.pins()), "unknown_setting");
+}
+
 TEST(MysqlState, HasTheSwitchForSeveralStatements)
 {
     exchange talk;
