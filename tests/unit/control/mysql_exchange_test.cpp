@@ -296,6 +296,15 @@ TEST(MysqlExchange, BoundsAnAnswer)
     expect_broken(reply{}.prepared(1, 0xffff), "larger than expected", with_value);
 }
 
+TEST(MysqlExchange, BoundsResultsThatNeverEnd)
+{
+    reply endless;
+    for (std::size_t octets = 0; octets <= most_mysql_octets; octets += 7) {
+        endless.ok(mysql::server_status::more_results_exist);
+    }
+    expect_broken(endless, "larger than expected");
+}
+
 TEST(MysqlExchange, BreaksOffWhereAPacketIsOutOfOrderOrMalformed)
 {
     asked question{plain};

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace penstock::control {
 namespace {
 
@@ -248,10 +250,11 @@ TEST(Topology, TakesTheFirstOfThoseThatWriteToTheSameData)
 
 TEST(Topology, ChoosesNobodyWhereWritersHaveDataOfTheirOwn)
 {
-    for (const auto* other : {"h", ""}) {
+    using groups = std::pair<const char*, const char*>;
+    for (const auto& [one, other] : {groups{"g", "h"}, groups{"g", ""}, groups{"", "g"}, groups{"", ""}}) {
         auto nodes = cluster_of(3);
-        EXPECT_EQ(primary_after(nodes, {writer(2, "g"), writer(0, "g"), writer(1, other)}), 2U);
-        EXPECT_EQ(primary_after(nodes, {failure(2), failure(2), failure(2)}), std::nullopt) << other;
+        EXPECT_EQ(primary_after(nodes, {writer(2, "g"), writer(0, one), writer(1, other)}), 2U);
+        EXPECT_EQ(primary_after(nodes, {failure(2), failure(2), failure(2)}), std::nullopt) << one << other;
     }
 }
 
