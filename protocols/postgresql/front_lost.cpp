@@ -124,13 +124,13 @@ bool front::answer_lost(const back& server, const client_error& error, outbox& t
 /// The client's reports are again what they were before what is lost.
 void front::revert_reports(outbox& to_client)
 {
-    for (auto& [name, value] : std::exchange(told_before_, {})) {
-        note_reading(name, value);
-        append_frame(to_client.made(), from_server::parameter_status, name + '\0' + value + '\0');
+    for (auto& was : std::exchange(told_before_, {})) {
+        note_reading(was.first, was.second);
+        append_frame(to_client.made(), from_server::parameter_status, was.first + '\0' + was.second + '\0');
         const auto last =
-            std::find_if(told_.begin(), told_.end(), [&name](const auto& each) { return each.first == name; });
+            std::find_if(told_.begin(), told_.end(), [&was](const auto& each) { return each.first == was.first; });
         if (last != told_.end()) {
-            last->second = std::move(value);
+            last->second = std::move(was.second);
         }
     }
 }
