@@ -16,6 +16,7 @@ struct pool_key {
     std::string cluster;
     std::string user;
     std::string database;
+    std::uint64_t kind = 0;  ///< what connections were opened with, where that makes them differ for their users
     friend auto operator<=>(const pool_key&, const pool_key&) = default;
 };
 

@@ -5,6 +5,7 @@
 #include "admin/health.hpp"
 #include "app/application.hpp"
 #include "settings/load.hpp"
+#include "settings/lookup.hpp"
 #include "settings/url.hpp"
 #include "settings/values.hpp"
 #include "telemetry/log.hpp"
@@ -44,13 +45,15 @@ outcome<settings::tree> load(const arguments& given)
     if (!loaded.ok()) {
         return client_error{error_kind::internal, text_of(loaded.faults), {}};
     }
-    const auto replace = [](const std::vector<std::string>& texts, std::vector<settings::address>& addresses) {
+    const auto replace = [](const std::vector<std::string>& texts,
+                            std::uint16_t default_port,
+                            std::vector<settings::address>& addresses) {
         if (texts.empty()) {
             return std::string{};
         }
         addresses.clear();
         for (const auto& text : texts) {
-            auto address = settings::parse_address(text, settings::default_listen_port);
+            auto address = settings::parse_address(text, default_port);
             if (!address) {
                 return "\"" + text + "\" is no address to listen on; write host:port or unix:/folder:port";
             }
@@ -58,9 +61,15 @@ outcome<settings::tree> load(const arguments& given)
         }
         return std::string{};
     };
-    auto fault = replace(given.listen, loaded.settings.listen.postgresql);
+    const bool of_mysql = settings::has_engine(loaded.settings, engine::mysql);
+    if (of_mysql && settings::has_engine(loaded.settings, engine::postgresql) && !given.listen.empty()) {
+        return client_error{
+            error_kind::internal, "--listen is for one engine; the settings have both: use [listen]", {}};
+    }
+    auto fault = of_mysql ? replace(given.listen, settings::default_mysql_listen_port, loaded.settings.listen.mysql)
+                          : replace(given.listen, settings::default_listen_port, loaded.settings.listen.postgresql);
     if (fault.empty()) {
-        fault = replace(given.admin, loaded.settings.admin.listen);
+        fault = replace(given.admin, settings::default_admin_port, loaded.settings.admin.listen);
     }
     if (!fault.empty()) {
         return client_error{error_kind::internal, fault, {}};

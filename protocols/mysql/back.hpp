@@ -106,6 +106,7 @@ public:
     [[nodiscard]] const ring<expected_reply>& expected() const { return expected_; }
     /// The number the next packet to the client has.
     [[nodiscard]] std::uint8_t client_sequence() const { return client_sequence_; }
+    [[nodiscard]] std::size_t statement_count() const { return statements.size(); }
     [[nodiscard]] const client_error& last_error() const { return last_error_; }
     [[nodiscard]] std::uint16_t status() const { return status_; }
     [[nodiscard]] capability_flags agreed() const { return agreed_; }

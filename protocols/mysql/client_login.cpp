@@ -169,8 +169,10 @@ namespace {
 /// Everything up to the response: greeting and encryption, if it is asked for.
 conversation<opening> open(dialogue& line, login_context context)
 {
-    if (context.greeting.version.empty()) {
+    if (context.greeting.capabilities == 0) {
+        auto version = std::move(context.greeting.version);  // which may be all that is known
         context.greeting = modest_greeting();
+        context.greeting.version = version.empty() ? context.greeting.version : std::move(version);
     }
     opening now{};
     const auto offered = offered_by(context);

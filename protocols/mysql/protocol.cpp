@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/protocol.hpp"
 
+#include "protocols/mysql/auth_secret.hpp"
 #include "protocols/mysql/client_login.hpp"
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
@@ -31,6 +32,7 @@ conversation<login_result> protocol::client_login(dialogue& line, login_context 
 
 conversation<outcome<server_identity>> protocol::server_login(dialogue& line, server_account account)
 {
+    account.capabilities |= capability::query_attributes;
     return mysql::server_login(line, std::move(account));
 }
 
@@ -50,9 +52,20 @@ parameter_set_ptr protocol::carried_parameters(const client_identity& who)
     return parameter_set::of(carried);
 }
 
-void protocol::encode_error(const client_error& error, std::string& out, bool)
+std::uint64_t protocol::connection_kind(const client_identity& who)
 {
-    mysql::encode_error(error, out, 1);
+    return who.capabilities & (capability::found_rows | capability::ignore_space | capability::no_schema |
+                               capability::odbc | capability::local_files);
+}
+
+bool protocol::is_clear_text(const secret& stored)
+{
+    return parse_secret(stored.reveal()).kind == stored_secret::form::clear;
+}
+
+void protocol::encode_refusal(const client_error& error, const client_identity& who, std::string& out)
+{
+    mysql::encode_error(error, out, who.next_sequence);
 }
 
 /// MySQL has no cancel request that needs no login: see KILL.

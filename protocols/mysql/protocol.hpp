@@ -13,6 +13,7 @@ namespace penstock::mysql {
 
 struct protocol {
     static constexpr std::string_view name = "mysql";
+    static constexpr bool client_speaks_first = false;
 
     using front = mysql::front;
     using back = mysql::back;
@@ -28,7 +29,11 @@ struct protocol {
     /// There is no cancel key: KILL names a connection id and its sender has logged in.
     static std::size_t cancel_secret_size(const client_identity&) { return 0; }
 
-    static void encode_error(const client_error& error, std::string& out, bool fatal);
+    /// Capabilities that change what statements do: servers take them at login only.
+    static std::uint64_t connection_kind(const client_identity& who);
+    static bool is_clear_text(const secret& stored);
+
+    static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);
     static void encode_cancel(const cancel_key& key, std::string& out);
     static void encode_goodbye(std::string& out);
 

@@ -155,6 +155,7 @@ public:
     /// Something of the reply that is under way has been relayed.
     [[nodiscard]] bool has_relayed() const { return relayed_; }
     void forget_relayed() { relayed_ = false; }
+    [[nodiscard]] std::size_t statement_count() const { return statements.size(); }
     [[nodiscard]] const client_error& last_error() const { return last_error_; }
 
     // --- what the server connection carries; effects apply on confirmation ---

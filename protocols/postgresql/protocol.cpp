@@ -28,6 +28,11 @@ void front::greet(std::string& out, const parameter_list& parameters, const canc
     postgresql::encode_greeting(out, parameters, key);
 }
 
+bool protocol::is_clear_text(const secret& stored)
+{
+    return !stored.reveal().starts_with("SCRAM-SHA-256$");
+}
+
 void protocol::encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key)
 {
     postgresql::encode_greeting(out, parameters, key);
@@ -45,9 +50,9 @@ void back::logged_in(const server_identity& who)
     }
 }
 
-void protocol::encode_error(const client_error& error, std::string& out, bool fatal)
+void protocol::encode_refusal(const client_error& error, const client_identity&, std::string& out)
 {
-    postgresql::encode_error(error, out, fatal);
+    postgresql::encode_error(error, out, true);
 }
 
 void protocol::encode_cancel(const cancel_key& key, std::string& out)

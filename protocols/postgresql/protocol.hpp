@@ -13,6 +13,7 @@ namespace penstock::postgresql {
 
 struct protocol {
     static constexpr std::string_view name = "postgresql";
+    static constexpr bool client_speaks_first = true;
 
     using front = postgresql::front;
     using back = postgresql::back;
@@ -25,8 +26,11 @@ struct protocol {
     static parameter_set_ptr carried_parameters(const client_identity& who);
     static std::size_t cancel_secret_size(const client_identity& who) { return who.protocol_minor >= 2 ? 32 : 4; }
 
+    static std::uint64_t connection_kind(const client_identity&) { return 0; }
+    static bool is_clear_text(const secret& stored);
+
     static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
-    static void encode_error(const client_error& error, std::string& out, bool fatal);
+    static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);
     static void encode_cancel(const cancel_key& key, std::string& out);
     static void encode_goodbye(std::string& out);
 

@@ -80,12 +80,15 @@ concept protocol = requires(typename P::front& client,
                             dialogue& line,
                             const client_identity& who) {
     { P::name } -> std::convertible_to<std::string_view>;
+    { P::client_speaks_first } -> std::convertible_to<bool>;
     { P::client_login(line, login_context{}) } -> std::same_as<conversation<login_result>>;
     { P::server_login(line, server_account{}) } -> std::same_as<conversation<outcome<server_identity>>>;
     { P::begins_with_tls('x') } -> std::same_as<bool>;
     { P::carried_parameters(who) } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session
     { P::cancel_secret_size(who) } -> std::same_as<std::size_t>;
-    P::encode_error(client_error{}, out, true);  // before there is a front
+    { P::connection_kind(who) } -> std::same_as<std::uint64_t>;  // what its server connections must have been opened with
+    { P::is_clear_text(secret{}) } -> std::same_as<bool>;        // a stored secret that servers can be told
+    P::encode_refusal(client_error{}, who, out);  // in the place of a greeting; the connection ends
     P::encode_cancel(cancel_key{}, out);
     P::encode_goodbye(out);
     P::announce_query(std::string_view{}, client, server, box);  // of our own; its reply is swallowed
@@ -107,6 +110,7 @@ concept protocol = requires(typename P::front& client,
     { client.counters() } -> std::convertible_to<front_counters>;
 
     server.logged_in(server_identity{});
+    { server.statement_count() } -> std::same_as<std::size_t>;
     { server.advance(input, client, box) } -> std::same_as<advance_result>;
     { server.advance_idle(input) } -> std::same_as<bool>;
     { server.is_idle() } -> std::same_as<bool>;

@@ -48,11 +48,11 @@ void collect_clients(const proxy::worker& from, time_point now, detail how, part
     });
 }
 
-void collect(proxy::worker& from, detail how, part& into)
+template <class Side>
+void collect_pools(const Side& side, time_point now, detail how, part& into)
 {
-    const auto now = from.driver().now();
     const auto today = std::chrono::system_clock::now();
-    for (const auto& [key, pool] : from.side().pools) {
+    for (const auto& [key, pool] : side.pools) {
         into.pools[pool->record.get()] = {pool->record, pool->shard->stats(), {}};
         if (how != detail::everything) {
             continue;
@@ -75,10 +75,16 @@ void collect(proxy::worker& from, detail how, part& into)
             const auto& reported = connection.half().reported;
             const auto name = reported.find("application_name");
             one.application_name = name == reported.end() ? std::string{} : name->second;
-            one.prepared_statements = connection.half().statements.size();
+            one.prepared_statements = connection.half().statement_count();
             into.servers.push_back(std::move(one));
         });
     }
+}
+
+void collect(proxy::worker& from, detail how, part& into)
+{
+    const auto now = from.driver().now();
+    from.for_each_side([&](const auto& side) { collect_pools(side, now, how, into); });
     collect_clients(from, now, how, into);
 }
 

@@ -176,8 +176,11 @@ std::vector<row> rows_of_databases(const snapshot& from)
         }
     }
     for (const auto& name : others) {
-        if (const auto* database = settings::find_database(*from.settings, name)) {
-            rows.push_back(row_of(*database, name, from));
+        for (const auto each : all_engines) {
+            const auto* database = settings::find_database(*from.settings, name, each);
+            if (database != nullptr && database->name == "*") {
+                rows.push_back(row_of(*database, name, from));
+            }
         }
     }
     return rows;

@@ -7,11 +7,12 @@
 #include "admin/reports.hpp"
 #include "admin/routes.hpp"
 #include "app/translate.hpp"
-#include "control/libpq_client.hpp"
 #include "control/loop.hpp"
+#include "control/sql_clients.hpp"
 #include "net/connect.hpp"
 #include "proxy/worker.hpp"
 #include "settings/diff.hpp"
+#include "settings/lookup.hpp"
 #include "settings/url.hpp"
 #include "telemetry/log.hpp"
 
@@ -64,6 +65,7 @@ struct application::state {
     outcome<bool> start_workers();
     outcome<bool> open_listeners();
     proxy::worker::console console();
+    [[nodiscard]] std::string urls_for_clients() const;
     void count_averages();
     void start_monitors();
     void watch_signals();
@@ -90,7 +92,7 @@ struct application::state {
     std::vector<std::unique_ptr<proxy::worker>> workers;
     std::vector<std::unique_ptr<control::monitor>> monitors;
     std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
-    std::vector<int> listening;
+    std::vector<std::pair<int, engine>> listening;
     std::vector<int> admin_listening;
     std::vector<std::unique_ptr<admin::listener>> admin_listeners;
     std::unique_ptr<admin::http_server> http;
@@ -134,7 +136,7 @@ outcome<bool> application::state::start()
         return opened;
     }
     control::credential_surroundings surroundings;
-    surroundings.make_client = control::libpq_client::factory(lookups);
+    surroundings.make_client = control::sql_clients(lookups);
     surroundings.where_to_ask = [this](const std::string& cluster) -> std::optional<control::sql_target> {
         auto account = auth_query_target(*process->current()->settings, cluster);
         const auto view = account ? process->view_of(cluster) : nullptr;
@@ -151,8 +153,19 @@ outcome<bool> application::state::start()
         lookups.run();
         lookups_ended.set_value();
     }};
-    announce("penstock is ready: DATABASE_URL=" + settings::client_url(tree, "****"));
+    announce("penstock is ready: " + urls_for_clients());
     return true;
+}
+
+std::string application::state::urls_for_clients() const
+{
+    std::string text;
+    for (const auto each : all_engines) {
+        if (settings::has_engine(tree, each)) {
+            text += (text.empty() ? "DATABASE_URL=" : " and DATABASE_URL=") + settings::client_url(tree, each, "****");
+        }
+    }
+    return text;
 }
 
 outcome<bool> application::state::open_listeners()
@@ -172,13 +185,18 @@ outcome<bool> application::state::open_listeners()
         }
         return true;
     };
-    auto opened = open_all(tree.listen.postgresql, listening);
+    outcome<bool> opened = true;
+    for (const auto each : all_engines) {
+        std::vector<int> descriptors;
+        opened = opened ? open_all(settings::addresses_for(tree, each), descriptors) : opened;
+        for (std::size_t place = 0; place < descriptors.size(); ++place) {
+            auto& where = tree.listen.of(each)[place];
+            where.port = where.is_unix() ? where.port : net::local_port(descriptors[place]);
+            listening.emplace_back(descriptors[place], each);
+        }
+    }
     if (opened) {
         opened = open_all(tree.admin.listen, admin_listening);
-    }
-    for (std::size_t place = 0; opened && place < listening.size(); ++place) {
-        auto& where = tree.listen.postgresql[place];
-        where.port = where.is_unix() ? where.port : net::local_port(listening[place]);
     }
     for (std::size_t place = 0; opened && place < admin_listening.size(); ++place) {
         auto& where = tree.admin.listen[place];
@@ -191,7 +209,7 @@ void application::state::start_monitors()
 {
     for (const auto& cluster : tree.clusters) {
         control::monitor_surroundings surroundings;
-        surroundings.make_client = control::libpq_client::factory(lookups);
+        surroundings.make_client = control::sql_clients(lookups);
         surroundings.publish = [this](router::cluster_view_ptr view) { process->publish(std::move(view)); };
         monitors.push_back(
             std::make_unique<control::monitor>(lookups, monitor_options_of(tree, cluster), std::move(surroundings)));
@@ -210,11 +228,11 @@ outcome<bool> application::state::start_workers()
         process->add_worker(*workers.back());
     }
     auto& first = workers.front()->driver();
-    for (const int descriptor : listening) {
+    for (const auto& [descriptor, speaks] : listening) {
         acceptors.push_back(std::make_unique<net::acceptor>(
             first,
             descriptor,
-            [this](int accepted) { process->least_busy().adopt(accepted); },
+            [this, speaks = speaks](int accepted) { process->least_busy().adopt(accepted, speaks); },
             [&of = *workers.front(), complained = time_point{}]() mutable { note_shortage(of, complained); }));
     }
     for (const auto& each : workers) {
@@ -227,8 +245,10 @@ outcome<bool> application::state::start_workers()
         handlers.http = [this](int accepted) { http->serve(accepted); };
         admin_listeners.push_back(std::make_unique<admin::listener>(loop, descriptor, std::move(handlers)));
     }
-    for (const auto& where : tree.listen.postgresql) {
-        log::info("listening", {{"address", where.text()}, {"protocol", "postgresql"}});
+    for (const auto each : all_engines) {
+        for (const auto& where : settings::addresses_for(tree, each)) {
+            log::info("listening", {{"address", where.text()}, {"protocol", std::string{name_of(each)}}});
+        }
     }
     for (const auto& where : tree.admin.listen) {
         log::info("listening", {{"address", where.text()}, {"protocol", "http"}});

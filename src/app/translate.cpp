@@ -10,6 +10,7 @@ namespace {
 control::sql_target account_on(const settings::cluster_settings& cluster)
 {
     control::sql_target target;
+    target.engine = cluster.engine;
     target.tls = cluster.sslmode;
     target.ca_file = cluster.tls.ca_file;
     target.certificate_file = cluster.tls.certificate_file;
@@ -75,6 +76,7 @@ control::credential_options credential_options_of(const settings::tree& tree)
     }
     options.users_file = tree.auth.userlist_file;
     options.auth_query = tree.auth.query.query;
+    options.mysql_auth_query = tree.auth.query.mysql_query;
     options.default_method = tree.auth.method;
     options.cache_time = tree.auth.cache_time;
     return options;
@@ -113,13 +115,16 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
 std::optional<control::sql_target> auth_query_target(const settings::tree& tree, const std::string& cluster)
 {
     const auto* where = settings::find_cluster(tree, cluster);
-    if (tree.auth.query.query.empty() || where == nullptr) {
+    if (where == nullptr || settings::auth_query_for(tree, where->engine).empty()) {
         return std::nullopt;
     }
     auto target = account_on(*where);
     target.user = tree.auth.query.user;
     target.password = tree.auth.query.password;
-    target.database = tree.auth.query.database.empty() ? "postgres" : tree.auth.query.database;
+    const settings::auth_query_settings usual;
+    const bool is_usual = tree.auth.query.database.empty() || tree.auth.query.database == usual.database;
+    const auto without = where->engine == engine::mysql ? std::string{} : usual.database;
+    target.database = is_usual ? without : tree.auth.query.database;
     return target;
 }
 

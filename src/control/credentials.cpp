@@ -281,15 +281,15 @@ void credentials::state::ask(const user_question& who)
 void credentials::state::send(const connection& to, const user_question& who)
 {
     const auto asked_under = current_table();
-    const auto engine = to.target.engine;
-    sql_query query{.text = asked_under->query_for(engine), .parameters = {who.user}};
+    const auto product = to.target.engine;
+    sql_query query{.text = asked_under->query_for(product), .parameters = {who.user}};
     to.client->ask(std::move(query),
                    asked_under->options.query_timeout,
-                   [weak = weak_from_this(), who, asked_under, engine](const sql_answer& answer) {
+                   [weak = weak_from_this(), who, asked_under, product](const sql_answer& answer) {
                        if (const auto self = weak.lock()) {
                            const auto method = asked_under->options.default_method;
-                           const auto verdict = engine == control::engine::mysql ? judge_mysql(answer, who.user, method)
-                                                                                 : judge(answer, who.user, method);
+                           const auto verdict = product == engine::mysql ? judge_mysql(answer, who.user, method)
+                                                                         : judge(answer, who.user, method);
                            self->give(who, self->take(who, verdict, *asked_under));
                        }
                    });

@@ -5,6 +5,7 @@
 
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
+#include "core/engine.hpp"
 
 #include <memory>
 #include <optional>

@@ -6,6 +6,7 @@
 // reach such a connection except as a parameter of a query (CVE-2025-12819).
 #pragma once
 
+#include "core/engine.hpp"
 #include "core/clock.hpp"
 #include "core/secret.hpp"
 #include "protocols/wire/login_types.hpp"
@@ -19,15 +20,9 @@
 
 namespace penstock::control {
 
-/// Which product a server is.
-enum class engine : std::uint8_t {
-    postgresql,
-    mysql,  ///< MySQL, MariaDB and what is like them
-};
-
 /// Where to connect and as whom.
 struct sql_target {
-    control::engine engine = control::engine::postgresql;
+    penstock::engine engine = engine::postgresql;
     std::string host{};                    ///< name for TLS and messages, or the folder of a Unix socket
     std::vector<std::string> addresses{};  ///< numeric, tried in order; empty for a Unix socket
     std::uint16_t port = 5432;

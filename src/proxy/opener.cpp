@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/opener.hpp"
 
+#include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
 #include "proxy/login.hpp"
+#include "proxy/worker.hpp"
 #include "settings/lookup.hpp"
 
 namespace penstock::proxy {
@@ -129,6 +131,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
         error.detail = "server " + place.node + ": " + error.detail + (fault.empty() ? "" : " (" + fault + ")");
         co_return failed<server_connection<P>>(error.kind, error.detail, definitive, error.sqlstate);
     }
+    process_.note_greeting(engine_of_protocol<P>, record_->key.cluster, identity->greeting);
     opened result;
     result.connection = std::make_unique<server_connection<P>>(on,
                                                                std::move(wire),
@@ -147,5 +150,6 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
 }
 
 template class server_opener<postgresql::protocol>;
+template class server_opener<mysql::protocol>;
 
 }  // namespace penstock::proxy

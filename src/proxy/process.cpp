@@ -82,7 +82,8 @@ void process::configure(configuration_ptr next)
 /// Connections opened with other TLS settings, start-up parameters or another init_query are not used any more.
 void process::follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now)
 {
-    const auto* database = settings::find_database(now, pool.database_entry);
+    const auto* database =
+        settings::find_database(now, pool.database_entry, settings::engine_of(now, pool.key.cluster));
     if (database == nullptr) {
         return;
     }
@@ -159,6 +160,32 @@ std::vector<std::shared_ptr<pool_record>> process::pools() const
         all.push_back(record);
     }
     return all;
+}
+
+server_greeting process::greeting_of(engine which) const
+{
+    const std::lock_guard lock{guard_};
+    const auto found = greetings_.lower_bound({which, {}});
+    if (found != greetings_.end() && found->first.first == which) {
+        return found->second;
+    }
+    server_greeting probed;
+    for (const auto& [name, view] : views_) {
+        const auto* primary = view->primary();
+        if (primary != nullptr && settings::engine_of(*configuration_->settings, name) == which) {
+            probed.version = primary->version_text;
+        }
+    }
+    return probed;
+}
+
+void process::note_greeting(engine which, const std::string& cluster, const server_greeting& seen)
+{
+    if (seen.version.empty()) {
+        return;
+    }
+    const std::lock_guard lock{guard_};
+    greetings_[{which, cluster}] = seen;
 }
 
 worker& process::least_busy() const

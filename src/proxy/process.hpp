@@ -8,6 +8,7 @@
 #pragma once
 
 #include "control/credentials.hpp"
+#include "core/engine.hpp"
 #include "net/tls_context.hpp"
 #include "pool/budget.hpp"
 #include "pool/shared_pool.hpp"
@@ -78,6 +79,11 @@ public:
                                           server_account account);
     [[nodiscard]] std::vector<std::shared_ptr<pool_record>> pools() const;
 
+    /// What the servers of that engine's first cluster say of themselves to whoever connects; empty where none has been
+    /// seen.
+    [[nodiscard]] server_greeting greeting_of(engine which) const;
+    void note_greeting(engine which, const std::string& cluster, const server_greeting& seen);
+
     control::credentials& users() { return users_; }
     const std::shared_ptr<pool::budget>& budget() { return budget_; }
 
@@ -106,6 +112,7 @@ private:
     std::shared_ptr<pool::budget> budget_;
     std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
+    std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by cluster
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);
     void dismiss(head_count& from, const std::string& name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/server_connection.hpp"
 
+#include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
 
 #include <atomic>
@@ -161,5 +162,6 @@ task<void> server_connection<P>::close()
 }
 
 template class server_connection<postgresql::protocol>;
+template class server_connection<mysql::protocol>;
 
 }  // namespace penstock::proxy

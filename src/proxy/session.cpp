@@ -173,7 +173,7 @@ session_report session<P>::describe(time_point now, bool in_full) const
 }
 
 template <protocol P>
-void session<P>::end(client_error why, bool fatal)
+void session<P>::end(client_error why)
 {
     worker_.counters().process.count_client_error(why.kind);
     if (why.kind != error_kind::shutting_down && why.kind != error_kind::idle_timeout) {
@@ -190,9 +190,9 @@ void session<P>::end(client_error why, bool fatal)
     }
     std::string out;
     if (front_) {
-        front_->tell_error(why, lease_ ? &lease_->half() : nullptr, out, fatal);
+        front_->tell_error(why, lease_ ? &lease_->half() : nullptr, out, true);
     } else {
-        P::encode_error(why, out, fatal);
+        P::encode_refusal(why, who_ ? *who_ : client_identity{}, out);
     }
     client_.send(out);
 }
@@ -353,6 +353,8 @@ void session<P>::copy_counters()
 }
 
 template class session<postgresql::protocol>;
+template class session<mysql::protocol>;
 template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor);
+template task<void> serve_client<mysql::protocol>(worker& on, int descriptor);
 
 }  // namespace penstock::proxy

@@ -53,13 +53,13 @@ private:
     task<bool> log_in();
     task<void> pass_cancel_on(cancel_key target);
     task<bool> begin_tls_at_once(login_context& context);
-    task<bool> welcome(client_identity who, const user_record& record);
+    task<bool> welcome(client_identity proved, const user_record& record);
     bool admit();
     void dismiss();
-    task<bool> greet(const client_identity& who);
+    task<bool> greet();
     task<void> serve_console(client_identity who);
     task<bool> learn_greeting(const parameter_set_ptr& startup);
-    std::shared_ptr<pool_record> find_pool(const client_identity& who, const user_record& record);
+    std::shared_ptr<pool_record> find_pool(const user_record& record);
     void refuse(client_error why);
     void note_failed_login(const login_result& how, const user_question& asked);
 
@@ -87,7 +87,7 @@ private:
     telemetry::discard_reason why_abandoned() const;
     void discard(telemetry::discard_reason why);
     task<void> say_last_words();
-    void end(client_error why, bool fatal = true);
+    void end(client_error why);
     void copy_counters();
 
     worker& worker_;
@@ -107,6 +107,7 @@ private:
     hold hold_ = hold::none;
     std::string pending_;  ///< octets of the client that could not be taken yet
 
+    std::unique_ptr<client_identity> who_;  ///< between its proof and its greeting
     std::string user_;
     std::string database_;
     std::string application_name_;

@@ -34,9 +34,14 @@ task<bool> session<P>::log_in()
     context.client_address = client_.peer_address();
     context.longest_startup = configuration->settings->clients.max_startup_packet;
     context.require_tls = listen.require_tls && context.client_address != "unix";
-    const bool tls_settled = co_await begin_tls_at_once(context);
-    if (!tls_settled) {
-        co_return false;
+    if constexpr (P::client_speaks_first) {
+        const bool tls_settled = co_await begin_tls_at_once(context);
+        if (!tls_settled) {
+            co_return false;
+        }
+    } else {
+        context.greeting = worker_.owner().greeting_of(engine_of_protocol<P>);
+        context.connection_id = number_;
     }
     user_record record;
     login_surroundings with;
@@ -47,7 +52,7 @@ task<bool> session<P>::log_in()
     user_question asked;
     with.look_up = [this, &asked](const user_question& question, const look_up_slot& into) {
         asked = question;
-        asked.cluster = settings::cluster_of(*worker_.current()->settings, question.database);
+        asked.cluster = settings::cluster_of(*worker_.current()->settings, question.database, engine_of_protocol<P>);
         worker_.look_up(asked, into);
     };
     login_result result;
@@ -166,8 +171,10 @@ task<void> session<P>::pass_cancel_on(cancel_key target)
 }
 
 template <protocol P>
-task<bool> session<P>::welcome(client_identity who, const user_record& record)
+task<bool> session<P>::welcome(client_identity proved, const user_record& record)
 {
+    who_ = std::make_unique<client_identity>(std::move(proved));
+    auto& who = *who_;
     auto& process = worker_.owner();
     const auto& tree = *worker_.current()->settings;
     user_ = who.user;
@@ -190,7 +197,7 @@ task<bool> session<P>::welcome(client_identity who, const user_record& record)
         refuse({error_kind::too_many_clients, {}});
         co_return false;
     }
-    auto pool = find_pool(who, record);
+    auto pool = find_pool(record);
     if (!pool) {
         refuse({error_kind::unknown_database, "database \"" + who.database + "\" does not exist"});
         co_return false;
@@ -199,8 +206,8 @@ task<bool> session<P>::welcome(client_identity who, const user_record& record)
     if (!admitted_) {
         co_return false;
     }
-    pool_ = &worker_.pool_of(std::move(pool));
-    const bool greeted = co_await greet(who);
+    pool_ = &worker_.template pool_of<P>(std::move(pool));
+    const bool greeted = co_await greet();
     if (!greeted) {
         dismiss();
     }
@@ -218,7 +225,7 @@ bool session<P>::admit()
         refuse({error_kind::too_many_clients, "too many clients of user \"" + user_ + "\""});
         return false;
     }
-    const auto* database = settings::find_database(tree, database_);
+    const auto* database = settings::find_database(tree, database_, engine_of_protocol<P>);
     if (!process.admit_to_database(database_, database == nullptr ? 0 : database->max_client_connections)) {
         refuse({error_kind::too_many_clients, "too many clients of database \"" + database_ + "\""});
         process.dismiss_user(user_);
@@ -252,10 +259,11 @@ task<void> session<P>::serve_console(client_identity who)
 }
 
 template <protocol P>
-std::shared_ptr<pool_record> session<P>::find_pool(const client_identity& who, const user_record& record)
+std::shared_ptr<pool_record> session<P>::find_pool(const user_record& record)
 {
+    const auto& who = *who_;
     const auto& tree = *worker_.current()->settings;
-    const auto* database = settings::find_database(tree, who.database);
+    const auto* database = settings::find_database(tree, who.database, engine_of_protocol<P>);
     const auto* cluster = database == nullptr ? nullptr : settings::find_cluster(tree, database->cluster);
     if (cluster == nullptr) {
         return nullptr;
@@ -278,25 +286,30 @@ std::shared_ptr<pool_record> session<P>::find_pool(const client_identity& who, c
         account.password = user->server_password;
     } else if (!who.clear_password.empty()) {
         account.password = who.clear_password;
-    } else if (!record.stored.reveal().starts_with("SCRAM-SHA-256$")) {
+    } else if (P::is_clear_text(record.stored)) {
         account.password = record.stored;
     } else {
-        account.keys = who.keys;  // a server with the same verifier accepts the keys that the client's proof yielded
+        account.keys = who.keys;  // a server with the same verifier accepts what the client's proof yielded
+        account.hashes = who.hashes;
     }
-    const pool::pool_key key{.cluster = cluster->name, .user = account.user, .database = account.database};
+    account.capabilities = P::connection_kind(who);
+    const pool::pool_key key{
+        .cluster = cluster->name, .user = account.user, .database = account.database, .kind = account.capabilities};
     return worker_.owner().pool_for(key, *database, user, std::move(account));
 }
 
 template <protocol P>
-task<bool> session<P>::greet(const client_identity& who)
+task<bool> session<P>::greet()
 {
+    const auto* const who = who_.get();
     const auto& limits = worker_.current()->settings->clients;
     const front_limits bounds{.inspected_statement = limits.max_inspected_statement,
                               .statements = limits.client_statement_limit,
                               .statement_memory = limits.client_statement_memory};
-    const auto startup = worker_.side().startups.share(P::carried_parameters(who));
-    front_ = std::make_unique<typename P::front>(worker_.side().store, bounds, startup, worker_.next_stamp());
-    front_->logged_in(who);
+    const auto startup = worker_.template side<P>().startups.share(P::carried_parameters(*who));
+    front_ =
+        std::make_unique<typename P::front>(worker_.template side<P>().store, bounds, startup, worker_.next_stamp());
+    front_->logged_in(*who);
     auto greeting = pool_->greetings.find(*startup);
     if (!greeting) {
         const bool learnt = co_await learn_greeting(startup);
@@ -309,12 +322,13 @@ task<bool> session<P>::greet(const client_identity& who)
     if (pool_->record->mode() == settings::pool_mode::session) {
         front_->pin(pin_reason::session_pooling);
     }
-    secret_.resize(P::cancel_secret_size(who));
+    secret_.resize(P::cancel_secret_size(*who));
     RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
     std::string out;
     front_->greet(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
     logged_in_ = true;
+    who_.reset();
     worker_.counters().process.logins.add();
     pool_->counters->client_logins.add();
     since_ = worker_.driver().now();
@@ -400,7 +414,7 @@ void session<P>::refuse(client_error why)
                {"reason", name_of(why.kind)},
                {"detail", why.detail}});
     std::string out;
-    P::encode_error(why, out, true);
+    P::encode_refusal(why, who_ ? *who_ : client_identity{}, out);
     client_.send(out);
     over_ = true;
 }

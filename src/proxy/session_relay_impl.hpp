@@ -68,7 +68,7 @@ bool session<P>::take_from_server()
     auto& server = lease_->half();
     auto how = advance_result::ok;
     {
-        outbox to_client{worker_.side().to_client_scratch};
+        outbox to_client{worker_.template side<P>().to_client_scratch};
         how = server.advance(in.data, *front_, to_client);
         client_.send(to_client.contents());
     }
@@ -122,8 +122,8 @@ void session<P>::consume(bytes input, bool from_pending)
     while (true) {
         front_progress progress;
         {
-            outbox to_server{worker_.side().to_server_scratch};
-            outbox to_client{worker_.side().to_client_scratch};
+            outbox to_server{worker_.template side<P>().to_server_scratch};
+            outbox to_client{worker_.template side<P>().to_client_scratch};
             if (lease_ && lease_->half().is_quiet()) {
                 asked_at_ = since_;
             }
@@ -253,8 +253,8 @@ void session<P>::after_answers()
     auto& server = lease_->half();
     count_answers();
     {
-        outbox to_server{worker_.side().to_server_scratch};
-        outbox to_client{worker_.side().to_client_scratch};
+        outbox to_server{worker_.template side<P>().to_server_scratch};
+        outbox to_client{worker_.template side<P>().to_client_scratch};
         front_->settle(server, to_server, to_client);
         send_both(to_server, to_client);
     }
@@ -349,7 +349,7 @@ void session<P>::server_lost(advance_result how)
     pool_->counters->count_discard(reason_of(how));
     bool answered = false;
     {
-        outbox to_client{worker_.side().to_client_scratch};
+        outbox to_client{worker_.template side<P>().to_client_scratch};
         answered = front_->on_server_lost(server, why, to_client);
         client_.send(to_client.contents());
     }

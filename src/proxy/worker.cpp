@@ -80,37 +80,49 @@ task<void> worker::finish()
         }
         co_await net::sleep_until(driver_, clock::now() + look_again);
     }
-    for (auto& [key, pool] : postgresql_.pools) {
-        pool->shard->drain();
-        co_await pool->shard->closed();
-    }
+    co_await close_pools<postgresql::protocol>();
+    co_await close_pools<mysql::protocol>();
     while (driver_.running() > 1) {
         co_await net::sleep_until(driver_, clock::now() + look_again);
     }
-    postgresql_.pools.clear();
+    for_each_side([](auto& side) { side.pools.clear(); });
     ended_.set_value();
     driver_.stop();
 }
 
-void worker::adopt(int descriptor)
+template <protocol P>
+task<void> worker::close_pools()
 {
-    session_count_.fetch_add(1, std::memory_order_relaxed);
-    driver_.post([this, descriptor] { begin(descriptor); });
+    for (auto& [key, pool] : side<P>().pools) {
+        pool->shard->drain();
+        co_await pool->shard->closed();
+    }
 }
 
-void worker::begin(int descriptor)
+void worker::adopt(int descriptor, engine speaks)
+{
+    session_count_.fetch_add(1, std::memory_order_relaxed);
+    driver_.post([this, descriptor, speaks] { begin(descriptor, speaks); });
+}
+
+void worker::begin(int descriptor, engine speaks)
 {
     counters_.process.clients_accepted.add();
-    driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor));
+    switch (speaks) {
+        case engine::postgresql: driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor)); break;
+        case engine::mysql: driver_.spawn(serve_client<mysql::protocol>(*this, descriptor)); break;
+    }
 }
 
 void worker::configure(configuration_ptr next)
 {
     driver_.post([this, next = std::move(next)] {
         configuration_ = next;
-        for (auto& [key, pool] : postgresql_.pools) {
-            pool->greetings.clear();
-        }
+        for_each_side([](auto& side) {
+            for (auto& [key, pool] : side.pools) {
+                pool->greetings.clear();
+            }
+        });
     });
 }
 
@@ -145,19 +157,23 @@ void worker::drain(time_point deadline)
     });
 }
 
-worker_pool<postgresql::protocol>& worker::pool_of(std::shared_ptr<pool_record> record)
+template <protocol P>
+worker_pool<P>& worker::pool_of(std::shared_ptr<pool_record> record)
 {
-    auto& mine = postgresql_.pools[record->key];
+    auto& mine = side<P>().pools[record->key];
     if (!mine) {
-        using connection = server_connection<postgresql::protocol>;
-        mine = std::make_unique<worker_pool<postgresql::protocol>>();
+        using connection = server_connection<P>;
+        mine = std::make_unique<worker_pool<P>>();
         mine->counters = &counters_.of_pool({record->key.cluster, record->key.user, record->key.database});
-        auto opener = std::make_shared<server_opener<postgresql::protocol>>(process_, record);
+        auto opener = std::make_shared<server_opener<P>>(process_, record);
         mine->shard = std::make_unique<pool::shard<connection>>(driver_, record->shared, std::move(opener));
         mine->record = std::move(record);
     }
     return *mine;
 }
+
+template worker_pool<postgresql::protocol>& worker::pool_of<postgresql::protocol>(std::shared_ptr<pool_record>);
+template worker_pool<mysql::protocol>& worker::pool_of<mysql::protocol>(std::shared_ptr<pool_record>);
 
 std::uint32_t worker::enroll(session_base& who)
 {
@@ -215,5 +231,8 @@ namespace penstock::pool {
 template class shard<proxy::server_connection<postgresql::protocol>>;
 template class lease<proxy::server_connection<postgresql::protocol>>;
 template class ticket<proxy::server_connection<postgresql::protocol>>;
+template class shard<proxy::server_connection<mysql::protocol>>;
+template class lease<proxy::server_connection<mysql::protocol>>;
+template class ticket<proxy::server_connection<mysql::protocol>>;
 
 }  // namespace penstock::pool

@@ -7,8 +7,10 @@
 // before it goes.
 #pragma once
 
+#include "core/engine.hpp"
 #include "net/driver.hpp"
 #include "pool/pool.hpp"
+#include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
 #include "proxy/process.hpp"
 #include "proxy/profile.hpp"
@@ -24,6 +26,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -35,6 +38,10 @@ class stream;
 namespace penstock::proxy {
 
 struct look_up_answer_slot;
+
+template <protocol P>
+inline constexpr engine engine_of_protocol =
+    std::is_same_v<P, postgresql::protocol> ? engine::postgresql : engine::mysql;
 
 /// One worker's part of a pool.
 template <protocol P>
@@ -83,8 +90,8 @@ public:
 
     // --- from any thread ---
 
-    /// A client that was accepted. The descriptor is the worker's from here on.
-    void adopt(int descriptor);
+    /// A client that was accepted where we listen for that engine. The descriptor is the worker's from here on.
+    void adopt(int descriptor, engine speaks);
     void configure(configuration_ptr next);
     /// `done` is called, on this worker's thread, once the request has arrived or came to nothing.
     void cancel(cancel_key key, std::function<void()> done);
@@ -102,11 +109,26 @@ public:
     process& owner() { return process_; }
     [[nodiscard]] const configuration_ptr& current() const { return configuration_; }
     telemetry::worker_counters& counters() { return counters_; }
-    protocol_side<postgresql::protocol>& side() { return postgresql_; }
+    template <protocol P>
+    protocol_side<P>& side()
+    {
+        if constexpr (engine_of_protocol<P> == engine::postgresql) {
+            return postgresql_;
+        } else {
+            return mysql_;
+        }
+    }
+    template <class Look>
+    void for_each_side(Look look)
+    {
+        look(postgresql_);
+        look(mysql_);
+    }
     [[nodiscard]] bool is_draining() const { return draining_; }
 
     /// The shard of this pool, made at the first call.
-    worker_pool<postgresql::protocol>& pool_of(std::shared_ptr<pool_record> record);
+    template <protocol P>
+    worker_pool<P>& pool_of(std::shared_ptr<pool_record> record);
 
     /// A number for a new session's cancel key, unique in the process while the session is enrolled.
     std::uint32_t enroll(session_base& who);
@@ -121,7 +143,9 @@ public:
 
 private:
     void sweep();
-    void begin(int descriptor);
+    void begin(int descriptor, engine speaks);
+    template <protocol P>
+    task<void> close_pools();
     task<void> finish();
 
     process& process_;
@@ -131,6 +155,7 @@ private:
     net::driver driver_;
     telemetry::worker_counters counters_;
     protocol_side<postgresql::protocol> postgresql_;
+    protocol_side<mysql::protocol> mysql_;
     std::unordered_map<std::uint32_t, session_base*> sessions_;
     std::atomic<std::uint32_t> session_count_{0};
     std::uint32_t last_number_ = 0;

@@ -70,7 +70,10 @@ public:
         add_list(
             key, from, [](const std::string& one) { return one; }, when);
     }
-    void nodes(std::string_view key, const std::vector<node_settings>& from, applies when = applies::on_reload)
+    void nodes(std::string_view key,
+               const std::vector<node_settings>& from,
+               std::uint16_t,
+               applies when = applies::on_reload)
     {
         const auto write = [](const node_settings& one) {
             const auto role = one.role == node_role::primary   ? " (primary)"

@@ -113,6 +113,7 @@ std::string quoted_if_empty(const std::string& text)
 cluster_settings merged(const cluster_settings& running, const cluster_settings& wanted)
 {
     auto out = wanted;
+    out.engine = running.engine;
     out.nodes = running.nodes;
     out.monitor = running.monitor;
     return out;
@@ -152,6 +153,7 @@ tree reloadable(const tree& running, tree wanted)
 {
     wanted.workers = running.workers;
     wanted.listen.postgresql = running.listen.postgresql;
+    wanted.listen.mysql = running.listen.mysql;
     wanted.admin.listen = running.admin.listen;
     std::vector<cluster_settings> clusters;
     for (const auto& cluster : running.clusters) {

@@ -27,10 +27,43 @@ void apply(const pool_overrides& from, pool::pool_limits& to)
 
 }  // namespace
 
-const database_settings* find_database(const tree& all, std::string_view name)
+const database_settings* find_database(const tree& all, std::string_view name, engine of)
 {
-    const auto* exact = find_named(all.databases, name);
-    return exact != nullptr ? exact : find_named(all.databases, any_name);
+    const database_settings* first = nullptr;
+    const database_settings* any = nullptr;
+    for (const auto& each : all.databases) {
+        if (engine_of(all, each.cluster) != of) {
+            continue;
+        }
+        if (each.name == name) {
+            return &each;
+        }
+        any = any == nullptr && each.name == any_name ? &each : any;
+        first = first == nullptr ? &each : first;
+    }
+    return any == nullptr && name.empty() && of == engine::mysql ? first : any;
+}
+
+engine engine_of(const tree& all, std::string_view cluster)
+{
+    const auto* found = find_cluster(all, cluster);
+    return found == nullptr ? engine::postgresql : found->engine;
+}
+
+bool has_engine(const tree& all, engine which)
+{
+    return std::any_of(
+        all.clusters.begin(), all.clusters.end(), [which](const auto& each) { return each.engine == which; });
+}
+
+std::vector<address> addresses_for(const tree& all, engine which)
+{
+    return has_engine(all, which) ? all.listen.of(which) : std::vector<address>{};
+}
+
+const std::string& auth_query_for(const tree& all, engine which)
+{
+    return which == engine::mysql ? all.auth.query.mysql_query : all.auth.query.query;
 }
 
 const user_settings* find_user(const tree& all, std::string_view name)
@@ -43,12 +76,14 @@ const cluster_settings* find_cluster(const tree& all, std::string_view name)
     return find_named(all.clusters, name);
 }
 
-std::string cluster_of(const tree& all, std::string_view database)
+std::string cluster_of(const tree& all, std::string_view database, engine of)
 {
-    if (const auto* entry = find_database(all, database)) {
+    if (const auto* entry = find_database(all, database, of)) {
         return entry->cluster;
     }
-    return all.clusters.empty() ? std::string{} : all.clusters.front().name;
+    const auto first =
+        std::find_if(all.clusters.begin(), all.clusters.end(), [of](const auto& each) { return each.engine == of; });
+    return first == all.clusters.end() ? std::string{} : first->name;
 }
 
 std::string server_database(const database_settings& database, std::string_view requested)

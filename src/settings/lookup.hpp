@@ -10,16 +10,29 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace penstock::settings {
 
-/// The entry of that name, else the "*" entry, else null. Valid as long as the tree.
-[[nodiscard]] const database_settings* find_database(const tree& all, std::string_view name);
+/// The entry of that name on a cluster of that engine, else its "*" entry, else null. Valid as long as the tree.
+/// MySQL's clients may ask for none (an empty name): that is the "*" entry, or the first.
+[[nodiscard]] const database_settings* find_database(const tree& all, std::string_view name, engine of);
 [[nodiscard]] const user_settings* find_user(const tree& all, std::string_view name);
 [[nodiscard]] const cluster_settings* find_cluster(const tree& all, std::string_view name);
 
-/// The cluster of the database of that name; the first one for a name that leads to none, such as the console's.
-[[nodiscard]] std::string cluster_of(const tree& all, std::string_view database);
+/// The engine of that cluster; PostgreSQL for a name that there is no cluster of.
+[[nodiscard]] engine engine_of(const tree& all, std::string_view cluster);
+[[nodiscard]] bool has_engine(const tree& all, engine which);
+
+/// Where clients of that engine are listened for: nowhere if there is no cluster of it.
+[[nodiscard]] std::vector<address> addresses_for(const tree& all, engine which);
+
+/// The cluster of the database of that name; the engine's first one for a name that leads to none, such as the
+/// console's.
+[[nodiscard]] std::string cluster_of(const tree& all, std::string_view database, engine of);
+
+/// The query that finds users of that engine's clusters; empty where there is none.
+[[nodiscard]] const std::string& auth_query_for(const tree& all, engine which);
 
 /// What the database is called on its servers, for a client that asked for `requested`.
 [[nodiscard]] std::string server_database(const database_settings& database, std::string_view requested);

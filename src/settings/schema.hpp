@@ -65,6 +65,11 @@ inline constexpr auto client_verifications = std::to_array<named<net::tls_option
     {"optional", net::tls_options::verify::optional},
     {"required", net::tls_options::verify::required},
 });
+inline constexpr auto engines = std::to_array<named<engine>>({
+    {"postgresql", engine::postgresql},
+    {"mysql", engine::mysql},
+    {"mariadb", engine::mysql},
+});
 inline constexpr auto node_roles = std::to_array<named<node_role>>({
     {"auto", node_role::automatic},
     {"primary", node_role::primary},
@@ -94,6 +99,7 @@ template <class Visitor, class Section>
 void visit_listen(Visitor& to, Section& from)
 {
     to.addresses("postgresql", from.postgresql, default_listen_port, applies::on_restart);
+    to.addresses("mysql", from.mysql, default_mysql_listen_port, applies::on_restart);
 }
 
 template <class Visitor, class Section>
@@ -151,6 +157,7 @@ void visit_auth(Visitor& to, Section& from)
     to.choice("auth_method", from.method, auth_methods);
     to.path("auth_file", from.userlist_file);
     to.text("auth_query", from.query.query);
+    to.text("mysql_auth_query", from.query.mysql_query);
     to.text("auth_query_user", from.query.user);
     to.secret_text("auth_query_password", from.query.password);
     to.text("auth_query_database", from.query.database);
@@ -169,7 +176,8 @@ template <class Visitor, class Section>
 void visit_cluster(Visitor& to, Section& from)
 {
     to.text("name", from.name, applies::on_restart);
-    to.nodes("nodes", from.nodes, applies::on_restart);
+    to.choice("engine", from.engine, engines, applies::on_restart);
+    to.nodes("nodes", from.nodes, default_server_port(from.engine), applies::on_restart);
     to.choice("sslmode", from.sslmode, tls_modes);
     to.path("sslrootcert", from.tls.ca_file);
     to.path("sslcert", from.tls.certificate_file);

@@ -224,7 +224,7 @@ void section_reader::addresses(std::string_view key, std::vector<address>& to, s
     }
 }
 
-void section_reader::nodes(std::string_view key, std::vector<node_settings>& to, applies)
+void section_reader::nodes(std::string_view key, std::vector<node_settings>& to, std::uint16_t default_port, applies)
 {
     const auto* found = find(key);
     if (found == nullptr) {
@@ -235,11 +235,14 @@ void section_reader::nodes(std::string_view key, std::vector<node_settings>& to,
     }
     to.clear();
     for (const auto& item : found->items) {
-        read_node(item, key, to);
+        read_node(item, key, default_port, to);
     }
 }
 
-void section_reader::read_node(const value& item, std::string_view key, std::vector<node_settings>& to)
+void section_reader::read_node(const value& item,
+                               std::string_view key,
+                               std::uint16_t default_port,
+                               std::vector<node_settings>& to)
 {
     node_settings node;
     const value* written_as = &item;
@@ -257,7 +260,7 @@ void section_reader::read_node(const value& item, std::string_view key, std::vec
     if (!written) {
         return;
     }
-    const auto where = parse_address(*written, default_postgresql_port);
+    const auto where = parse_address(*written, default_port);
     if (!where || where->port == 0) {
         return bad_value(key, *written_as, "holds " + shown(written_as->text), "write a node as \"db1:5432\"");
     }

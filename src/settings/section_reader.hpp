@@ -54,7 +54,10 @@ public:
                    std::uint16_t default_port,
                    applies = applies::on_reload);
     void names(std::string_view key, std::vector<std::string>& to, applies = applies::on_reload);
-    void nodes(std::string_view key, std::vector<node_settings>& to, applies = applies::on_reload);
+    void nodes(std::string_view key,
+               std::vector<node_settings>& to,
+               std::uint16_t default_port,
+               applies = applies::on_reload);
 
     template <class Enum, std::size_t Size>
     void choice(std::string_view key,
@@ -131,7 +134,7 @@ private:
     std::optional<std::string> resolved(std::string_view key, const value& found);
     std::optional<std::size_t> take_choice(std::string_view key, std::span<const std::string_view> choices);
     std::vector<const value*> tables(std::string_view key);
-    void read_node(const value& item, std::string_view key, std::vector<node_settings>& to);
+    void read_node(const value& item, std::string_view key, std::uint16_t default_port, std::vector<node_settings>& to);
 
     template <class T, class Read>
     void if_given(std::string_view key, std::optional<T>& to, Read read)

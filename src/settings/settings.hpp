@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/clock.hpp"
+#include "core/engine.hpp"
 #include "core/secret.hpp"
 #include "net/tls_context.hpp"
 #include "pool/limits.hpp"
@@ -23,7 +24,9 @@
 namespace penstock::settings {
 
 inline constexpr std::uint16_t default_postgresql_port = 5432;  ///< of servers
-inline constexpr std::uint16_t default_listen_port = 6432;      ///< of Penstock
+inline constexpr std::uint16_t default_mysql_port = 3306;
+inline constexpr std::uint16_t default_listen_port = 6432;  ///< of Penstock
+inline constexpr std::uint16_t default_mysql_listen_port = 6033;
 inline constexpr std::uint16_t default_admin_port = 6430;
 
 /// A host name, a numeric address (IPv6 without brackets), or the folder of a Unix socket, which starts with '/'.
@@ -36,20 +39,31 @@ struct address {
     friend bool operator==(const address&, const address&) = default;
 };
 
+[[nodiscard]] constexpr std::uint16_t default_server_port(engine of)
+{
+    return of == engine::postgresql ? default_postgresql_port : default_mysql_port;
+}
+
 /// When a session gives its server connection back.
 enum class pool_mode : std::uint8_t {
     transaction,  ///< after each transaction
     session,      ///< when the client leaves
 };
 
-/// [listen]: where clients reach us, and their TLS ([tls]).
+/// [listen]: where clients reach us, and their TLS ([tls]). An engine that no cluster has is not listened for.
 struct listen_settings {
     std::vector<address> postgresql{{"127.0.0.1", default_listen_port}};
+    std::vector<address> mysql{{"127.0.0.1", default_mysql_listen_port}};
     net::tls_options tls{.alpn_postgresql =
                              true};  ///< [tls] certificate, key, client_ca, client_verify, minimum_version
     bool require_tls = false;  ///< [tls] require_tls: TCP clients without TLS are refused; Unix sockets are exempt
     friend bool operator==(const listen_settings&, const listen_settings&) = default;
 
+    [[nodiscard]] const std::vector<address>& of(engine which) const
+    {
+        return which == engine::postgresql ? postgresql : mysql;
+    }
+    [[nodiscard]] std::vector<address>& of(engine which) { return which == engine::postgresql ? postgresql : mysql; }
     [[nodiscard]] bool tls_available() const { return !tls.certificate_file.empty(); }
 };
 
@@ -98,6 +112,7 @@ struct monitor_settings {
 /// [[cluster]]: a primary and its replicas.
 struct cluster_settings {
     std::string name{"main"};
+    penstock::engine engine = engine::postgresql;
     std::vector<node_settings> nodes{};
     tls_mode sslmode = tls_mode::prefer;
     net::tls_options tls{};                       ///< sslrootcert, sslcert, sslkey; verify_peer follows sslmode
@@ -146,6 +161,7 @@ struct user_settings {
 /// Looking users up in the database itself.
 struct auth_query_settings {
     std::string query{};               ///< auth_query: $1 is the user's name; empty: no look-ups
+    std::string mysql_query{};         ///< mysql_auth_query: ? is the user's name; empty: no look-ups
     std::string user{};                ///< auth_query_user
     secret password{};                 ///< auth_query_password
     std::string database{"postgres"};  ///< auth_query_database: asked there

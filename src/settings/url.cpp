@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings/url.hpp"
 
+#include "settings/lookup.hpp"
 #include "settings/schema.hpp"
 #include "settings/suggest.hpp"
 #include "settings/validate.hpp"
@@ -18,6 +19,7 @@ constexpr std::string_view encoding_advice =
     "in user and password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25";
 constexpr std::string_view socket_folder = "/var/run/postgresql";  // where Debian's PostgreSQL has its socket
 constexpr std::string_view system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+constexpr std::string_view mysql_socket = "/run/mysqld/mysqld.sock";
 constexpr auto parameter_names = std::to_array<std::string_view>({"host",
                                                                   "port",
                                                                   "user",
@@ -34,6 +36,53 @@ constexpr auto parameter_names = std::to_array<std::string_view>({"host",
                                                                   "options"});
 constexpr auto session_attributes =
     std::to_array<std::string_view>({"any", "read-write", "read-only", "primary", "standby", "prefer-standby"});
+
+constexpr auto mysql_parameter_names = std::to_array<std::string_view>({"host",
+                                                                        "port",
+                                                                        "user",
+                                                                        "password",
+                                                                        "database",
+                                                                        "ssl-mode",
+                                                                        "sslmode",
+                                                                        "ssl-ca",
+                                                                        "ssl-cert",
+                                                                        "ssl-key",
+                                                                        "charset",
+                                                                        "connect_timeout"});
+/// The names that MySQL's own programs have for the TLS modes.
+constexpr auto mysql_tls_modes = std::to_array<schema::named<tls_mode>>({
+    {"DISABLED", tls_mode::disable},
+    {"PREFERRED", tls_mode::prefer},
+    {"REQUIRED", tls_mode::require},
+    {"VERIFY_CA", tls_mode::verify_ca},
+    {"VERIFY_IDENTITY", tls_mode::verify_full},
+});
+
+/// What a URL's scheme stands for.
+std::optional<engine> engine_of_scheme(std::string_view scheme)
+{
+    if (scheme == "postgres" || scheme == "postgresql") {
+        return engine::postgresql;
+    }
+    return scheme == "mysql" || scheme == "mariadb" ? std::optional{engine::mysql} : std::nullopt;
+}
+
+/// The name that the reader knows a parameter by; MySQL's programs write some of them otherwise.
+std::string known_as(const std::string& name, engine of)
+{
+    if (of == engine::mysql) {
+        for (const auto& [theirs, ours] : {std::pair<std::string_view, std::string_view>{"ssl-mode", "sslmode"},
+                                           {"ssl-ca", "sslrootcert"},
+                                           {"ssl-cert", "sslcert"},
+                                           {"ssl-key", "sslkey"},
+                                           {"database", "dbname"}}) {
+            if (name == theirs) {
+                return std::string{ours};
+            }
+        }
+    }
+    return name;
+}
 
 int hex_digit(char digit)
 {
@@ -91,7 +140,8 @@ private:
     void read_hosts(std::string_view text);
     void read_host(std::string_view text);
     void read_parameters(std::string_view text);
-    void read_parameter(const std::string& name, const std::string& value);
+    void read_parameter(const std::string& written, const std::string& value);
+    void refuse_parameter(const std::string& name);
     void read_sslmode(std::string_view value);
     void read_connect_timeout(std::string_view value);
     void set_hosts();
@@ -106,11 +156,13 @@ parsed_url url_reader::read(std::string_view text)
 {
     const auto scheme_end = text.find("://");
     const auto scheme = text.substr(0, scheme_end);
-    if (scheme_end == std::string_view::npos || (scheme != "postgres" && scheme != "postgresql")) {
-        add("the URL does not begin with postgres:// or postgresql://",
+    const auto meant = scheme_end == std::string_view::npos ? std::nullopt : engine_of_scheme(scheme);
+    if (!meant) {
+        add("the URL does not begin with postgres://, postgresql://, mysql:// or mariadb://",
             "write it as postgres://user:password@host:5432/database");
         return std::move(out_);
     }
+    out_.url.engine = *meant;
     text.remove_prefix(scheme_end + 3);
     const auto question = text.find('?');
     const auto before = text.substr(0, question);
@@ -201,9 +253,18 @@ void url_reader::read_parameters(std::string_view text)
     }
 }
 
-void url_reader::read_parameter(const std::string& name, const std::string& value)
+void url_reader::read_parameter(const std::string& written, const std::string& value)
 {
     auto& url = out_.url;
+    const bool of_mysql = url.engine == engine::mysql;
+    const auto name = known_as(written, url.engine);
+    if (of_mysql && name == "charset") {
+        return;  // each client's own
+    }
+    if (of_mysql &&
+        std::find(mysql_parameter_names.begin(), mysql_parameter_names.end(), written) == mysql_parameter_names.end()) {
+        return refuse_parameter(written);
+    }
     if (name == "host" || name == "port") {
         auto& list = name == "host" ? hosts_ : ports_;
         list.clear();
@@ -237,21 +298,34 @@ void url_reader::read_parameter(const std::string& name, const std::string& valu
             add("target_session_attrs has a value that PostgreSQL does not know", "use \"any\" or \"read-write\"");
         }
     } else {
-        const auto close = closest(name, parameter_names);
-        add("the URL's parameter \"" + name + "\" is not supported",
-            close.empty() ? "remove it" : "did you mean \"" + std::string{close} + "\"?");
+        refuse_parameter(written);
     }
+}
+
+void url_reader::refuse_parameter(const std::string& name)
+{
+    const auto close =
+        out_.url.engine == engine::mysql ? closest(name, mysql_parameter_names) : closest(name, parameter_names);
+    add("the URL's parameter \"" + name + "\" is not supported",
+        close.empty() ? "remove it" : "did you mean \"" + std::string{close} + "\"?");
 }
 
 void url_reader::read_sslmode(std::string_view value)
 {
-    const auto found = std::find_if(
-        schema::tls_modes.begin(), schema::tls_modes.end(), [value](const auto& one) { return one.name == value; });
-    if (found == schema::tls_modes.end()) {
-        return add("sslmode has a value that PostgreSQL does not know",
-                   "use disable, allow, prefer, require, verify-ca or verify-full");
+    const auto is_meant = [value](const auto& one) { return one.name == value; };
+    const auto found = std::find_if(schema::tls_modes.begin(), schema::tls_modes.end(), is_meant);
+    const auto of_mysql = std::find_if(mysql_tls_modes.begin(), mysql_tls_modes.end(), is_meant);
+    if (found != schema::tls_modes.end()) {
+        out_.url.sslmode = found->value;
+    } else if (out_.url.engine == engine::mysql && of_mysql != mysql_tls_modes.end()) {
+        out_.url.sslmode = of_mysql->value;
+    } else if (out_.url.engine == engine::mysql) {
+        add("ssl-mode has a value that MySQL does not know",
+            "use DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY");
+    } else {
+        add("sslmode has a value that PostgreSQL does not know",
+            "use disable, allow, prefer, require, verify-ca or verify-full");
     }
-    out_.url.sslmode = found->value;
 }
 
 void url_reader::read_connect_timeout(std::string_view value)
@@ -267,8 +341,9 @@ void url_reader::read_connect_timeout(std::string_view value)
 
 void url_reader::set_hosts()
 {
+    const auto socket = std::string{out_.url.engine == engine::mysql ? mysql_socket : socket_folder};
     if (hosts_.empty()) {
-        hosts_.emplace_back(socket_folder);
+        hosts_.push_back(socket);
     }
     if (ports_.size() > 1 && ports_.size() != hosts_.size()) {
         return add(
@@ -277,12 +352,12 @@ void url_reader::set_hosts()
     }
     for (std::size_t index = 0; index < hosts_.size(); ++index) {
         const auto& written = ports_.empty() ? std::string{} : ports_[ports_.size() == 1 ? 0 : index];
-        const auto port = written.empty() ? default_postgresql_port : parse_port(written).value_or(0);
+        const auto port = written.empty() ? default_server_port(out_.url.engine) : parse_port(written).value_or(0);
         if (port == 0) {
             add("the port of host " + std::to_string(index + 1) + " in the URL is not a number from 1 to 65535",
                 std::string{encoding_advice});
         }
-        out_.url.hosts.push_back({hosts_[index].empty() ? std::string{socket_folder} : hosts_[index], port});
+        out_.url.hosts.push_back({hosts_[index].empty() ? socket : hosts_[index], port});
     }
 }
 
@@ -299,7 +374,7 @@ void url_reader::finish()
         add("the URL has no password, so clients could not be told from strangers",
             "write it as postgres://user:password@host/database, or use a configuration file");
     }
-    if (url.database.empty()) {
+    if (url.database.empty() && url.engine == engine::postgresql) {
         url.database = url.user;  // as libpq does
     }
     for (const auto& [name, path] :
@@ -331,6 +406,7 @@ tree tree_of(const database_url& url)
 {
     tree out;
     cluster_settings cluster;
+    cluster.engine = url.engine;
     for (const auto& host : url.hosts) {
         cluster.nodes.push_back({host});
     }
@@ -344,7 +420,7 @@ tree tree_of(const database_url& url)
     cluster.monitor.password = url.password;
     cluster.monitor.database = url.database;
     out.clusters.push_back(std::move(cluster));
-    out.databases.push_back({.name = url.database});
+    out.databases.push_back({.name = url.database.empty() ? "*" : url.database});
     out.users.push_back({.name = url.user, .password = url.password});
     if (url.connect_timeout) {
         out.pool.limits.connect_timeout = *url.connect_timeout;
@@ -378,12 +454,17 @@ loaded from_url(std::string_view text)
     return out;
 }
 
-std::string client_url(const tree& all, std::string_view password)
+std::string client_url(const tree& all, engine of, std::string_view password)
 {
-    const auto where = all.listen.postgresql.empty() ? address{} : all.listen.postgresql.front();
+    const auto& listening = all.listen.of(of);
+    const auto where = listening.empty() ? address{} : listening.front();
     const auto user = all.users.empty() ? std::string{} : percent_encoded(all.users.front().name);
-    const auto name = all.databases.empty() ? std::string{} : all.databases.front().name;
-    std::string out = "postgres://" + user + (password.empty() ? "" : ":" + percent_encoded(password)) + '@';
+    const auto database = std::find_if(all.databases.begin(), all.databases.end(), [&](const auto& each) {
+        return engine_of(all, each.cluster) == of;
+    });
+    const auto name = database == all.databases.end() ? std::string{} : database->name;
+    std::string out =
+        std::string{url_scheme(of)} + "://" + user + (password.empty() ? "" : ":" + percent_encoded(password)) + '@';
     out += where.is_unix() ? percent_encoded(where.host) + ':' + std::to_string(where.port) : where.text();
     return out + '/' + (name == "*" ? std::string{} : percent_encoded(name));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// postgres:// and postgresql:// URLs as libpq reads them, and the full configuration that one of them is.
+// postgres:// and postgresql:// URLs as libpq reads them, mysql:// and mariadb:// URLs in the same form, and the full
+// configuration that one of them is.
 //
 // Also libpq's form with several hosts (host1:port1,host2:port2), Unix sockets (a percent-encoded path or ?host=/path)
 // and parameters. No fault quotes a part of the URL in which a badly encoded password could be hiding.
@@ -16,6 +17,7 @@
 namespace penstock::settings {
 
 struct database_url {
+    penstock::engine engine = engine::postgresql;
     std::vector<address> hosts{};
     std::string user{};
     secret password{};
@@ -44,6 +46,6 @@ struct parsed_url {
 
 /// The URL for clients of ours that replaces the given one: our address, the same user and database. Its password is
 /// what `password` says ("****" for printing); no parameters, since they were about the way to the server.
-[[nodiscard]] std::string client_url(const tree& all, std::string_view password);
+[[nodiscard]] std::string client_url(const tree& all, engine of, std::string_view password);
 
 }  // namespace penstock::settings

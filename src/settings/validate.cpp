@@ -25,16 +25,17 @@ std::string entry(std::string_view list, std::size_t index)
     return std::string{list} + '[' + std::to_string(index) + ']';
 }
 
-template <class Entries>
-void check_names(std::string_view list, const Entries& entries, const complaint& complain)
+/// Names are to be different; `space` tells which entries are to be told apart at all.
+template <class Entries, class Space>
+void check_names(std::string_view list, const Entries& entries, Space space, const complaint& complain)
 {
-    std::set<std::string_view> seen;
+    std::set<std::pair<engine, std::string_view>> seen;
     for (std::size_t index = 0; index < entries.size(); ++index) {
         const auto& name = entries[index].name;
         const auto path = entry(list, index) + ".name";
         if (name.empty() || name.size() > longest_name) {
             complain(path, "a " + std::string{list} + " has no usable name", "give it a name of 1 to 255 octets");
-        } else if (!seen.insert(name).second) {
+        } else if (!seen.insert({space(entries[index]), name}).second) {
             complain(
                 path, "there is another " + std::string{list} + " called " + in_quotes(name), "rename or remove one");
         }
@@ -79,18 +80,28 @@ void check_addresses(const tree& all, const complaint& complain)
             }
         }
     };
-    check("listen.postgresql", all.listen.postgresql);
-    check("admin.listen", all.admin.listen);
-    if (all.listen.postgresql.empty()) {
-        complain("listen.postgresql", "there is no address to listen on", "leave the key out, or name an address");
+    const listen_settings usual;
+    for (const auto each : all_engines) {
+        const auto key = "listen." + std::string{name_of(each)};
+        const auto& wanted = all.listen.of(each);
+        check(key, addresses_for(all, each));
+        if (wanted.empty() && has_engine(all, each)) {
+            complain(key, "there is no address to listen on", "leave the key out, or name an address");
+        } else if (wanted != usual.of(each) && !wanted.empty() && !all.clusters.empty() && !has_engine(all, each)) {
+            complain(key,
+                     "there is no cluster for clients who come here",
+                     "add a [[cluster]] with engine = " + in_quotes(name_of(each)) + ", or leave the key out");
+        }
     }
+    check("admin.listen", all.admin.listen);
 }
 
 void check_cluster(const cluster_settings& cluster, const std::string& path, const complaint& complain)
 {
     if (cluster.nodes.empty()) {
-        complain(
-            path + ".nodes", "cluster " + in_quotes(cluster.name) + " has no nodes", "add nodes = [\"host:5432\"]");
+        complain(path + ".nodes",
+                 "cluster " + in_quotes(cluster.name) + " has no nodes",
+                 "add nodes = [\"host:" + std::to_string(default_server_port(cluster.engine)) + "\"]");
     }
     std::set<std::string> seen;
     std::size_t primaries = 0;
@@ -213,7 +224,8 @@ void check_user(const tree& all, std::size_t index, const complaint& complain)
     const auto& user = all.users[index];
     const auto path = entry("user", index);
     const auto method = user.method.value_or(all.auth.method);
-    const bool known_elsewhere = !all.auth.userlist_file.empty() || !all.auth.query.query.empty();
+    const bool known_elsewhere =
+        !all.auth.userlist_file.empty() || !all.auth.query.query.empty() || !all.auth.query.mysql_query.empty();
     if (user.password.empty() && needs_password(method) && !known_elsewhere) {
         complain(path + ".password",
                  "user " + in_quotes(user.name) + " has no password",
@@ -237,16 +249,22 @@ void check_auth(const tree& all, const complaint& complain)
                  "auth_query does not use $1, the user's name",
                  "write it as in: select usename, passwd from pg_shadow where usename = $1");
     }
-    if (!auth.query.query.empty() && auth.query.user.empty()) {
-        complain("auth.auth_query",
+    if (!auth.query.mysql_query.empty() && auth.query.mysql_query.find('?') == std::string::npos) {
+        complain("auth.mysql_auth_query",
+                 "mysql_auth_query does not use ?, the user's name",
+                 "write it as in: select authentication_string, plugin from mysql.user where user = ?");
+    }
+    const bool asks = !auth.query.query.empty() || !auth.query.mysql_query.empty();
+    if (asks && auth.query.user.empty()) {
+        complain(auth.query.query.empty() ? "auth.mysql_auth_query" : "auth.auth_query",
                  "auth_query is given without the account to ask it with",
                  "add auth_query_user and auth_query_password");
     }
-    if (auth.query.query.empty() && !auth.query.user.empty()) {
+    if (!asks && !auth.query.user.empty()) {
         complain(
             "auth.auth_query_user", "auth_query_user has no effect without auth_query", "add auth_query or remove it");
     }
-    if (all.users.empty() && auth.userlist_file.empty() && auth.query.query.empty()) {
+    if (all.users.empty() && auth.userlist_file.empty() && !asks) {
         complain("user", "there is no user who could log in", "add a [[user]], or [auth] auth_file or auth_query");
     }
 }
@@ -257,6 +275,9 @@ void derive(tree& all)
 {
     using verify = net::tls_options::verify;
     for (auto& cluster : all.clusters) {
+        if (cluster.engine == engine::mysql && cluster.monitor.database == monitor_settings{}.database) {
+            cluster.monitor.database.clear();
+        }
         const bool has_ca = !cluster.tls.ca_file.empty();
         switch (cluster.sslmode) {
             case tls_mode::verify_full: cluster.tls.verify_peer = verify::full; break;
@@ -270,9 +291,11 @@ void derive(tree& all)
 
 void validate(const tree& all, const complaint& complain)
 {
-    check_names("cluster", all.clusters, complain);
-    check_names("database", all.databases, complain);
-    check_names("user", all.users, complain);
+    const auto one_space = [](const auto&) { return engine::postgresql; };
+    check_names("cluster", all.clusters, one_space, complain);
+    check_names(
+        "database", all.databases, [&all](const auto& each) { return engine_of(all, each.cluster); }, complain);
+    check_names("user", all.users, one_space, complain);
     check_addresses(all, complain);
     check_tls(all.listen, complain);
     check_pool(all, complain);

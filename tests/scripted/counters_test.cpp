@@ -308,7 +308,7 @@ TEST(Discards, ConnectionsOpenAtTheEnd)
 {
     world all;
     all.log_in();
-    all.worker().pool_of(all.process().pools().front()).shard->drain();
+    all.worker().pool_of<postgresql::protocol>(all.process().pools().front()).shard->drain();
     all.settle();
     expect_one_discard(all, discard_reason::shutdown);
 }

@@ -111,7 +111,7 @@ scripted_client& world::connect()
     std::array<int, 2> ends{};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
     clients_.push_back(std::make_unique<scripted_client>(ends[0]));
-    worker_->adopt(ends[1]);
+    worker_->adopt(ends[1], engine::postgresql);
     return *clients_.back();
 }
 
@@ -228,7 +228,7 @@ pool::pool_usage world::usage() const
 pool::shard_stats world::stats()
 {
     const auto pools = process_->pools();
-    return pools.empty() ? pool::shard_stats{} : worker_->pool_of(pools.front()).shard->stats();
+    return pools.empty() ? pool::shard_stats{} : worker_->pool_of<postgresql::protocol>(pools.front()).shard->stats();
 }
 
 }  // namespace penstock::test

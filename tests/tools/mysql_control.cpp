@@ -120,7 +120,7 @@ json::object ask_often(control::loop& on, control::sql_client& client, const req
 
 json::object probe(control::loop& on, control::sql_client& client, request what)
 {
-    const auto probing = control::begin_probe(control::engine::mysql, {});
+    const auto probing = control::begin_probe(penstock::engine::mysql, {});
     while (auto question = probing->question()) {
         what.query = std::move(*question);
         probing->take(ask(on, client, what));

@@ -115,8 +115,8 @@ TEST(Reloadable, KeepsWhatNeedsARestart)
     ASSERT_EQ(merged.clusters.size(), 1U);
     EXPECT_EQ(merged.clusters[0].nodes, running.clusters[0].nodes);
     EXPECT_EQ(merged.clusters[0].max_connections_percent, 50U);
-    EXPECT_EQ(find_database(merged, "on_new"), nullptr);
-    EXPECT_NE(find_database(merged, "on_main"), nullptr);
+    EXPECT_EQ(find_database(merged, "on_new", engine::postgresql), nullptr);
+    EXPECT_NE(find_database(merged, "on_main", engine::postgresql), nullptr);
     EXPECT_TRUE(compare(running, merged).on_restart.empty());
 }
 

@@ -14,6 +14,40 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(Load, TakesClustersOfBothEngines)
+{
+    const auto [all, faults] = load_text(R"(
+[listen]
+mysql = ["0.0.0.0"]
+[[cluster]]
+name = "pg"
+nodes = ["db1"]
+[[cluster]]
+name = "my"
+engine = "mariadb"
+nodes = ["db2"]
+[[database]]
+name = "shop"
+cluster = "pg"
+[[database]]
+name = "shop"
+cluster = "my"
+[[user]]
+name = "app"
+password = "x"
+)",
+                                         "penstock.toml",
+                                         variables({}));
+    ASSERT_EQ(all_texts(faults), "");
+    EXPECT_EQ(all.listen.postgresql, (std::vector<address>{{"127.0.0.1", 6432}}));
+    EXPECT_EQ(all.listen.mysql, (std::vector<address>{{"0.0.0.0", 6033}}));
+    EXPECT_EQ(all.clusters[0].nodes[0].where.port, 5432);
+    EXPECT_EQ(all.clusters[1].nodes[0].where.port, 3306);
+    EXPECT_EQ(find_database(all, "shop", engine::postgresql), &all.databases[0]);
+    EXPECT_EQ(find_database(all, "shop", engine::mysql), &all.databases[1]);
+    EXPECT_EQ(cluster_of(all, "nowhere", engine::mysql), "my");
+}
+
 TEST(Load, TakesEveryKindOfValue)
 {
     const auto [all, faults] = load_text(R"(
@@ -95,8 +129,8 @@ TEST(Load, PutsTheOnlyClustersNameIntoTheImpliedDatabase)
     const auto [all, faults] =
         load_text("[[cluster]]\nname='x'\nnodes=['a']\n[[user]]\nname='u'\npassword='p'\n", "f", variables({}));
     ASSERT_EQ(all_texts(faults), "");
-    ASSERT_NE(find_database(all, "anything"), nullptr);
-    EXPECT_EQ(find_database(all, "anything")->cluster, "x");
+    ASSERT_NE(find_database(all, "anything", engine::postgresql), nullptr);
+    EXPECT_EQ(find_database(all, "anything", engine::postgresql)->cluster, "x");
 }
 
 TEST(Load, ReadsSecretsFromFilesBesideTheConfiguration)

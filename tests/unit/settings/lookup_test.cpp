@@ -33,11 +33,11 @@ tree example()
 TEST(Lookup, PrefersTheExactDatabaseToTheStar)
 {
     const auto all = example();
-    EXPECT_EQ(find_database(all, "shop"), &all.databases[0]);
-    EXPECT_EQ(find_database(all, "other"), &all.databases[1]);
+    EXPECT_EQ(find_database(all, "shop", engine::postgresql), &all.databases[0]);
+    EXPECT_EQ(find_database(all, "other", engine::postgresql), &all.databases[1]);
     EXPECT_EQ(server_database(all.databases[0], "shop"), "shop_live");
     EXPECT_EQ(server_database(all.databases[1], "other"), "other");
-    EXPECT_EQ(find_database(tree{}, "shop"), nullptr);
+    EXPECT_EQ(find_database(tree{}, "shop", engine::postgresql), nullptr);
     EXPECT_EQ(find_user(all, "nobody"), nullptr);
     EXPECT_EQ(find_cluster(all, "main"), &all.clusters[0]);
 }
@@ -87,11 +87,11 @@ TEST(Lookup, EveryNameHasACluster)
     all.clusters.push_back(all.clusters.front());
     all.clusters.back().name = "other";
     all.databases.front().cluster = "other";
-    EXPECT_EQ(cluster_of(all, all.databases.front().name), "other");
+    EXPECT_EQ(cluster_of(all, all.databases.front().name, engine::postgresql), "other");
     all.databases.clear();
-    EXPECT_EQ(cluster_of(all, "pgbouncer"), all.clusters.front().name);
+    EXPECT_EQ(cluster_of(all, "pgbouncer", engine::postgresql), all.clusters.front().name);
     all.clusters.clear();
-    EXPECT_EQ(cluster_of(all, "pgbouncer"), "");
+    EXPECT_EQ(cluster_of(all, "pgbouncer", engine::postgresql), "");
 }
 
 }  // namespace

@@ -49,6 +49,37 @@ TEST(Url, HasLibpqsDefaults)
     EXPECT_EQ(good("postgres://app:pw@/shop").hosts, (std::vector<address>{{"/var/run/postgresql", 5432}}));
 }
 
+TEST(Url, OfMySqlHasItsOwnDefaults)
+{
+    for (const auto* scheme : {"mysql", "mariadb"}) {
+        const auto url = good(std::string{scheme} + "://app:pw@db/shop?charset=utf8mb4&ssl-mode=REQUIRED");
+        EXPECT_EQ(url.engine, engine::mysql);
+        EXPECT_EQ(url.hosts, (std::vector<address>{{"db", 3306}}));
+        EXPECT_EQ(url.database, "shop");
+        EXPECT_EQ(url.sslmode, tls_mode::require);
+    }
+    EXPECT_EQ(good("mysql://app:pw@db").database, "");  // no schema: clients choose
+    EXPECT_EQ(good("mysql://app:pw@/shop").hosts[0].host, "/run/mysqld/mysqld.sock");
+    EXPECT_EQ(good("mysql://app:pw@db/?sslmode=verify-full").sslmode, tls_mode::verify_full);
+    EXPECT_NE(fault_of("mysql://app:pw@db/x?ssl-mode=sometimes").find("VERIFY_IDENTITY"), std::string::npos);
+    EXPECT_NE(fault_of("mysql://app:pw@db/x?ssl-mod=REQUIRED").find("did you mean \"ssl-mode\""), std::string::npos);
+    EXPECT_NE(fault_of("mysql://app:pw@db/x?application_name=x").find("not supported"), std::string::npos);
+}
+
+TEST(Url, OfMySqlMakesAClusterOfThatEngine)
+{
+    const auto all = from_url("mysql://app:pw@db1,db2:3307/shop").settings;
+    ASSERT_EQ(all.clusters.size(), 1U);
+    EXPECT_EQ(all.clusters[0].engine, engine::mysql);
+    EXPECT_EQ(all.clusters[0].nodes[1].where, (address{"db2", 3307}));
+    EXPECT_TRUE(addresses_for(all, engine::postgresql).empty());
+    EXPECT_EQ(addresses_for(all, engine::mysql), (std::vector<address>{{"127.0.0.1", 6033}}));
+    EXPECT_EQ(client_url(all, engine::mysql, "****"), "mysql://app:****@127.0.0.1:6033/shop");
+    EXPECT_NE(find_database(all, "shop", engine::mysql), nullptr);
+    EXPECT_EQ(find_database(all, "", engine::mysql), find_database(all, "shop", engine::mysql));
+    EXPECT_EQ(find_database(all, "shop", engine::postgresql), nullptr);
+}
+
 TEST(Url, DecodesPercentSigns)
 {
     const auto url = good("postgres://a%40b:p%3a%2F%3F%23%25%20w@db/d%20b?application_name=a%26b+c");
@@ -106,7 +137,7 @@ TEST(Url, FaultsAreOneClearSentence)
 {
     const faulty cases[] = {
         {"", "does not begin with postgres://"},
-        {"mysql://u:p@h/d", "does not begin with postgres://"},
+        {"oracle://u:p@h/d", "does not begin with postgres://"},
         {"postgres:u@h", "does not begin with postgres://"},
         {"postgres://h/d", "names no user"},
         {"postgres://:p@h/d", "names no user"},
@@ -176,8 +207,8 @@ TEST(FromUrl, IsAFullConfiguration)
     EXPECT_EQ(all.clusters[0].monitor.user, "app");
     EXPECT_EQ(all.clusters[0].monitor.database, "shop");
     EXPECT_EQ(all.pool.limits.connect_timeout, 3s);
-    ASSERT_NE(find_database(all, "shop"), nullptr);
-    EXPECT_EQ(find_database(all, "other"), nullptr);
+    ASSERT_NE(find_database(all, "shop", engine::postgresql), nullptr);
+    EXPECT_EQ(find_database(all, "other", engine::postgresql), nullptr);
     ASSERT_NE(find_user(all, "app"), nullptr);
     EXPECT_EQ(find_user(all, "app")->password.reveal(), "secret");
     EXPECT_EQ(all.listen, listen_settings{});
@@ -193,11 +224,11 @@ TEST(FromUrl, IsHeldToTheSameRules)
 TEST(ClientUrl, IsTheAddressOfPenstock)
 {
     const auto all = from_url("postgres://a%40b:secret@db1:5433/my%20shop?sslmode=require").settings;
-    EXPECT_EQ(client_url(all, "****"), "postgres://a%40b:****@127.0.0.1:6432/my%20shop");
-    EXPECT_EQ(good(client_url(all, "p:w")).password.reveal(), "p:w");
+    EXPECT_EQ(client_url(all, engine::postgresql, "****"), "postgres://a%40b:****@127.0.0.1:6432/my%20shop");
+    EXPECT_EQ(good(client_url(all, engine::postgresql, "p:w")).password.reveal(), "p:w");
     auto on_socket = all;
     on_socket.listen.postgresql = {{"/run/penstock", 6432}};
-    EXPECT_EQ(good(client_url(on_socket, "x")).hosts, on_socket.listen.postgresql);
+    EXPECT_EQ(good(client_url(on_socket, engine::postgresql, "x")).hosts, on_socket.listen.postgresql);
 }
 
 TEST(LooksLikeUrl, TellsUrlsFromFiles)

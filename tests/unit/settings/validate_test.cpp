@@ -122,6 +122,7 @@ TEST_F(Validate, SomethingIsThereToServe)
               std::string::npos);
     EXPECT_FAULT("[listen]\npostgresql = []", "2:1", "no address to listen on");
     EXPECT_FAULT("[admin]\nlisten = ['127.0.0.1:6432']", "2:1", "listened on twice");
+    EXPECT_FAULT("[listen]\nmysql = ['127.0.0.1:7000']", "2:1", "no cluster for clients who come here");
 }
 
 TEST_F(Validate, UsersCanProveWhoTheyAre)
@@ -140,6 +141,8 @@ TEST_F(Validate, TheAuthQueryIsWhole)
 {
     EXPECT_FAULT("[auth]\nauth_query='select $1'", "2:1", "without the account");
     EXPECT_FAULT("[auth]\nauth_query='select 1'\nauth_query_user='x'", "2:1", "does not use $1");
+    EXPECT_FAULT("[auth]\nmysql_auth_query='select ?'", "2:1", "without the account");
+    EXPECT_FAULT("[auth]\nmysql_auth_query='select 1'\nauth_query_user='x'", "2:1", "does not use ?");
     EXPECT_FAULT("[auth]\nauth_query_user='x'", "2:1", "no effect without auth_query");
     EXPECT_EQ(fault_of("[auth]\nauth_query='select $1'\nauth_query_user='x'\n[[user]]\nname='only_limits'"), "none");
 }
