@@ -28,14 +28,20 @@ def document(speeds, sizes, rivals, options, postgresql):
              "connections, PostgreSQL, pgbench and the proxies on the same machine, so throughput is shared out between them: the CPU",
              "column is the one to trust. HAProxy copies octets in TCP mode, so each of its clients has a server connection of its own,",
              "and under TLS it copies what PostgreSQL encrypts; it is there as a floor, not as a pooler.",
-             f"PgBouncer has one thread, so Penstock is compared with one worker; `{PER_CORE}` is Penstock as it comes, with a worker",
-             "per core: more transactions where cores are free, and more CPU for each, since every worker wakes up for less.", "",
+             "PgBouncer has one thread, so Penstock is compared with one worker.", *per_core(rivals), "",
              *machine(rivals, options, postgresql), ""]
     if speeds:
         lines += speed_table(speeds) + [""] + verdict(speeds) + [""]
     if sizes:
         lines += memory_table(sizes, options) + [""]
     return "\n".join(lines)
+
+
+def per_core(rivals):
+    if all(rival.name != PER_CORE for rival in rivals):
+        return []
+    return [f"`{PER_CORE}` is Penstock as it comes, with a worker per core: more transactions where cores are free, and more CPU for each,",
+            "since every worker wakes up for less."]
 
 
 def machine(rivals, options, postgresql):
