@@ -37,10 +37,10 @@ bool is_refusal(const client_error& error)
 }
 
 /// A refusal that will be repeated however often it is asked: wrong password, no such role or database, no entry in
-/// pg_hba.
+/// pg_hba; of MySQL, an unknown schema or one that the account may not use (class 42).
 bool is_definitive(const client_error& error)
 {
-    return error.sqlstate.starts_with("28") || error.sqlstate == "3D000" || error.sqlstate == "42501" ||
+    return error.sqlstate.starts_with("28") || error.sqlstate.starts_with("42") || error.sqlstate == "3D000" ||
            error.sqlstate == "0A000";
 }
 
@@ -129,7 +129,9 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
         const bool definitive = is_definitive(error);
         const auto fault = wire->fault();
         error.detail = "server " + place.node + ": " + error.detail + (fault.empty() ? "" : " (" + fault + ")");
-        co_return failed<server_connection<P>>(error.kind, error.detail, definitive, error.sqlstate);
+        auto refused = failed<server_connection<P>>(error.kind, error.detail, definitive, error.sqlstate);
+        refused.failure.error.number = error.number;
+        co_return std::move(refused);
     }
     process_.note_greeting(engine_of_protocol<P>, record_->key.cluster, identity->greeting);
     opened result;
