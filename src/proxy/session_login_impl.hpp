@@ -184,7 +184,9 @@ task<bool> session<P>::welcome(client_identity proved, const user_record& record
             application_name_ = value;
         }
     }
-    const bool wants_console = worker_.serve_console() && names_console(tree, who.database);
+    // The console speaks PostgreSQL's protocol; to clients of MySQL that name means a schema like any other.
+    const bool wants_console =
+        engine_of_protocol<P> == engine::postgresql && worker_.serve_console() && names_console(tree, who.database);
     if (wants_console) {
         co_await serve_console(std::move(who));
         co_return false;

@@ -43,6 +43,11 @@ class ConnectAndQuery:
             self.open(password="wrong")
         self.assertEqual(caught.exception.args[0], 1045)
 
+    def test_the_name_of_the_console_is_a_schema_like_any_other(self):
+        with self.assertRaises(pymysql.err.OperationalError) as caught:
+            self.open(database="pgbouncer", read_timeout=10)
+        self.assertIn(caught.exception.args[0], (1044, 1049))
+
     def test_many_sessions_share_few_connections(self):
         sessions = [self.open() for _ in range(40)]
         answers = []
