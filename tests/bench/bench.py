@@ -56,8 +56,8 @@ def main():
 def read_arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description="Penstock beside PgBouncer and HAProxy.")
     parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured with each contestant (3)")
-    parser.add_argument("--seconds", type=int, default=4, help="of each measurement, after one second to warm up (4)")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each cell is measured with each contestant (9)")
+    parser.add_argument("--seconds", type=int, default=1, help="of each measurement, after one second to warm up (1)")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this protocol mode; may be repeated")
     parser.add_argument("--clients", action="append", type=int, help="only this many clients; may be repeated")
     parser.add_argument("--link", action="append", choices=LINKS, help="only plain or TLS")
@@ -91,8 +91,9 @@ def cluster_version():
 # ---- one cell of the table ----
 
 def measure_cell(rivals, cell, rounds, seconds):
-    """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio"}: medians over the rounds. CPU is in microseconds per transaction;
-    a ratio is taken within its round, since the machine's speed drifts from one to the next."""
+    """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio", "tps error", "cpu error"}: medians over the rounds. CPU is in
+    microseconds per transaction; a ratio is taken within its round, since the machine's speed drifts from one to the next, and its
+    error is the standard error of the mean of the rounds' ratios."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(rounds):
         for turn in range(len(rivals)):
@@ -101,7 +102,15 @@ def measure_cell(rivals, cell, rounds, seconds):
     for taken in samples.values():
         for sample, base in zip(taken, samples[PgBouncer.name]):
             sample.update({f"{key} ratio": sample[key] / base[key] for key in ("tps", "cpu")})
-    return {name: {key: statistics.median(sample[key] for sample in taken) for key in taken[0]} for name, taken in samples.items()}
+    return {name: summary(taken) for name, taken in samples.items()}
+
+
+def summary(taken):
+    figures = {key: statistics.median(sample[key] for sample in taken) for key in taken[0]}
+    for key in ("tps", "cpu"):
+        ratios = [sample[f"{key} ratio"] for sample in taken]
+        figures[f"{key} error"] = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else 0.0
+    return figures
 
 
 def measure(rival, cell, seconds):
@@ -111,7 +120,8 @@ def measure(rival, cell, seconds):
     url = (f"host=127.0.0.1 port={rival.port} user=app password='{PASSWORD}' dbname={database} "
            f"sslmode={'require' if link == 'TLS' else 'disable'}")
     process = subprocess.Popen([binaries() / "pgbench", "-n", "-S", "-M", mode, "-c", str(clients), "-j", str(min(2, clients)),
-                                "-T", str(seconds + 1), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                                "-T", str(seconds + 1), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
     began = ended = transactions = 0.0
     intervals, last = 0, 0.0
     for line in process.stderr:

@@ -32,7 +32,9 @@ class Contestant:
         self.process = None
 
     def start(self):
-        self.process = processes.spawn(self.command(), self.log, user=self.user())
+        # A session of its own, as a service manager or a container gives it: where the kernel shares the processor out between
+        # sessions (sched_autogroup), no contestant then shares its portion with this program and with pgbench.
+        self.process = processes.spawn(self.command(), self.log, user=self.user(), start_new_session=True)
         wait_until(self.listens, f"{self.name} listens; its log: {self.log}")
         return self
 

@@ -14,11 +14,13 @@ TARGETS = {"plain": 4.0, "TLS": 24.0}  # KiB per idle client
 def speed_row(cell, speeds):
     link, mode, clients = cell
     parts = [f"{name} {s['tps']:8.0f} tps {s['cpu']:6.1f} us" for name, s in speeds.items()]
-    return f"{link:<5} {mode:<8} {clients:>3} clients: " + ", ".join(parts) + f"; CPU x{ratio(speeds, 'cpu'):.2f}, tps x{ratio(speeds, 'tps'):.2f}"
+    return f"{link:<5} {mode:<8} {clients:>3} clients: " + ", ".join(parts) + f"; CPU x{ratio(speeds, 'cpu')}, tps x{ratio(speeds, 'tps')}"
 
 
-def ratio(speeds, what, name="Penstock"):
-    return speeds[name][f"{what} ratio"]
+def ratio(speeds, what):
+    """Penstock's figure by PgBouncer's, with the standard error it was seen with."""
+    figures = speeds["Penstock"]
+    return f"{figures[f'{what} ratio']:.2f} ±{figures[f'{what} error']:.2f}"
 
 
 def document(speeds, sizes, rivals, options, postgresql):
@@ -60,19 +62,21 @@ def speed_table(speeds):
     names = list(next(iter(speeds.values())))
     head = ["link", "mode", "clients", *(f"{name} tps" for name in names), *(f"{name} CPU us" for name in names), "CPU ratio",
             "tps ratio"]
-    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's in the same round, medians: CPU should be at most 1.0, tps at least 1.0.", "", row(head),
+    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's in the same round, medians with their standard error: CPU should be at most 1.0, tps at",
+             "least 1.0.", "", row(head),
              row(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for (link, mode, clients), cell in speeds.items():
         lines.append(row([link, mode, clients, *(f"{cell[name]['tps']:.0f}" for name in names),
-                          *(f"{cell[name]['cpu']:.1f}" for name in names), f"{ratio(cell, 'cpu'):.2f}", f"{ratio(cell, 'tps'):.2f}"]))
+                          *(f"{cell[name]['cpu']:.1f}" for name in names), ratio(cell, "cpu"), ratio(cell, "tps")]))
     return lines
 
 
 def verdict(speeds):
-    dear = [cell for cell in speeds.values() if ratio(cell, "cpu") > 1.0]
-    slow = [cell for cell in speeds.values() if ratio(cell, "tps") < 1.0]
-    return [f"Of {len(speeds)} cells, {len(dear)} take more CPU per transaction than PgBouncer and {len(slow)} reach fewer transactions per "
-            "second."]
+    ours = [cell["Penstock"] for cell in speeds.values()]
+    dear = [figures["cpu ratio"] - 1.0 - 2 * figures["cpu error"] > 0 for figures in ours if figures["cpu ratio"] > 1.0]
+    slow = [1.0 - figures["tps ratio"] - 2 * figures["tps error"] > 0 for figures in ours if figures["tps ratio"] < 1.0]
+    return [f"Of {len(ours)} cells, {len(dear)} take more CPU per transaction than PgBouncer ({sum(dear)} of them by more than two standard",
+            f"errors) and {len(slow)} reach fewer transactions per second ({sum(slow)} by more than two standard errors)."]
 
 
 def memory_table(sizes, options):

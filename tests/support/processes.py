@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from wait import patience
 
@@ -77,9 +78,8 @@ def peak_memory_kib(pid):
 
 
 def cpu_seconds(pid):
-    """User plus system time the process has used so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User plus system time the process has used so far, to the nanosecond: its CPU clock, named as clock_getcpuclockid(3) does."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def open_descriptors(pid):
