@@ -173,6 +173,7 @@ private:
     bool relaying_frame_ = false;
     std::uint8_t client_sequence_ = 1;
     sequence_check server_sequence_;
+    bool counts_frames_ = false;  ///< of compression; then the numbers of packets mean nothing
     std::size_t frame_left_ = 0;  ///< octets of the row's frame under way that have not come
     std::string held_;            ///< a packet, or the start of one, that has to be whole to be judged
     std::string initial_schema_;

@@ -5,6 +5,7 @@
 #include "protocols/mysql/auth_digest.hpp"
 #include "protocols/mysql/auth_native.hpp"
 #include "protocols/mysql/client_login_proof.hpp"
+#include "protocols/mysql/compression_codec.hpp"
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
 #include "protocols/mysql/handshake.hpp"
@@ -39,6 +40,14 @@ login_result refuse(dialogue& line, const client_error& error, std::uint8_t sequ
     encode_error(error, line.output(), sequence);
     const auto text = error.detail.empty() ? standard_text(error.kind) : std::string_view{error.detail};
     return {.how = login_result::kind::refused, .reason = std::string{name_of(error.kind)} + ": " + std::string{text}};
+}
+
+client_error bad_level(unsigned level)
+{
+    return {error_kind::protocol_violation,
+            "Invalid compression level " + std::to_string(level) + " for connection",
+            "HY000",
+            3923};
 }
 
 client_error bad_handshake()
@@ -76,6 +85,10 @@ capability_flags offered_by(const login_context& context)
     auto offered = (greeting.capabilities & front_capabilities) | login_capabilities;
     if (has(offered, capability::long_password)) {
         offered &= capability::lower_half;
+    }
+    if (context.offer_compression) {
+        const bool is_mysql = has(offered, capability::long_password);  // that bit means something else to MariaDB
+        offered |= capability::compress | (is_mysql ? capability::zstd_compression : 0);
     }
     return offered | (context.tls_available ? capability::ssl : 0);
 }
@@ -202,10 +215,15 @@ conversation<opening> open(dialogue& line, login_context context)
         now.end = refuse(line, bad_handshake(), now.claim.sequence);
         co_return std::move(now);
     }
+    if (compression_of(message->capabilities & offered) == compression::zstd && message->zstd_level > 22) {
+        now.end = refuse(line, bad_level(message->zstd_level), now.claim.sequence);
+        co_return std::move(now);
+    }
     now.who.user = message->user;
     now.who.database = message->schema;
     now.who.tls = now.claim.tls.has_value();
     now.who.capabilities = message->capabilities & offered;
+    now.who.zstd_level = message->zstd_level == 0 ? usual_zstd_level : message->zstd_level;
     now.who.collation = message->collation;
     now.who.attributes = std::move(*attributes);
     now.who.connection_id = context.connection_id;

@@ -3,10 +3,13 @@
 
 #include "protocols/mysql/auth_secret.hpp"
 #include "protocols/mysql/client_login.hpp"
+#include "protocols/mysql/compressed_layer.hpp"
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
 #include "protocols/mysql/server_login.hpp"
 #include "protocols/mysql/session_state.hpp"
+
+#include <algorithm>
 
 namespace penstock::mysql {
 
@@ -61,6 +64,19 @@ std::uint64_t protocol::connection_kind(const client_identity& who)
 bool protocol::is_clear_text(const secret& stored)
 {
     return parse_secret(stored.reveal()).kind == stored_secret::form::clear;
+}
+
+std::unique_ptr<stream_layer> protocol::layer_for(const client_identity& who)
+{
+    const auto how = compression_of(who.capabilities);
+    const auto level = std::clamp(who.zstd_level, 1, highest_zstd_level);
+    return how == compression::none ? nullptr : std::make_unique<compressed_client_layer>(how, level);
+}
+
+std::unique_ptr<stream_layer> protocol::layer_for(const server_identity& server)
+{
+    const auto how = compression_of(server.capabilities);
+    return how == compression::none ? nullptr : std::make_unique<compressed_server_layer>(how, usual_zstd_level);
 }
 
 void protocol::encode_refusal(const client_error& error, const client_identity& who, std::string& out)

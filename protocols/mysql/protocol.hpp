@@ -32,6 +32,8 @@ struct protocol {
     /// Capabilities that change what statements do: servers take them at login only.
     static std::uint64_t connection_kind(const client_identity& who);
     static bool is_clear_text(const secret& stored);
+    static std::unique_ptr<stream_layer> layer_for(const client_identity& who);
+    static std::unique_ptr<stream_layer> layer_for(const server_identity& server);
 
     static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);
     static void encode_cancel(const cancel_key& key, std::string& out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/server_login.hpp"
 
+#include "protocols/mysql/compression_codec.hpp"
 #include "protocols/mysql/decode.hpp"
 #include "protocols/mysql/handshake.hpp"
 #include "protocols/mysql/packet.hpp"
@@ -52,6 +53,9 @@ capability_flags agree(const server_account& account, capability_flags offered)
 {
     auto wanted = back_capabilities | account.capabilities;
     wanted &= ~(capability::ssl | capability::compress | capability::zstd_compression);
+    wanted |= account.compression == wire_compression::zlib   ? capability::compress
+              : account.compression == wire_compression::zstd ? capability::zstd_compression
+                                                              : 0;
     wanted |= account.database.empty() ? 0 : capability::connect_with_db;
     // Bit 0 tells a server that we are not MariaDB's client; only without it are extended capabilities looked at.
     const bool extended = !has(offered, capability::long_password);
@@ -135,7 +139,8 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
                                 .answer = *answer,
                                 .schema = account.database,
                                 .auth_plugin = asked.plugin,
-                                .attributes = attributes};
+                                .attributes = attributes,
+                                .zstd_level = usual_zstd_level};
     std::uint8_t sequence = encrypted.tls ? 2 : 1;
     const auto place = begin_packet(line.output());
     encode_response_payload(response, line.output());

@@ -28,6 +28,8 @@ struct protocol {
 
     static std::uint64_t connection_kind(const client_identity&) { return 0; }
     static bool is_clear_text(const secret& stored);
+    static std::unique_ptr<stream_layer> layer_for(const client_identity&) { return nullptr; }
+    static std::unique_ptr<stream_layer> layer_for(const server_identity&) { return nullptr; }
 
     static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
     static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);

@@ -90,7 +90,8 @@ struct login_context {
     std::string early_input{};            ///< octets that came with the end of that handshake
     std::size_t longest_startup = 10000;  ///< octets of the first message
     // MySQL, where we speak first:
-    server_greeting greeting{};                ///< empty: a modest one of our own
+    server_greeting greeting{};  ///< empty: a modest one of our own
+    bool offer_compression = false;
     std::uint32_t connection_id = 0;           ///< the number that KILL and CONNECTION_ID() know
     std::shared_ptr<login_commons> commons{};  ///< null: those of the process
 };
@@ -114,6 +115,7 @@ struct client_identity {
     bool replication = false;
     // MySQL:
     std::uint64_t capabilities = 0;           ///< agreed with this client
+    int zstd_level = 0;                       ///< that the client asked for
     std::uint16_t collation = 0;              ///< the client's choice; lower eight bits only, unless by COM_CHANGE_USER
     parameter_list attributes{};              ///< connection attributes
     std::optional<password_hashes> hashes{};  ///< where the proof yielded them
@@ -137,6 +139,9 @@ struct login_result {
     std::string reason{};  ///< for the log
 };
 
+/// How octets between Penstock and a server are compressed, where the server can.
+enum class wire_compression : std::uint8_t { off, zlib, zstd };
+
 /// The account with which Penstock logs in to a server.
 struct server_account {
     std::string user;
@@ -148,8 +153,9 @@ struct server_account {
     tls_mode tls = tls_mode::prefer;
     bool allow_clear_password_without_tls = false;
     // MySQL:
-    std::uint64_t capabilities = 0;           ///< wanted besides those that every login asks for
-    std::uint16_t collation = 0;              ///< 0: the server's default
+    std::uint64_t capabilities = 0;  ///< wanted besides those that every login asks for
+    std::uint16_t collation = 0;     ///< 0: the server's default
+    wire_compression compression = wire_compression::off;
     parameter_list attributes{};              ///< connection attributes
     std::optional<password_hashes> hashes{};  ///< pass-through where the clear password is not known
     bool over_local_socket = false;           ///< the connection is a Unix socket: as good as TLS for a password

@@ -6,6 +6,7 @@
 // half of a connection (which replies it owes, what it knows). Both only transform bytes. Dialogues are conversations.
 #pragma once
 
+#include "core/stream_layer.hpp"
 #include "protocols/wire/conversation.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "protocols/wire/outbox.hpp"
@@ -15,6 +16,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,6 +90,8 @@ concept protocol = requires(typename P::front& client,
     { P::cancel_secret_size(who) } -> std::same_as<std::size_t>;
     { P::connection_kind(who) } -> std::same_as<std::uint64_t>;  // what its server connections must have been opened with
     { P::is_clear_text(secret{}) } -> std::same_as<bool>;        // a stored secret that servers can be told
+    { P::layer_for(who) } -> std::same_as<std::unique_ptr<stream_layer>>;  // what the login has agreed on; or null
+    { P::layer_for(server_identity{}) } -> std::same_as<std::unique_ptr<stream_layer>>;
     P::encode_refusal(client_error{}, who, out);  // in the place of a greeting; the connection ends
     P::encode_cancel(cancel_key{}, out);
     P::encode_goodbye(out);

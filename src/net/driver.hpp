@@ -87,6 +87,15 @@ public:
     [[nodiscard]] char* plain_buffer() { return plain_buffer_.get(); }
     /// A third one, for what TLS is about to send; whoever borrows it leaves it empty.
     [[nodiscard]] std::string& sealed_buffer() { return sealed_buffer_; }
+    /// Two more, for what a layer above TLS makes of octets received and of octets to be sent; made at the first call.
+    [[nodiscard]] char* unwrapped_buffer()
+    {
+        if (!unwrapped_buffer_) {
+            unwrapped_buffer_ = std::make_unique<char[]>(receive_buffer_size);
+        }
+        return unwrapped_buffer_.get();
+    }
+    [[nodiscard]] std::string& wrapped_buffer() { return wrapped_buffer_; }
 
 private:
     friend class event;
@@ -108,6 +117,8 @@ private:
     std::unique_ptr<char[]> receive_buffer_;
     std::unique_ptr<char[]> plain_buffer_;
     std::string sealed_buffer_;
+    std::unique_ptr<char[]> unwrapped_buffer_;
+    std::string wrapped_buffer_;
     std::unique_ptr<state> state_;
 };
 

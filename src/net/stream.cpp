@@ -29,6 +29,8 @@ constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 /// With more than this unsent, a peer under TLS that makes OpenSSL itself answer (refusals of renegotiation) is
 /// attacking us.
 constexpr std::size_t unread_answers_limit = 1024 * 1024;
+/// So often what was received may come to nothing before others have their turn.
+constexpr int most_rounds = 16;
 
 bool means_no_room(int number)
 {
@@ -70,7 +72,43 @@ stream::~stream()
 
 received stream::receive()
 {
+    return layer_ ? receive_layered() : receive_below();
+}
+
+received stream::receive_below()
+{
     return tls_ ? receive_tls() : receive_plain();
+}
+
+/// What comes may give nothing yet, so more is asked for; but a peer that sends much and says little lets others have
+/// their turn.
+received stream::receive_layered()
+{
+    received got;
+    for (int rounds = 0; rounds < most_rounds; ++rounds) {
+        if (layer_->fault() != nullptr && !std::exchange(layer_fault_told_, true)) {
+            fault_ = std::make_unique<std::string>(layer_->fault()->detail);
+            return {received::kind::error, {}};
+        }
+        bytes from_wire;
+        if (!layer_->has_input()) {
+            got = receive_below();
+            if (got.how != received::kind::data) {
+                return got;
+            }
+            from_wire = got.data;
+        }
+        char* const into = driver_->unwrapped_buffer();
+        const auto count = layer_->open(from_wire, into, driver::receive_buffer_size);
+        readable_ = readable_ || layer_->has_input() || layer_->fault() != nullptr;
+        if (count > 0) {
+            return {received::kind::data, bytes{into, count}};
+        }
+    }
+    if (subscriber_ != nullptr) {
+        subscriber_->notify();
+    }
+    return {};
 }
 
 received stream::receive_plain()
@@ -170,6 +208,21 @@ void stream::send(bytes data)
     if (failed_ || sending_shut_ || data.empty()) {
         return;
     }
+    layer_ ? send_layered(data) : send_below(data);
+}
+
+void stream::send_layered(bytes data)
+{
+    auto& wrapped = driver_->wrapped_buffer();
+    while (!data.empty()) {
+        layer_->seal(data, wrapped);
+        send_below(wrapped);
+        wrapped.clear();
+    }
+}
+
+void stream::send_below(bytes data)
+{
     if (!tls_) {
         octets_sent_ += data.size();
         send_raw(data);
@@ -278,6 +331,15 @@ void stream::start_tls(const tls_context& context, tls_role role, const std::str
     }
     if (tls_->state() == tls_state::failed) {
         fail(tls_->fault());
+    }
+}
+
+void stream::start_layer(std::unique_ptr<stream_layer> layer, bytes early)
+{
+    layer_ = std::move(layer);
+    if (layer_ && !early.empty()) {
+        layer_->open(early, nullptr, 0);
+        readable_ = true;
     }
 }
 

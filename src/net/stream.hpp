@@ -11,6 +11,7 @@
 
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/stream_layer.hpp"
 #include "core/tls_facts.hpp"
 #include "net/driver.hpp"
 
@@ -83,6 +84,20 @@ public:
     /// Why a handshake or the connection failed, for the log; empty where nothing did.
     [[nodiscard]] std::string fault() const;
 
+    /// From here on all octets go through this layer, above TLS; null: as before. `early` are octets of the peer's that
+    /// have been received already. What is sent before this call goes out as it is.
+    void start_layer(std::unique_ptr<stream_layer> layer, bytes early = {});
+    /// What is sent from here on answers the newest command that was received.
+    void begin_answer()
+    {
+        if (layer_) {
+            layer_->begin_answer();
+        }
+    }
+    /// What the peer did that its layer does not allow, where that is why receive() gave an error; else null. The peer
+    /// can still be told.
+    [[nodiscard]] const client_error* layer_fault() const { return layer_ ? layer_->fault() : nullptr; }
+
     /// Stops sending (and says so under TLS); the peer sees the end once the backlog is gone.
     void shut_down_sending();
 
@@ -95,17 +110,21 @@ public:
     /// "127.0.0.1:40312", "[::1]:40312" or "unix".
     [[nodiscard]] std::string peer_address() const;
     [[nodiscard]] std::string local_address() const;
-    /// Octets of the layer above: under TLS, before sealing and after opening.
+    /// Octets of the layer above TLS: before sealing and after opening.
     [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
     [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
 
     void on_ready(std::uint32_t events) override;
 
 private:
+    received receive_below();
+    received receive_layered();
     received receive_plain();
     received receive_tls();
     /// One recv(). Octets, or zero at an end, a fault or an empty socket (`how` tells which).
     std::size_t read_socket(char* into, std::size_t size, received::kind& how);
+    void send_below(bytes data);
+    void send_layered(bytes data);
     void send_raw(bytes data);
     void send_sealed();
     /// Sends of the backlog what fits. Whether the subscriber cares: room came, or the connection failed.
@@ -122,8 +141,10 @@ private:
     bool failed_ = false;
     bool sending_shut_ = false;
     bool output_watched_ = false;
+    bool layer_fault_told_ = false;
     driver::registration registration_ = 0;
     std::unique_ptr<tls_session> tls_;
+    std::unique_ptr<stream_layer> layer_;
     std::string backlog_;  ///< unsent octets from backlog_sent_ on; empty (and without storage) when idle
     std::size_t backlog_sent_ = 0;
     std::uint64_t octets_received_ = 0;

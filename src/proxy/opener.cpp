@@ -6,6 +6,7 @@
 #include "proxy/login.hpp"
 #include "proxy/worker.hpp"
 #include "settings/lookup.hpp"
+#include "telemetry/log.hpp"
 
 namespace penstock::proxy {
 
@@ -64,6 +65,10 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
                                                "the host name of server " + place.node + " cannot be resolved");
     }
     auto account = record_->account();
+    if (const auto configuration = process_.current();
+        const auto* cluster = settings::find_cluster(*configuration->settings, record_->key.cluster)) {
+        account.compression = cluster->compression;
+    }
     const bool may_encrypt = account.tls == server_account::tls_mode::allow;
     if (may_encrypt) {
         account.tls = server_account::tls_mode::disable;
@@ -116,6 +121,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
     net::event told{on};
     wire->subscribe(&told);
     dialogue line;
+    const bool wants_compression = account.compression != wire_compression::off;
     auto talk = P::server_login(line, std::move(account));
     const auto end = co_await drive(on, *wire, told, line, talk, std::move(with), deadline);
     wire->subscribe(nullptr);
@@ -134,6 +140,11 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
         co_return std::move(refused);
     }
     process_.note_greeting(engine_of_protocol<P>, record_->key.cluster, identity->greeting);
+    if (auto layer = P::layer_for(*identity)) {
+        wire->start_layer(std::move(layer), line.take_leftover());
+    } else if (wants_compression) {
+        log::warning("server offers no such compression, so there is none", {{"server", place.node}});
+    }
     opened result;
     result.connection = std::make_unique<server_connection<P>>(on,
                                                                std::move(wire),

@@ -95,7 +95,7 @@ void process::follow_settings_locked(pool_record& pool, const settings::tree& be
     const auto* cluster = settings::find_cluster(now, pool.key.cluster);
     if (old_cluster != nullptr && cluster != nullptr) {
         obsolete = obsolete || old_cluster->sslmode != cluster->sslmode || !(old_cluster->tls == cluster->tls) ||
-                   old_cluster->options != cluster->options ||
+                   old_cluster->options != cluster->options || old_cluster->compression != cluster->compression ||
                    old_cluster->application_name != cluster->application_name;
     }
     if (obsolete) {

@@ -41,6 +41,7 @@ task<bool> session<P>::log_in()
         }
     } else {
         context.greeting = worker_.owner().greeting_of(engine_of_protocol<P>);
+        context.offer_compression = configuration->settings->clients.compression;
         context.connection_id = number_;
     }
     user_record record;
@@ -329,6 +330,9 @@ task<bool> session<P>::greet()
     std::string out;
     front_->greet(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
+    if (auto layer = P::layer_for(*who)) {
+        client_.start_layer(std::move(layer), std::exchange(pending_, {}));
+    }
     logged_in_ = true;
     who_.reset();
     worker_.counters().process.logins.add();

@@ -99,6 +99,10 @@ bool session<P>::take_from_client()
         case net::received::kind::would_block: return false;
         case net::received::kind::end:
         case net::received::kind::error:
+            if (const auto* fault = client_.layer_fault(); fault != nullptr && !client_.failed()) {
+                end(*fault);
+                return true;
+            }
             left_by_itself_ = true;
             over_ = true;
             return true;
@@ -119,6 +123,9 @@ template <protocol P>
 void session<P>::consume(bytes input, bool from_pending)
 {
     std::size_t taken = 0;
+    if (!lease_ || lease_->half().is_quiet()) {
+        client_.begin_answer();
+    }
     while (true) {
         front_progress progress;
         {
@@ -340,12 +347,13 @@ void session<P>::server_lost(advance_result how)
     } else if (server.owes_client()) {
         why.kind = error_kind::outcome_unknown;
     }
+    const auto& reason = server.last_error().detail;
     log::warning("server connection lost",
                  {{"server", lease_->place().node},
                   {"client", client_.peer_address()},
                   {"user", user_},
                   {"database", database_},
-                  {"reason", server.last_error().detail}});
+                  {"reason", reason.empty() ? lease_->wire().fault() : reason}});
     pool_->counters->count_discard(reason_of(how));
     bool answered = false;
     {

@@ -70,6 +70,11 @@ inline constexpr auto engines = std::to_array<named<engine>>({
     {"mysql", engine::mysql},
     {"mariadb", engine::mysql},
 });
+inline constexpr auto compressions = std::to_array<named<wire_compression>>({
+    {"off", wire_compression::off},
+    {"zlib", wire_compression::zlib},
+    {"zstd", wire_compression::zstd},
+});
 inline constexpr auto node_roles = std::to_array<named<node_role>>({
     {"auto", node_role::automatic},
     {"primary", node_role::primary},
@@ -127,6 +132,7 @@ void visit_clients(Visitor& to, Section& from)
     to.count("server_statement_limit", from.server_statement_limit, bounds{1, 100'000});
     to.octets("max_inspected_statement", from.max_inspected_statement, bounds{1ULL << 10, 64ULL << 20});
     to.octets("max_startup_packet", from.max_startup_packet, bounds{512, 1ULL << 20});
+    to.flag("compression", from.compression);
 }
 
 template <class Visitor, class Section>
@@ -182,6 +188,7 @@ void visit_cluster(Visitor& to, Section& from)
     to.path("sslrootcert", from.tls.ca_file);
     to.path("sslcert", from.tls.certificate_file);
     to.path("sslkey", from.tls.key_file);
+    to.choice("compression", from.compression, compressions);
     to.count("max_connections_percent", from.max_connections_percent, bounds{1, 100});
     to.count("max_connections_per_node", from.max_connections_per_node, bounds{0, most_connections});
     to.text("monitor_user", from.monitor.user, applies::on_restart);

@@ -80,6 +80,7 @@ struct client_settings {
     std::uint32_t server_statement_limit = 200;         ///< prepared on one server connection; the oldest unused goes
     std::size_t max_inspected_statement = 1ULL << 20;   ///< longer texts are streamed and not classified: they pin
     std::size_t max_startup_packet = 10000;             ///< octets, as PostgreSQL's own limit
+    bool compression = true;                            ///< offered to clients of MySQL's protocol
     friend bool operator==(const client_settings&, const client_settings&) = default;
 };
 
@@ -119,8 +120,9 @@ struct cluster_settings {
     std::uint32_t max_connections_percent = 100;  ///< of the server's max_connections (less what it reserves)
     std::uint32_t max_connections_per_node = 0;   ///< 0: only the percentage counts
     monitor_settings monitor{};                   ///< monitor_user, monitor_password, ..., probe_interval, ...
-    std::string application_name{};               ///< told to servers where the client gives none
-    std::string options{};                        ///< start-up `options` of every server connection
+    wire_compression compression = wire_compression::off;
+    std::string application_name{};  ///< told to servers where the client gives none
+    std::string options{};           ///< start-up `options` of every server connection
     friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
 

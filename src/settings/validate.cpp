@@ -133,6 +133,11 @@ void check_cluster(const cluster_settings& cluster, const std::string& path, con
                  "sslcert and sslkey are only of use together",
                  "give both or neither");
     }
+    if (cluster.engine == engine::postgresql && cluster.compression != wire_compression::off) {
+        complain(path + ".compression",
+                 "PostgreSQL's protocol has no compression",
+                 "leave compression out, or let TLS and the network do without");
+    }
     if (cluster.monitor.user.empty() && !cluster.monitor.password.empty()) {
         complain(path + ".monitor_password", "monitor_password is given without monitor_user", "add monitor_user");
     }
