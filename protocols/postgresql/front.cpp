@@ -134,6 +134,7 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         case from_client::sync:
             if (server == nullptr || skipping_) {
                 skipping_ = false;
+                refused_block_.reset();
                 append_ready(to_client.made(), status_without_server());
                 return front_need::more;
             }
@@ -146,13 +147,16 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         default: break;
     }
     if (skipping_) {
+        if (header.type == from_client::execute && refused_block_) {
+            lost_ = std::move(refused_block_);
+        }
         return front_need::more;
     }
     if (server == nullptr && lost_) {
         return in_lost_transaction(header, whole, to_client);
     }
     if (server == nullptr && refusal_) {
-        return answer_with_refusal(header.type, to_client);
+        return answer_with_refusal(header.type, whole, to_client);
     }
     const auto need = prepare_to_forward(header.type, server, to_server, to_client);
     if (need != front_need::more) {
@@ -167,19 +171,6 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         batch_state_ = batch_state::unfit;  // it will come here a second time
     }
     return outcome;
-}
-
-/// What belongs to the refused request, up to its Sync, is discarded.
-front_need front::answer_with_refusal(char type, outbox& to_client)
-{
-    encode_error(*refusal_, to_client.made(), false);
-    refusal_.reset();
-    if (type == from_client::query || type == from_client::function_call) {
-        append_ready(to_client.made(), 'I');
-    } else {
-        skipping_ = true;
-    }
-    return front_need::more;
 }
 
 void front::note_copy(char type, back& server)
@@ -289,7 +280,7 @@ front_need front::begin_stream(
     }
     if (skipping_ || (server == nullptr && (lost_ || refusal_))) {
         if (!skipping_) {
-            lost_ ? refuse_in_lost(header.type, to_client) : answer_with_refusal(header.type, to_client);
+            lost_ ? refuse_in_lost(header.type, to_client) : answer_with_refusal(header.type, some, to_client);
         }
         stream_dropped_ = true;
         stream_taken_ = some.size();

@@ -108,7 +108,6 @@ public:
 private:
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
-    front_need answer_with_refusal(char type, outbox& to_client);
     front_need refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client);
     front_need begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client);
     front_need begin_long_bind(bytes some, back& server, outbox& to_server, outbox& to_client);
@@ -131,6 +130,8 @@ private:
     // --- a transaction whose server is lost: front_lost.cpp ---
     /// 'I', or 'E' in such a transaction.
     [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : 'I'; }
+    front_need answer_with_refusal(char type, bytes some, outbox& to_client);
+    [[nodiscard]] bool would_open_block(char type, bytes some);
     bool answer_lost(const back& server, const client_error& error, outbox& to_client);
     void revert_reports(outbox& to_client);
     void forget_lost(const back& server);
@@ -199,6 +200,7 @@ private:
     std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
 
     std::optional<client_error> refusal_{};
+    std::unique_ptr<lost_transaction> refused_block_{};  ///< begins with an Execute of the refused batch
     std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing

@@ -4,7 +4,8 @@
 //
 // Everything that waits for an answer gets an error, and where a transaction block was open, or may have been opened by
 // what was under way, the session goes on in a failed one that no server knows of (lost_transaction.hpp). So no
-// statement runs outside the block it was sent for. What is lost beside a transaction, and was acknowledged, cannot be
+// statement runs outside the block it was sent for. The same holds for a block whose first request no server could be
+// had for. What is lost beside a transaction, and was acknowledged, cannot be
 // made good: then the session has to end.
 #include "protocols/postgresql/front.hpp"
 
@@ -79,6 +80,46 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     }
     forget_lost(server);
     return true;
+}
+
+/// What belongs to the refused request, up to its Sync, is discarded. Where it would have begun a transaction block the
+/// client is in a failed one: what it has sent behind the request must not run outside of the block.
+front_need front::answer_with_refusal(char type, bytes some, outbox& to_client)
+{
+    encode_error(*refusal_, to_client.made(), false);
+    auto block = would_open_block(type, some) ? std::make_unique<lost_transaction>(*refusal_, true) : nullptr;
+    refusal_.reset();
+    if (type == from_client::query || type == from_client::function_call) {
+        lost_ = std::move(block);
+        append_ready(to_client.made(), status_without_server());
+    } else {
+        refused_block_ = std::move(block);
+        skipping_ = true;
+    }
+    return front_need::more;
+}
+
+/// `some`: the message, or the beginning of a long one.
+bool front::would_open_block(char type, bytes some)
+{
+    byte_reader body{some.substr(header_size)};
+    if (type == from_client::parse || type == from_client::bind) {
+        body.c_string();  // the statement's name, or the portal's
+    }
+    switch (type) {
+        case from_client::query:
+        case from_client::parse: {
+            const auto text = body.remainder();
+            return store_.inspect_whole(text.substr(0, text.find('\0')), mode_).block.opens;
+        }
+        case from_client::bind: {
+            const auto name = body.c_string();
+            const auto named = name.empty() ? nullptr : statements_.find(name);
+            return named ? named->block.opens
+                         : name.empty() && statements_.has_unnamed() && statements_.unnamed().block.opens;
+        }
+        default: return false;
+    }
 }
 
 /// Answers all batches that are under way. True where a transaction block is open behind them, or may be.

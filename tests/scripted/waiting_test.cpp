@@ -60,6 +60,53 @@ TEST(Waiting, RefusesAPipelineOnceForEachSync)
     EXPECT_EQ(pool.waiter.take_types(), "12DCZ12DCZ") << "what came behind the refused query waits anew";
 }
 
+/// Sends it while no connection becomes free, waits for the refusal, and tells the status in the last ReadyForQuery.
+char status_after_refusal(world& all, scripted_client& client, const std::string& request)
+{
+    client.send(request);
+    all.settle();
+    all.after(seconds{121});
+    const auto told = client.take();
+    return told.empty() ? '-' : told.back();
+}
+
+TEST(Waiting, RefusedBeginIsAFailedTransaction)
+{
+    world all{one_connection};
+    full_pool pool{all};
+    all.after(seconds{121});
+    pool.waiter.take();
+    pool.waiter.send(wire::query("BEGIN") + wire::query("INSERT INTO t VALUES (1)"));
+    all.settle();
+    all.after(seconds{121});
+    EXPECT_EQ(pool.waiter.take_types(), "EZEZ") << "what was sent for the block must not run outside of it";
+    pool.holder.send(wire::query("COMMIT"));
+    pool.waiter.send(wire::query("INSERT INTO t VALUES (2)"));
+    all.settle();
+    EXPECT_EQ(pool.waiter.take_types(), "EZ");
+    pool.waiter.send(wire::query("ROLLBACK"));
+    all.settle();
+    EXPECT_EQ(pool.waiter.take().back(), 'I');
+    pool.waiter.send(wire::query("SELECT 2"));
+    all.settle();
+    EXPECT_EQ(pool.waiter.take_types(), "TDCZ");
+}
+
+TEST(Waiting, RefusedBeginOfTheExtendedProtocolFailsItsTransactionWhereItWasExecuted)
+{
+    world all{one_connection};
+    full_pool pool{all};
+    all.after(seconds{121});
+    pool.waiter.take();
+    const auto begin = wire::parse("", "BEGIN") + wire::bind("", "");
+    EXPECT_EQ(status_after_refusal(all, pool.waiter, wire::parse("b", "BEGIN") + wire::sync()), 'I')
+        << "it was only prepared";
+    EXPECT_EQ(status_after_refusal(all, pool.waiter, begin + wire::sync()), 'I');
+    EXPECT_EQ(status_after_refusal(all, pool.waiter, begin + wire::execute() + wire::sync()), 'E');
+    EXPECT_EQ(status_after_refusal(all, pool.waiter, wire::query("SELECT 1")), 'E');
+    EXPECT_EQ(status_after_refusal(all, pool.waiter, wire::query("ROLLBACK")), 'I');
+}
+
 TEST(Waiting, IsLeftByAClientThatVanishes)
 {
     world all{one_connection};
