@@ -8,15 +8,12 @@
 #include "control/libpq_client.hpp"
 
 #include "control/libpq_text.hpp"
+#include "control/query_queue.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <libpq-fe.h>
 #include <openssl/crypto.h>
@@ -25,7 +22,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 namespace penstock::control {
@@ -42,13 +38,6 @@ struct clear_result {
     void operator()(PGresult* answer) const { PQclear(answer); }
 };
 using result_ptr = std::unique_ptr<PGresult, clear_result>;
-
-/// A question in the queue.
-struct job {
-    sql_query query;
-    time_point deadline;
-    std::function<void(sql_answer)> answer;
-};
 
 /// Keywords and values as PQconnectStartParams takes them.
 class parameters {
@@ -182,21 +171,14 @@ void take_columns(sql_answer& answer, const PGresult* from)
 
 }  // namespace
 
-struct libpq_client::state : std::enable_shared_from_this<state> {
-    state(asio::io_context& context, sql_target where) : io{context}, target{std::move(where)} {}
+struct libpq_client::state final : query_queue {
+    state(asio::io_context& context, sql_target where) : query_queue{context}, target{std::move(where)} {}
 
-    asio::io_context& io;
     sql_target target;
-    std::deque<job> queue{};
-    bool serving = false;  ///< the coroutine is running
-    bool gone = false;     ///< the client was destroyed
     connection_ptr connection{};
-    asio::steady_timer alarm{io};
-    time_point deadline{};
     asio::posix::stream_descriptor* waiting = nullptr;
 
-    static asio::awaitable<void> serve(std::shared_ptr<state> self);
-    asio::awaitable<sql_answer> answer_to(const sql_query& query);
+    asio::awaitable<sql_answer> answer_to(const sql_query& query) override;
     asio::awaitable<sql_answer> connect();
     asio::awaitable<sql_answer> run(const sql_query& query);
     asio::awaitable<bool> flush();
@@ -207,7 +189,8 @@ struct libpq_client::state : std::enable_shared_from_this<state> {
     bool send(const sql_query& query);
     [[nodiscard]] bool is_connected() const { return connection && PQstatus(connection.get()) == CONNECTION_OK; }
     bool is_alive_when_idle();
-    void set_alarm(time_point when);
+    void interrupt() override;
+    void disconnect() override;
     sql_answer fault_of_connection();
     sql_answer timed_out();
 };
@@ -219,45 +202,17 @@ libpq_client::libpq_client(loop& on, sql_target target)
 
 libpq_client::~libpq_client()
 {
-    state_->gone = true;
-    state_->queue.clear();
-    state_->alarm.cancel();
-    if (state_->waiting != nullptr) {
-        state_->waiting->cancel();
-    }
+    state_->leave();
 }
 
 void libpq_client::ask(sql_query query, duration patience, std::function<void(sql_answer)> answer)
 {
-    state_->queue.push_back({std::move(query), clock::now() + patience, std::move(answer)});
-    if (!state_->serving) {
-        state_->serving = true;
-        asio::co_spawn(state_->io, state::serve(state_), asio::detached);
-    }
+    state_->ask(std::move(query), patience, std::move(answer));
 }
 
 sql_client_factory libpq_client::factory(loop& on)
 {
     return [&on](const sql_target& target) { return std::make_unique<libpq_client>(on, target); };
-}
-
-asio::awaitable<void> libpq_client::state::serve(std::shared_ptr<state> self)
-{
-    co_await asio::post(self->io, asio::use_awaitable);  // never answer from inside ask()
-    while (!self->gone && !self->queue.empty()) {
-        auto next = std::move(self->queue.front());
-        self->queue.pop_front();
-        self->set_alarm(next.deadline);
-        auto answer = co_await self->answer_to(next.query);
-        self->alarm.cancel();
-        if (!self->gone) {
-            next.answer(std::move(answer));  // may destroy the client or ask again
-        }
-    }
-    self->serving = false;
-    if (self->gone) {
-        self->connection.reset();
-    }
 }
 
 /// A connection that was idle may have died unseen, so a lost one is replaced once.
@@ -405,17 +360,17 @@ asio::awaitable<result_ptr> libpq_client::state::next_result(bool& in_time)
 asio::awaitable<bool> libpq_client::state::ready(asio::posix::stream_descriptor::wait_type what)
 {
     const int copy = fcntl(PQsocket(connection.get()), F_DUPFD_CLOEXEC, 0);
-    if (copy < 0 || gone || clock::now() >= deadline) {
+    if (copy < 0 || is_over()) {
         if (copy >= 0) {
             ::close(copy);
         }
         co_return false;
     }
-    asio::posix::stream_descriptor socket{io, copy};
+    asio::posix::stream_descriptor socket{io(), copy};
     waiting = &socket;
     const auto [fault] = co_await socket.async_wait(what, asio::as_tuple(asio::use_awaitable));
     waiting = nullptr;
-    co_return !fault && !gone;
+    co_return !fault && !is_over();
 }
 
 /// An idle connection has nothing to read, unless the server ended it.
@@ -427,16 +382,16 @@ bool libpq_client::state::is_alive_when_idle()
     return is_connected();
 }
 
-void libpq_client::state::set_alarm(time_point when)
+void libpq_client::state::interrupt()
 {
-    deadline = when;
-    alarm.expires_at(when);
-    alarm.async_wait([weak = weak_from_this()](const boost::system::error_code& fault) {
-        const auto self = weak.lock();
-        if (!fault && self && self->waiting != nullptr && clock::now() >= self->deadline) {
-            self->waiting->cancel();
-        }
-    });
+    if (waiting != nullptr) {
+        waiting->cancel();
+    }
+}
+
+void libpq_client::state::disconnect()
+{
+    connection.reset();
 }
 
 sql_answer libpq_client::state::fault_of_connection()

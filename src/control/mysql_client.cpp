@@ -9,20 +9,16 @@
 #include "control/control_socket.hpp"
 #include "control/mysql_exchange.hpp"
 #include "control/mysql_text.hpp"
+#include "control/query_queue.hpp"
 #include "net/tls_context.hpp"
 #include "protocols/mysql/capabilities.hpp"
 #include "protocols/mysql/packet.hpp"
 #include "protocols/mysql/server_login.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -32,13 +28,6 @@ namespace asio = boost::asio;
 namespace {
 
 using tls_mode = server_account::tls_mode;
-
-/// A question in the queue.
-struct job {
-    sql_query query;
-    time_point deadline;
-    std::function<void(sql_answer)> answer;
-};
 
 bool is_local(const sql_target& target)
 {
@@ -122,24 +111,17 @@ sql_answer fault_of_login(const sql_target& target, const client_error& error, c
 
 }  // namespace
 
-struct mysql_client::state : std::enable_shared_from_this<state> {
-    state(asio::io_context& context, sql_target where) : io{context}, target{std::move(where)} {}
+struct mysql_client::state final : query_queue {
+    state(asio::io_context& context, sql_target where) : query_queue{context}, target{std::move(where)} {}
 
-    asio::io_context& io;
     sql_target target;
-    std::deque<job> queue{};
-    bool serving = false;  ///< the coroutine is running
-    bool gone = false;     ///< the client was destroyed
     std::unique_ptr<control_socket> wire{};
     server_identity server{};  ///< where logged in
     bool logged_in = false;
     std::string tls_fault{};     ///< of the last login
     bool login_refused = false;  ///< the last login failed although the server was there
-    asio::steady_timer alarm{io};
-    time_point deadline{};
 
-    static asio::awaitable<void> serve(std::shared_ptr<state> self);
-    asio::awaitable<sql_answer> answer_to(const sql_query& query);
+    asio::awaitable<sql_answer> answer_to(const sql_query& query) override;
     asio::awaitable<sql_answer> connect();
     asio::awaitable<sql_answer> connect(tls_mode tls);
     asio::awaitable<sql_answer> log_in(tls_mode tls);
@@ -147,9 +129,8 @@ struct mysql_client::state : std::enable_shared_from_this<state> {
     asio::awaitable<void> converse(dialogue& line, std::function<bool()> done);
     asio::awaitable<void> shake_hands(dialogue& line);
 
-    [[nodiscard]] bool is_over() const { return gone || clock::now() >= deadline; }
-    void set_alarm(time_point when);
-    void say_goodbye();
+    void interrupt() override;
+    void disconnect() override;
     void drop();
     sql_answer timed_out() const;
 };
@@ -161,47 +142,17 @@ mysql_client::mysql_client(loop& on, sql_target target)
 
 mysql_client::~mysql_client()
 {
-    state_->gone = true;
-    state_->queue.clear();
-    state_->alarm.cancel();
-    if (state_->serving && state_->wire) {
-        state_->wire->cancel();  // the coroutine still uses it
-    } else {
-        state_->say_goodbye();
-    }
+    state_->leave();
 }
 
 void mysql_client::ask(sql_query query, duration patience, std::function<void(sql_answer)> answer)
 {
-    state_->queue.push_back({std::move(query), clock::now() + patience, std::move(answer)});
-    if (!state_->serving) {
-        state_->serving = true;
-        asio::co_spawn(state_->io, state::serve(state_), asio::detached);
-    }
+    state_->ask(std::move(query), patience, std::move(answer));
 }
 
 sql_client_factory mysql_client::factory(loop& on)
 {
     return [&on](const sql_target& target) { return std::make_unique<mysql_client>(on, target); };
-}
-
-asio::awaitable<void> mysql_client::state::serve(std::shared_ptr<state> self)
-{
-    co_await asio::post(self->io, asio::use_awaitable);  // never answer from inside ask()
-    while (!self->gone && !self->queue.empty()) {
-        auto next = std::move(self->queue.front());
-        self->queue.pop_front();
-        self->set_alarm(next.deadline);
-        auto answer = co_await self->answer_to(next.query);
-        self->alarm.cancel();
-        if (!self->gone) {
-            next.answer(std::move(answer));  // may destroy the client or ask again
-        }
-    }
-    self->serving = false;
-    if (self->gone) {
-        self->say_goodbye();
-    }
 }
 
 /// A connection that was idle may have died unseen, so a lost one is replaced once.
@@ -239,7 +190,7 @@ asio::awaitable<sql_answer> mysql_client::state::connect(tls_mode tls)
         if (is_over()) {
             break;
         }
-        wire = std::make_unique<control_socket>(io);
+        wire = std::make_unique<control_socket>(io());
         fault = co_await wire->connect(place);
         if (fault.empty()) {
             co_return co_await log_in(tls);
@@ -325,19 +276,14 @@ asio::awaitable<void> mysql_client::state::shake_hands(dialogue& line)
     line.tls_done(std::move(facts));
 }
 
-void mysql_client::state::set_alarm(time_point when)
+void mysql_client::state::interrupt()
 {
-    deadline = when;
-    alarm.expires_at(when);
-    alarm.async_wait([weak = weak_from_this()](const boost::system::error_code& fault) {
-        const auto self = weak.lock();
-        if (!fault && self && self->serving && self->wire && clock::now() >= self->deadline) {
-            self->wire->cancel();
-        }
-    });
+    if (wire) {
+        wire->cancel();
+    }
 }
 
-void mysql_client::state::say_goodbye()
+void mysql_client::state::disconnect()
 {
     if (logged_in) {
         std::string farewell;
