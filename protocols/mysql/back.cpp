@@ -170,7 +170,7 @@ std::size_t back::octets_needed(bytes start) const
 bool back::captures() const
 {
     const auto why = expected_.front().why;
-    return why == purpose::ask_insert_id || why == purpose::warnings;
+    return why == purpose::ask_insert_id || why == purpose::warnings || why == purpose::ask_tracking;
 }
 
 bool back::must_be_whole(message_role role)

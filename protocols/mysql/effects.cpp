@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/effects.hpp"
 
+#include "protocols/wire/parameter_set.hpp"
+
 #include <algorithm>
 
 namespace penstock::mysql {
@@ -10,6 +12,12 @@ namespace {
 bool one_of(std::string_view word, std::initializer_list<std::string_view> words)
 {
     return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// Said in one statement with session_track_system_variables, these are asked for together with it.
+bool is_asked_with_tracking(std::string_view name)
+{
+    return one_of(name, {"session_track_schema", "session_track_state_change", "session_track_transaction_info"});
 }
 
 /// @@session.name, @@local.name and @@name are the session's.
@@ -52,6 +60,7 @@ void effects_collector::end_statement()
     if (verb_ == verb::set) {
         end_assignment();
     }
+    set_name_.clear();
     effects_.statements += tokens_ > 0 ? 1 : 0;
     verb_ = verb::none;
     tokens_ = 0;
@@ -240,6 +249,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
                 effects_.pins.add(one_of(text, {"tables", "table"}) ? pin_set{} : pin_set{pin_reason::table_lock});
             }
             break;
+        case verb::set_statement: take_set_statement(kind, text); break;
         case verb::show:
             if (is_word && one_of(text, {"warnings", "errors"})) {
                 effects_.reads_diagnostics = true;
@@ -304,9 +314,10 @@ void effects_collector::take_set_target(sql_token kind, std::string_view text)
             effects_.pins.add(text == "role" ? pin_reason::role : pin_reason::unknown_setting);
         }
         if (text == "statement") {
-            effects_.runs_code = true;
+            verb_ = verb::set_statement;
+            return;
         }
-        if (one_of(text, {"role", "resource", "default", "password", "statement", "transaction"})) {
+        if (one_of(text, {"role", "resource", "default", "password", "transaction"})) {
             set_place_ = set_place::passed;
             return;
         }
@@ -321,6 +332,26 @@ void effects_collector::take_set_target(sql_token kind, std::string_view text)
     }
     set_name_ = text;
     set_place_ = set_place::named;
+}
+
+/// SET STATEMENT name = value, ... FOR statement (MariaDB).
+void effects_collector::take_set_statement(sql_token kind, std::string_view text)
+{
+    const bool is_word = kind == sql_token::word;
+    if (is_word && depth_ == 0 && text == "for") {
+        verb_ = verb::none;  // what follows is a statement as any
+        tokens_ = 0;
+        set_name_.clear();
+        return;
+    }
+    if ((kind == sql_token::equals || kind == sql_token::assign) && depth_ == 0 && !set_name_.empty()) {
+        if (effects_.for_one.size() < text_effects::most_variables) {
+            effects_.for_one.push_back(lower_case(set_name_));
+        } else {
+            effects_.pins.add(pin_reason::unknown_setting);
+        }
+    }
+    set_name_ = is_word || kind == sql_token::quoted_name ? text : std::string_view{};
 }
 
 void effects_collector::take_set_value(sql_token kind, std::string_view text, bool clipped)
@@ -363,7 +394,9 @@ void effects_collector::end_assignment()
         } else {
             effects_.pins.add(pin_reason::user_variable);
         }
-    } else if (has_value && !set_global_) {
+    } else if (has_value && !set_global_ && set_name_ == "session_track_system_variables") {
+        effects_.sets_tracking = true;
+    } else if (has_value && !set_global_ && !is_asked_with_tracking(set_name_)) {
         effects_.sets = true;
         if (set_name_ == "timestamp" && is_literal && one_of(set_value_, {"default", "0"})) {
             effects_.timestamp_default = true;

@@ -28,10 +28,12 @@ struct text_effects {
     std::uint32_t statements = 0;  ///< that are not empty
     pin_set pins{};                ///< what cannot be carried to another server connection
     std::vector<std::pair<std::string, std::string>> user_variables{};  ///< SET @name = literal: name and literal
-    bool sets = false;               ///< changes system variables of the session by SET
-    bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
-    bool runs_code = false;          ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
-    bool load_local = false;         ///< LOAD DATA LOCAL: the server may ask the client for a file
+    std::vector<std::string> for_one{};  ///< SET STATEMENT ... FOR: the variables that change for it alone (MariaDB)
+    bool sets = false;                   ///< changes system variables of the session by SET
+    bool sets_tracking = false;          ///< of these, session_track_system_variables: what is reported from then on
+    bool timestamp_default = false;      ///< SET timestamp = DEFAULT or 0
+    bool runs_code = false;              ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
+    bool load_local = false;             ///< LOAD DATA LOCAL: the server may ask the client for a file
     bool calculates_found_rows = false;
     bool reads_insert_id = false;  ///< LAST_INSERT_ID(), @@last_insert_id, @@identity
     bool reads_row_count = false;
@@ -78,6 +80,7 @@ private:
         lock,
         prepare,
         set,
+        set_statement,
         show,
         unlock,
         xa,
@@ -93,6 +96,7 @@ private:
     void take_by_verb(sql_token kind, std::string_view text);
     void take_in_set(sql_token kind, std::string_view text, bool clipped);
     void take_set_target(sql_token kind, std::string_view text);
+    void take_set_statement(sql_token kind, std::string_view text);
     void take_set_value(sql_token kind, std::string_view text, bool clipped);
     void end_assignment();
 

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/effects_lexer.hpp"
 
+#include <algorithm>
+
 namespace penstock::mysql {
 
 namespace {
+
+/// Dumps of MariaDB begin with a comment for this version, which is to be executed nowhere.
+constexpr unsigned no_servers_version = 999999;
 
 bool is_blank(char octet)
 {
@@ -33,6 +38,7 @@ void effects_lexer::begin(sql_reading reading)
     reading_ = reading;
     place_ = place::between;
     in_executable_ = false;
+    version_ = 0;
     clipped_ = false;
     plain_ = true;
     high_ = false;
@@ -174,7 +180,6 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
         case place::block_open:
             if (octet == '!') {
                 ++at;
-                in_executable_ = true;
                 place_ = place::version;
             } else if (octet == 'M') {
                 ++at;
@@ -186,7 +191,6 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
         case place::block_mark:
             if (octet == '!') {
                 ++at;
-                in_executable_ = true;
                 place_ = place::version;
             } else {
                 place_ = place::block_comment;
@@ -195,9 +199,12 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
         case place::version:
             if (is_digit(octet)) {
                 ++at;
-            } else {
-                place_ = place::between;
+                version_ = std::min(version_ * 10 + static_cast<unsigned>(octet - '0'), no_servers_version);
+                return false;
             }
+            in_executable_ = version_ < no_servers_version;
+            version_ = 0;
+            place_ = in_executable_ ? place::between : place::block_comment;
             return false;
         case place::block_comment:
             ++at;

@@ -4,7 +4,7 @@
 //
 // Follows "Language Structure" in the MySQL manual and MariaDB's: strings in both quotes with backslashes unless
 // NO_BACKSLASH_ESCAPES, names in backticks (and in double quotes under ANSI_QUOTES), comments of all three kinds.
-// Executable comments (/*! */ and /*M! */) are code, whatever version they name.
+// Executable comments (/*! */ and /*M! */) are code, whatever version they name, save 999999.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -107,6 +107,7 @@ private:
     sql_token quoted_as_ = sql_token::string;
     char quote_ = '\'';
     bool in_executable_ = false;
+    unsigned version_ = 0;  ///< of an executable comment
     bool clipped_ = false;
     bool plain_ = true;
     bool high_ = false;

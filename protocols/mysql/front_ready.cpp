@@ -174,6 +174,9 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         insert_id_is_exact_ = true;
         ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");
     }
+    if (wishes_.take_question()) {
+        ask(purpose::ask_tracking, reply_kind::query, wishes_query());
+    }
     if (wishes_.must_be_restored()) {
         wishes_.restored();
         ask(purpose::tracking, reply_kind::ok, tracking_statement());

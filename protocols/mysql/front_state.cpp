@@ -60,6 +60,7 @@ void front::on_done(expected_reply& reply, back& server)
                 pins_.add(pin_reason::unknown_setting);
             }
             break;
+        case purpose::ask_tracking:
         case purpose::housekeeping: server.must_close = server.must_close || reply.failed; break;
         case purpose::insert_id:
         case purpose::ask_insert_id:
@@ -111,6 +112,12 @@ void front::apply(const expected_reply& reply, back& server)
 {
     static const text_effects nothing{};
     const auto& effects = reply.effects ? *reply.effects : nothing;
+    if (effects.sets_tracking) {
+        wishes_.must_ask();
+        if (effects.sets || effects.statements > 1) {
+            pins_.add(pin_reason::unknown_setting);  // what else it said was perhaps not reported either
+        }
+    }
     if (reply.failed) {
         const bool in_part = effects.statements > 1;
         if (in_part) {
@@ -124,7 +131,8 @@ void front::apply(const expected_reply& reply, back& server)
         if (effects.runs_code) {
             pins_.add(pin_reason::state_change);
         }
-        must_flush_ = effects.runs_code || effects.sets || reply.error_code == er_signal_exception;
+        must_flush_ =
+            effects.runs_code || effects.sets || !effects.for_one.empty() || reply.error_code == er_signal_exception;
         return;
     }
     if (effects.unlocks) {
@@ -138,7 +146,7 @@ void front::apply(const expected_reply& reply, back& server)
     if (effects.begins_xa || effects.ends_xa) {
         server.set_xa(effects.begins_xa);
     }
-    const bool is_explained = !effects.pins.empty() || !effects.user_variables.empty();
+    const bool is_explained = !effects.pins.empty() || !effects.user_variables.empty() || effects.sets_tracking;
     if (reply.reported_state && !is_explained) {
         pins_.add(pin_reason::state_change);
     }
@@ -192,6 +200,10 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
             warnings_.emplace_back(payload);
             warnings_memory_ += payload.size();
         }
+        return;
+    }
+    if (during.why == purpose::ask_tracking) {
+        server.must_close = server.must_close || !wishes_.learn(payload);
         return;
     }
     wire_reader in{payload};

@@ -180,6 +180,7 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     }
     std::string made = is_bulk ? with_id(some.substr(0, 5), found->id) : execute_form(head, *wanted, *found, *server);
     const auto replaced = is_bulk ? 5 : head.size;
+    ++counters_.queries;
     ++counters_.binds;
     expected_reply reply{.kind = reply_kind::execute};
     reply.what = command::stmt_execute;

@@ -157,6 +157,10 @@ pin_set session_state::note(const session_change& change, const text_effects* ef
     if (is_in(name, not_carried)) {
         return {};
     }
+    if (effects != nullptr &&
+        std::find(effects->for_one.begin(), effects->for_one.end(), name) != effects->for_one.end()) {
+        return {};  // its value from before is back by now
+    }
     if (name == "timestamp" && effects != nullptr && effects->timestamp_default) {
         erase(name);
         return {};

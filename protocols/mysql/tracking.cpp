@@ -25,13 +25,37 @@ std::string_view tracking_statement()
            "session_track_transaction_info='CHARACTERISTICS',sql_mode=@@sql_mode";
 }
 
+std::string_view wishes_query()
+{
+    return "SELECT @@session_track_system_variables,@@session_track_schema,@@session_track_state_change,"
+           "@@session_track_transaction_info";
+}
+
 bool tracking_wishes::note(std::string_view name, std::string_view value)
 {
     if (!name.starts_with(prefix)) {
         return false;
     }
     disturbed_ = true;
-    name.remove_prefix(prefix.size());
+    set(name.substr(prefix.size()), value);
+    return true;
+}
+
+bool tracking_wishes::learn(bytes row)
+{
+    wire_reader in{row};
+    for (const auto name : {"system_variables", "schema", "state_change", "transaction_info"}) {
+        const auto value = in.nullable_string();
+        if (in.failed()) {
+            return false;
+        }
+        set(name, value.value_or(""));
+    }
+    return in.finished_cleanly();
+}
+
+void tracking_wishes::set(std::string_view name, std::string_view value)
+{
     if (name == "system_variables") {
         variables_ = value.substr(0, longest_list);
     } else if (name == "schema") {
@@ -44,7 +68,6 @@ bool tracking_wishes::note(std::string_view name, std::string_view value)
         transaction_state_ = value == "STATE" || value == "CHARACTERISTICS";
         characteristics_ = value == "CHARACTERISTICS";
     }
-    return true;
 }
 
 std::string tracking_wishes::filter(bytes changes) const

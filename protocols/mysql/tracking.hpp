@@ -11,16 +11,24 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace penstock::mysql {
 
 /// What makes a server report all that a session may change. Also asks for sql_mode by assigning it to itself.
 [[nodiscard]] std::string_view tracking_statement();
+/// Asks for what session_track_* are now.
+[[nodiscard]] std::string_view wishes_query();
 
 class tracking_wishes {
 public:
     /// Takes a report of a variable if it is one of session_track_*: these are the client's own and not carried.
     bool note(std::string_view name, std::string_view value);
+    /// The client has set what is reported, so that itself may not have been: its wishes have to be asked for.
+    void must_ask() { asks_ = disturbed_ = true; }
+    [[nodiscard]] bool take_question() { return std::exchange(asks_, false); }
+    /// The row that wishes_query() gives. False where it is malformed.
+    bool learn(bytes row);
     /// Back to what a new session has.
     void reset() { *this = tracking_wishes{}; }
     /// The client has set one of them, so the server's have to be put right.
@@ -31,6 +39,7 @@ public:
     [[nodiscard]] std::string filter(bytes changes) const;
 
 private:
+    void set(std::string_view name, std::string_view value);
     [[nodiscard]] bool wants_variable(std::string_view name) const;
 
     std::string variables_ = "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
@@ -40,6 +49,7 @@ private:
     bool transaction_state_ = false;
     bool characteristics_ = false;
     bool disturbed_ = false;
+    bool asks_ = false;
 };
 
 }  // namespace penstock::mysql

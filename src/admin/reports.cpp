@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -157,6 +158,30 @@ void add_what_pools_count(telemetry::pool_totals& to, const pool::shard_stats& c
     }
 }
 
+/// Pools that differ only in what their connections were opened with: one to whoever looks.
+struct joint_pool {
+    std::set<std::shared_ptr<proxy::pool_record>> records{};
+    pool::shard_stats servers{};
+    client_counts clients{};
+};
+
+/// Each of them has the limits of the settings, so together they may have as many connections more.
+void add_limits_and_use(pool_report& to, const joint_pool& from)
+{
+    for (const auto& record : from.records) {
+        const auto limits = record->shared->limits();
+        const auto so_far = std::exchange(to.limits, limits);
+        if (record != *from.records.begin()) {
+            to.limits.size += so_far.size;
+            to.limits.minimum += so_far.minimum;
+            to.limits.reserve += so_far.reserve;
+        }
+        to.mode = record->mode();
+        to.node = record->shared->node();
+        to.held += record->shared->usage().held;
+    }
+}
+
 telemetry::totals count(const proxy::process& of)
 {
     telemetry::totals sum;
@@ -214,11 +239,11 @@ void reporter::merge(gathering& from)
             out->clusters.push_back(std::move(view));
         }
     }
-    std::map<pool::pool_key, part::of_pool> pools;
+    std::map<telemetry::pool_name, joint_pool> pools;
     for (auto& each : from.parts) {
         for (auto& [record, figures] : each.pools) {
-            auto& sum = pools[record->key];
-            sum.record = figures.record;
+            auto& sum = pools[{record->key.cluster, record->key.user, record->key.database}];
+            sum.records.insert(figures.record);
             add(sum.servers, figures.servers);
             sum.clients.add(figures.clients);
         }
@@ -228,17 +253,13 @@ void reporter::merge(gathering& from)
         std::move(each.servers.begin(), each.servers.end(), std::back_inserter(out->servers));
     }
     take_requests_of_clients(*out);
-    for (auto& [key, sum] : pools) {
+    for (auto& [name, sum] : pools) {
         pool_report one;
-        one.key = key;
-        one.database = client_name_of(*out->settings, key);
-        one.mode = sum.record->mode();
-        one.limits = sum.record->shared->limits();
-        one.node = sum.record->shared->node();
-        one.held = sum.record->shared->usage().held;
+        one.key = {.cluster = name.cluster, .user = name.user, .database = name.database};
+        one.database = client_name_of(*out->settings, one.key);
+        add_limits_and_use(one, sum);
         one.servers = sum.servers;
         one.clients = sum.clients;
-        const telemetry::pool_name name{key.cluster, key.user, key.database};
         if (const auto counted = out->totals.pools.find(name); counted != out->totals.pools.end()) {
             add_what_pools_count(counted->second, sum.servers);
             one.totals = counted->second;

@@ -65,7 +65,7 @@ struct client_counts {
     [[nodiscard]] std::uint32_t all() const { return login + idle + waiting + active; }
 };
 
-/// One pool, over all workers.
+/// One pool, over all workers, and over all that its connections may have been opened with (pool_key::kind).
 struct pool_report {
     pool::pool_key key{};
     std::string database{};  ///< as clients call it

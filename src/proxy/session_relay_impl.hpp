@@ -131,10 +131,11 @@ void session<P>::consume(bytes input, bool from_pending)
         {
             outbox to_server{worker_.template side<P>().to_server_scratch};
             outbox to_client{worker_.template side<P>().to_client_scratch};
-            if (lease_ && lease_->half().is_quiet()) {
+            const bool was_quiet = lease_ && lease_->half().is_quiet();
+            progress = front_->consume(input.substr(taken), lease_ ? &lease_->half() : nullptr, to_server, to_client);
+            if (was_quiet && lease_->half().owes_client()) {  // not only an answer to what goes in front of a request
                 asked_at_ = since_;
             }
-            progress = front_->consume(input.substr(taken), lease_ ? &lease_->half() : nullptr, to_server, to_client);
             send_both(to_server, to_client);
         }
         taken += progress.consumed;

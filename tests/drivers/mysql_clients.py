@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from mysql_fixture import MySqlTest, each_product
+from mysql_driver import DriverTest, each_driver
 from mysql_products import MariaDb, MySql, PASSWORD
 
 
@@ -17,6 +17,10 @@ class Checks:
 
     options = ()
     client_options = ()
+    asked_for = {"temporary_object": "create temporary table", "sql_prepare": "prepare", "state_change": "deallocate prepare",
+                 "user_variable": "call p(1, @b), and set @OLD_TIME_ZONE=@@TIME_ZONE of dumps",
+                 "unknown_setting": "set @@sql_mode=..., which MariaDB does not report"}
+    direct = ("test_encrypted_and_compressed", "test_zstd_compression")
 
     def run_program(self, program, *arguments, stdin=None, status=0):
         done = subprocess.run([program, "--no-defaults", "-h", "127.0.0.1", "-P", str(self.target.port), "-u", "app",
@@ -85,7 +89,7 @@ class Checks:
         self.assertEqual(self.sql("select count(*), sum(x) from dumped;\ndrop table dumped;\n"), "500\t124750\n")
 
 
-@each_product
+@each_driver
 class ClientOfMariaDb(Checks):
     dump_options = ("--no-tablespaces",)
 
@@ -97,7 +101,7 @@ class ClientOfMariaDb(Checks):
         return (f"--ssl-ca={self.cluster.authority.certificate}", "--ssl-verify-server-cert")
 
 
-class ClientOfMySql(Checks, MySqlTest):
+class ClientOfMySql(Checks, DriverTest):
     """Against its own product; towards MariaDB it knows no login that MariaDB has."""
 
     product_name = "mysql"

@@ -7,7 +7,7 @@ import unittest
 
 import django
 
-from mysql_fixture import each_product
+from mysql_driver import each_driver
 from mysql_products import PASSWORD
 
 
@@ -22,7 +22,7 @@ def configured():
     return connections
 
 
-@each_product
+@each_driver
 class Django:
     def database(self):
         """The name under which Django knows the product's server."""

@@ -16,7 +16,7 @@ import aiomysql
 import pymysql
 import sqlalchemy
 
-from mysql_fixture import each_product
+from mysql_driver import each_driver
 from mysql_products import PASSWORD
 from wait import wait_until
 
@@ -25,6 +25,9 @@ THOUSAND = "with recursive n(x) as (select 0 union all select x + 1 from n where
 
 class DbApi:
     """What PyMySQL and mysqlclient are both asked; `module` is the driver, `unbuffered` its cursor that reads rows as they come."""
+
+    asked_for = {"temporary_object": "create temporary table", "user_variable": "call p(@_p_0), which callproc makes"}
+    direct = ("test_a_query_is_killed", "test_a_session_is_killed", "test_user_changes", "test_compressed")
 
     def open(self, **options):
         connection = self.module.connect(**{"host": "127.0.0.1", "port": self.target.port, "user": "app", "password": PASSWORD,
@@ -147,13 +150,13 @@ class DbApi:
         self.assertEqual(self.rows("select 1"), [(1,)])
 
 
-@each_product
+@each_driver
 class PyMySql(DbApi):
     module = pymysql
     unbuffered = pymysql.cursors.SSCursor
 
 
-@each_product
+@each_driver
 class MySqlClient(DbApi):
     module = MySQLdb
     unbuffered = MySQLdb.cursors.SSCursor
@@ -172,7 +175,7 @@ class MySqlClient(DbApi):
         self.assertEqual([value if isinstance(value, int) else len(value) for value in cursor.fetchone()], [300000, 300000])
 
 
-@each_product
+@each_driver
 class AioMySql:
     def play(self, story):
         async def run():
@@ -244,12 +247,12 @@ class Alchemy:
         metadata.drop_all(engine)
 
 
-@each_product
+@each_driver
 class AlchemyOverPyMySql(Alchemy):
     dialect = "mysql+pymysql"
 
 
-@each_product
+@each_driver
 class AlchemyOverMySqlClient(Alchemy):
     dialect = "mysql+mysqldb"
 

@@ -10,9 +10,6 @@ import mysql_fetch
 from mysql_cluster import MySqlCluster
 from mysql_products import PRODUCTS, product
 
-# What stands between the drivers and the server: THROUGH(cluster) gives it started, with port, url() and stop(). None: nothing does.
-THROUGH = None
-
 _clusters = {}
 
 
@@ -24,20 +21,20 @@ def shared_mysql(product_name, replicas=0):
     return _clusters[key]
 
 
-def each_product(tests):
+def each_product(tests, base=None):
     """Class decorator: the tests of that plain class run once on MySQL and once on MariaDB, as <name>OnMySql and <name>OnMariaDb."""
     for name, kind in PRODUCTS.items():
         title = f"{tests.__name__}On{kind.__name__}"
-        made = type(title, (tests, MySqlTest), {"product_name": name, "__module__": tests.__module__, "__qualname__": title})
+        made = type(title, (tests, base or MySqlTest), {"product_name": name, "__module__": tests.__module__, "__qualname__": title})
         setattr(sys.modules[tests.__module__], title, made)
     return tests
 
 
 class MySqlTest(unittest.TestCase):
-    """Tests of one product. `target` is what clients connect to, with port and url(): what `through` gives, or the primary itself."""
+    """Tests of one product. `target` is what clients connect to, with port, url() and stop(): what through(cluster) gives, or the primary."""
 
     product_name = "mariadb"
-    through = THROUGH
+    through = None
     replicas = 0
     maxDiff = None
 

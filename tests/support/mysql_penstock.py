@@ -25,7 +25,7 @@ class MySqlPenstock(Penstock):
         return settings
 
     def url(self, user="app", database="app", password=PASSWORD, options=""):
-        return f"mysql://{user}:{password}@127.0.0.1:{self.port}/{database}{options}"
+        return f"mysql://{user}:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}{options}"
 
     def connect(self, user="app", database="app", password=PASSWORD, autocommit=True, **options):
         """A PyMySQL connection through Penstock."""

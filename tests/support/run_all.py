@@ -21,6 +21,7 @@ import sanitizers
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUPPORT = pathlib.Path(__file__).resolve().parent
 PARTS = ("lint", "unit", "integration", "drivers")
+FIGURES = "pinned by "  # what lines of a test's output begin with that are shown although it passed
 LONGEST = {"lint": 120, "unit": 600, "integration": 900, "drivers": 600}  # seconds for one program
 
 
@@ -170,6 +171,10 @@ def show(outcome):
     mark = "ok    " if not outcome.failed else "FAILED"
     print(f"{mark} {outcome.part + '/' + outcome.name:<42} {outcome.passed:>5} passed {outcome.failed:>3} failed "
           f"{outcome.seconds:>7.1f} s{f' {len(outcome.skipped)} skipped' if outcome.skipped else ''}", flush=True)
+    if not outcome.failed:
+        for line in outcome.output.splitlines():
+            if line.startswith(FIGURES):
+                print("    " + line, flush=True)
     if outcome.failed:
         print("".join("    | " + line + "\n" for line in outcome.output.splitlines()[-200:]), end="", flush=True)
 

@@ -120,6 +120,44 @@ TEST(MysqlEffects, TellOfFilesXaAndCode)
     EXPECT_FALSE(inspect("SET TRANSACTION READ ONLY", {}).sets);
 }
 
+TEST(MysqlEffects, OfSetStatementAreThoseOfTheStatementItIsFor)
+{
+    const auto found = inspect("SET STATEMENT max_statement_time = 5, `Sort_Buffer_Size`=(1 + 1) FOR SELECT 1", {});
+    EXPECT_EQ(found.for_one, (std::vector<std::string>{"max_statement_time", "sort_buffer_size"}));
+    EXPECT_FALSE(found.sets || found.runs_code);
+    EXPECT_EQ(found.statements, 1U);
+    EXPECT_EQ(pins_of("SET STATEMENT a=1 FOR CREATE TEMPORARY TABLE t(x INT)"), "temporary_object");
+    EXPECT_EQ(pins_of("SET STATEMENT a=1 FOR SELECT 1 INTO @x"), "user_variable");
+    EXPECT_TRUE(inspect("SET STATEMENT a=1 FOR CALL p()", {}).runs_code);
+    EXPECT_TRUE(inspect("SET STATEMENT a=1 FOR SELECT LAST_INSERT_ID()", {}).reads_insert_id);
+    EXPECT_TRUE(inspect("SET STATEMENT a=1 FOR SELECT 1; SET b=2", {}).sets);
+    std::string many = "SET STATEMENT a=1";
+    for (int count = 0; count < 40; ++count) {
+        many.append(", a=1");
+    }
+    EXPECT_EQ(pins_of(many + " FOR SELECT 1"), "unknown_setting");
+}
+
+TEST(MysqlEffects, OfACommentThatNobodyExecutesAreNone)
+{
+    const auto found = inspect("/*M!999999\\- enable the sandbox mode */\n/*!40101 SET @a=5 */", {});
+    EXPECT_EQ(found.user_variables.size(), 1U);
+    EXPECT_EQ(found.statements, 1U);
+    EXPECT_EQ(pins_of("/*!999999 DO GET_LOCK('a', 1) */ SELECT 1"), "");
+    EXPECT_EQ(pins_of("/*!99999 DO GET_LOCK('a', 1) */"), "advisory_lock");
+}
+
+TEST(MysqlEffects, TellWhenWhatIsReportedChanges)
+{
+    EXPECT_TRUE(inspect("SET session_track_system_variables='a'", {}).sets_tracking);
+    EXPECT_TRUE(inspect("SET @@session.session_track_system_variables=CONCAT('a', 'b')", {}).sets_tracking);
+    EXPECT_FALSE(inspect("SET GLOBAL session_track_system_variables='a'", {}).sets_tracking);
+    const auto both = inspect("SET session_track_schema=1, session_track_system_variables='a'", {});
+    EXPECT_TRUE(both.sets_tracking && !both.sets);
+    const auto more = inspect("SET session_track_system_variables='a', sql_mode=''", {});
+    EXPECT_TRUE(more.sets_tracking && more.sets);
+}
+
 TEST(MysqlEffects, FollowTheSessionsReading)
 {
     const auto* const text = "SELECT 'a\\', GET_LOCK('b', 1), '";

@@ -403,6 +403,58 @@ TEST(MysqlTracking, OfTheClientIsNotTheServers)
     EXPECT_EQ(catch_up_of(talk), list{});
 }
 
+/// The server does not report the very statement that tells it to report less.
+TEST(MysqlTracking, IsAskedForWhereItWasNotReported)
+{
+    exchange talk;
+    talk.send(ask::query("SET session_track_system_variables='sql_mode'"));
+    talk.answer(packets({say::ok({.changes = say::state_changed()})}));
+    talk.sent_to_server();
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.sent_to_server(), ask::query(wishes_query()) + ask::query(tracking_statement()));
+    talk.answer(packets({"\4",
+                         say::column("a"),
+                         say::column("b"),
+                         say::column("c"),
+                         say::column("d"),
+                         say::text("sql_mode") + say::text("0") + say::text("0") + say::text("OFF"),
+                         say::end()}));
+    talk.answer(packets({say::ok({.changes = say::variable("session_track_schema", "ON")})}));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_FALSE(talk.client.must_stay() || talk.server->must_close);
+    talk.send(ask::query("SET autocommit=1, sql_mode=''"));
+    talk.answer(packets(
+        {say::ok({.changes = say::variable("autocommit", "ON") + say::variable("sql_mode", "") + say::schema("b")})}));
+    EXPECT_EQ(talk.sent_to_client(), packets({say::ok({.changes = say::variable("sql_mode", "")})}));
+}
+
+TEST(MysqlTracking, ChangedWithSomethingElsePins)
+{
+    exchange talk;
+    talk.run("SET session_track_system_variables='', sql_mode=''", {say::ok({.changes = say::state_changed()})});
+    EXPECT_TRUE(talk.client.pins().has(pin_reason::unknown_setting));
+}
+
+TEST(MysqlTracking, OfWishesThatCannotBeReadClosesTheServer)
+{
+    exchange talk;
+    talk.send(ask::query("SET session_track_system_variables='sql_mode'"));
+    talk.answer(packets({say::ok()}));
+    EXPECT_TRUE(talk.settle());
+    talk.answer(packets({"\1", say::column("a"), say::text("sql_mode"), say::end()}));
+    EXPECT_TRUE(talk.server->must_close);
+}
+
+TEST(MysqlState, OfOneStatementIsNotTheSessions)
+{
+    exchange talk;
+    talk.run("SET STATEMENT max_statement_time=7 FOR DO 1",
+             {say::ok({.changes = say::variable("max_statement_time", "7.000000")})});
+    EXPECT_EQ(talk.client.state().current()->find("max_statement_time"), nullptr);
+    EXPECT_TRUE(talk.client.pins().empty());
+}
+
 // --- LOAD DATA LOCAL ---
 
 TEST(MysqlLocalFile, IsRelayedFromTheClient)
