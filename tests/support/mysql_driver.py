@@ -4,10 +4,12 @@
 # connections for each pool. When the class is done, the sessions that were pinned meanwhile are counted at the admin port and printed:
 # a driver's own doings cause none. Where a test asks for a pin, with a temporary table for example, its class names the reason.
 
+import contextlib
 import re
 
 from mysql_fixture import MySqlTest, each_product
 from mysql_penstock import MySqlPenstock
+from wait import wait_until
 
 POOL_SIZE = 3
 
@@ -27,6 +29,17 @@ class DriverTest(MySqlTest):
         if self._testMethodName in self.direct:
             self.target = self.server
         super().setUp()
+
+    @contextlib.contextmanager
+    def assert_compressed(self, octets):
+        """So much, and easily compressed, comes to a client meanwhile: far fewer octets do. (SHOW STATUS tells of the server's connection.)"""
+        before = self.octets_to_clients()
+        yield
+        wait_until(lambda: self.octets_to_clients() > before, "Penstock has counted what it sent")
+        self.assertLess(self.octets_to_clients() - before, octets / 10)
+
+    def octets_to_clients(self):
+        return sum(count for name, count in self.target.metrics().items() if name.startswith("penstock_client_sent_bytes_total"))
 
     @classmethod
     def tearDownClass(cls):
