@@ -134,6 +134,8 @@ public:
     std::optional<std::uint64_t> insert_id{0};
     /// Which statement ran here last: a session's stamp and its own count.
     std::pair<std::uint64_t, std::uint64_t> last_statement{};
+    /// Warnings of whoever had the connection before may still be there: MariaDB keeps them while no table is used.
+    bool foreign_diagnostics = false;
     bool must_close = false;
 
 private:

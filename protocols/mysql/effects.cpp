@@ -4,6 +4,7 @@
 #include "protocols/wire/parameter_set.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace penstock::mysql {
 
@@ -51,6 +52,7 @@ const text_effects& effects_collector::finish()
     }
     if (effects_.statements != 1) {
         effects_.only_shows_warnings = false;
+        effects_.kill = {};
     }
     return effects_;
 }
@@ -59,6 +61,8 @@ void effects_collector::end_statement()
 {
     if (verb_ == verb::set) {
         end_assignment();
+    } else if (verb_ == verb::kill) {
+        effects_.kill.is_understood = kill_place_ == kill_place::whole;
     }
     set_name_.clear();
     effects_.statements += tokens_ > 0 ? 1 : 0;
@@ -131,7 +135,11 @@ void effects_collector::take_first(std::string_view word)
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
     switch (verb_) {
         case verb::call: effects_.runs_code = true; break;
-        case verb::kill: effects_.kills = true; break;
+        case verb::kill:
+            effects_.kills = true;
+            effects_.kill = {};
+            kill_place_ = kill_place::word;
+            break;
         case verb::prepare: effects_.pins.add(pin_reason::sql_prepare); break;
         case verb::unlock: effects_.unlocks = true; break;
         case verb::set:
@@ -244,6 +252,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
                 effects_.pins.add(pin_reason::handler);
             }
             break;
+        case verb::kill: take_in_kill(kind, text); break;
         case verb::lock:
             if (is_word && tokens_ == 2) {  // LOCK TABLES is reported by the server, and so is its end; these are not
                 effects_.pins.add(one_of(text, {"tables", "table"}) ? pin_set{} : pin_set{pin_reason::table_lock});
@@ -265,6 +274,33 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
             }
             break;
         default: break;
+    }
+}
+
+/// KILL [CONNECTION | QUERY] number; the number may be in quotes, as drivers write parameters, or CONNECTION_ID().
+void effects_collector::take_in_kill(sql_token kind, std::string_view text)
+{
+    constexpr std::size_t most_digits = 19;
+    auto& killed = effects_.kill;
+    const bool before_number = kill_place_ == kill_place::word || kill_place_ == kill_place::option;
+    const bool is_word = kind == sql_token::word;
+    const bool is_number = (kind == sql_token::number || kind == sql_token::string) && !text.empty() &&
+                           text.size() <= most_digits && text.find_first_not_of("0123456789") == std::string_view::npos;
+    if (is_word && kill_place_ == kill_place::word && one_of(text, {"connection", "query"})) {
+        killed.whole_session = text == "connection";
+        kill_place_ = kill_place::option;
+    } else if (is_number && before_number) {
+        std::from_chars(text.data(), text.data() + text.size(), killed.number);
+        kill_place_ = kill_place::whole;
+    } else if (is_word && before_number && text == "connection_id") {
+        kill_place_ = kill_place::function;
+    } else if (kind == sql_token::open && kill_place_ == kill_place::function) {
+        kill_place_ = kill_place::open;
+    } else if (kind == sql_token::close && kill_place_ == kill_place::open) {
+        killed.own = true;
+        kill_place_ = kill_place::whole;
+    } else {
+        kill_place_ = kill_place::not_understood;
     }
 }
 

@@ -20,6 +20,15 @@
 
 namespace penstock::mysql {
 
+/// KILL, in a form that can be carried out for the numbers that our clients know.
+struct kill_statement {
+    bool is_understood = false;
+    bool whole_session = true;
+    bool own = false;          ///< CONNECTION_ID()
+    std::uint64_t number = 0;  ///< else
+    friend bool operator==(const kill_statement&, const kill_statement&) = default;
+};
+
 struct text_effects {
     /// More user variables than this, or longer values, are not carried.
     static constexpr std::size_t most_variables = 32;
@@ -42,6 +51,7 @@ struct text_effects {
     bool only_shows_warnings = false;  ///< the text is SHOW WARNINGS and nothing else
     bool reads_connection_id = false;  ///< CONNECTION_ID(): ours, not the server's
     bool kills = false;                ///< KILL: a number that means another connection there
+    kill_statement kill{};             ///< what it kills, where the text is nothing else
     bool begins_xa = false;
     bool ends_xa = false;
     bool unlocks = false;         ///< UNLOCK TABLES
@@ -61,6 +71,8 @@ public:
     void feed(bytes chunk) { lexer_.feed(chunk, *this); }
     /// Ends the text. Valid until the next begin().
     const text_effects& finish();
+    /// There is a KILL in what has been fed so far.
+    [[nodiscard]] bool has_kill() const { return effects_.kills; }
 
     /// Told by the lexer.
     void take(sql_token kind, std::string_view text, bool clipped);
@@ -88,10 +100,13 @@ private:
     };
     /// Where in a SET we are.
     enum class set_place : std::uint8_t { target, scoped, named, value, passed };
+    /// Where in a KILL we are: behind the word, its option, the name of CONNECTION_ID, its parenthesis, or at the end.
+    enum class kill_place : std::uint8_t { word, option, function, open, whole, not_understood };
 
     void end_statement();
     void take_first(std::string_view word);
     void take_anywhere(sql_token kind, std::string_view text);
+    void take_in_kill(sql_token kind, std::string_view text);
     void take_call(std::string_view name);
     void take_by_verb(sql_token kind, std::string_view text);
     void take_in_set(sql_token kind, std::string_view text, bool clipped);
@@ -112,6 +127,7 @@ private:
     std::string last_word_;      ///< where the last token was a word
     std::string last_variable_;  ///< where the last token was a user variable
 
+    kill_place kill_place_ = kill_place::word;
     set_place set_place_ = set_place::target;
     bool set_global_ = false;
     bool set_user_variable_ = false;

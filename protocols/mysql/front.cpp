@@ -49,6 +49,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         const auto rest = input.substr(at);
         if (stream_begun_ || stream_dropped_) {
             const auto taken = stream(rest, to_server, to_client);
+            if (collector_ && collector_->has_kill()) {  // the server has not got all of it, and never will
+                return {at, fail(error_kind::unsupported_feature, "KILL in a text as long as this one")};
+            }
             if (taken == 0) {
                 break;
             }
@@ -98,6 +101,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         stream_begun_ = false;
         const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
                                   : whole_command(what, payload, server, to_server, to_client);
+        if (need == front_need::kill) {
+            return {at + header.frame_size(), need};
+        }
         if (need != front_need::more) {
             return {at, need};
         }
@@ -139,6 +145,7 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
         case command::field_list: return simple(what, reply_kind::field_list, payload, server, to_server, to_client);
         case command::statistics: return simple(what, reply_kind::text, payload, server, to_server, to_client);
         case command::process_info: return simple(what, reply_kind::query, payload, server, to_server, to_client);
+        case command::process_kill: return process_kill(payload, to_client);
         case command::debug: return simple(what, reply_kind::eof, payload, server, to_server, to_client);
         case command::create_db:
         case command::drop_db:
@@ -266,7 +273,8 @@ std::size_t front::stream(bytes rest, outbox& to_server, outbox& to_client)
     if (!stream_dropped_) {
         stream_octets(part, to_server);
     }
-    if (frame_left_ == 0 && frame_is_last_) {
+    const bool may_end = !collector_ || !collector_->has_kill();
+    if (frame_left_ == 0 && frame_is_last_ && may_end) {
         end_stream(to_client);
     }
     return skipped + part.size();
@@ -274,10 +282,13 @@ std::size_t front::stream(bytes rest, outbox& to_server, outbox& to_client)
 
 void front::stream_octets(bytes part, outbox& to_server)
 {
-    rewriter_.octets(part, to_server.made());
     if (collector_) {
         collector_->feed(part);
+        if (collector_->has_kill()) {
+            return;
+        }
     }
+    rewriter_.octets(part, to_server.made());
 }
 
 void front::end_stream(outbox& to_client)
@@ -307,7 +318,7 @@ void front::end_stream(outbox& to_client)
     }
     stream_reply_.client_sequence = command_sequence_;
     stream_reply_.server_sequence = rewriter_.frames();
-    stream_server_->last_statement = {stamp_, ++sent_};
+    note_statement(*stream_server_);
     stream_server_->announce(std::exchange(stream_reply_, {}));
 }
 

@@ -43,6 +43,9 @@ public:
     void refuse(client_error why) { refusal_ = std::move(why); }
     /// What has to be asked now that the server owes nothing, before its connection can be given back.
     bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// What consume() stopped at with front_need::kill, and its answer.
+    [[nodiscard]] const kill_request& wanted_kill() const { return wanted_kill_; }
+    void on_killed(kill_result how, std::string& out);
     /// Brings a server to the session's state, as consume() does in front of a command. True where something was sent.
     bool catch_up(back& server, outbox& to_server, outbox& to_client);
 
@@ -112,6 +115,7 @@ private:
     void inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server);
     bool inject_catch_up(const parameter_set_ptr& wanted, back& server, outbox& to_server);
     void send(bytes payload, expected_reply reply, back& server, outbox& to_server);
+    void note_statement(back& server);
     void forward(
         command what, reply_kind kind, bytes payload, text_effects_ptr effects, back& server, outbox& to_server);
 
@@ -121,6 +125,8 @@ private:
     front_need set_option(bytes payload, back* server, outbox& to_server, outbox& to_client);
     front_need reset_connection(bytes payload, back* server, outbox& to_server, outbox& to_client);
     front_need simple(command what, reply_kind kind, bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need process_kill(bytes payload, outbox& to_client);
+    front_need kill(const kill_statement& what, outbox& to_client);
     void show_kept_warnings(outbox& to_client);
     [[nodiscard]] std::optional<bytes> query_text(bytes payload) const;
     [[nodiscard]] std::string with_known_counts(bytes text, const text_effects& effects, const back& server);
@@ -208,6 +214,7 @@ private:
     std::optional<client_error> stream_error_{};
     expected_reply stream_reply_{};
     back* stream_server_ = nullptr;
+    kill_request wanted_kill_{};
     client_error error_{};
 };
 

@@ -120,6 +120,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         show_kept_warnings(to_client);
         return front_need::more;
     }
+    if (effects.kills) {
+        return kill(effects.kill, to_client);
+    }
     auto wanted = state_.current();
     if (server != nullptr && is_use(*text)) {
         const auto* const schema = server->parameters->find(schema_entry);
@@ -264,6 +267,63 @@ front_need front::simple(
     }
     forward(what, kind, payload, nullptr, *server, to_server);
     return front_need::more;
+}
+
+front_need front::process_kill(bytes payload, outbox& to_client)
+{
+    wire_reader in{payload.substr(1)};
+    kill_statement what{.is_understood = true, .number = in.u32()};
+    if (!in.finished_cleanly()) {
+        encode_err({1835, "08S01"}, "Malformed communication packet", to_client.made(), command_sequence_);
+        return front_need::more;
+    }
+    return kill(what, to_client);
+}
+
+/// Numbers are those of our sessions: no server has to be asked which they are.
+front_need front::kill(const kill_statement& what, outbox& to_client)
+{
+    if (!what.is_understood) {
+        return answer({error_kind::unsupported_feature,
+                       "Penstock carries out KILL [CONNECTION | QUERY] <number> in a statement of its own only",
+                       {}},
+                      to_client);
+    }
+    wanted_kill_ = {.number = what.own ? connection_id_ : what.number, .whole_session = what.whole_session};
+    return front_need::kill;
+}
+
+void front::on_killed(kill_result how, std::string& out)
+{
+    const auto number = std::to_string(wanted_kill_.number);
+    ++sent_;
+    warnings_.clear();
+    warnings_memory_ = 0;
+    warning_count_ = 0;
+    diagnostics_ = diagnostics::none;
+    row_count_ = how == kill_result::done ? 0 : -1;
+    found_rows_ = 0;
+    switch (how) {
+        case kill_result::done: {
+            ok_packet ok{};
+            ok.status = status_;
+            encode_ok(ok, capabilities_, out, command_sequence_);
+            break;
+        }
+        case kill_result::itself:
+            encode_err({1317, "70100"}, "Query execution was interrupted", out, command_sequence_);
+            break;
+        case kill_result::unknown:
+            encode_err({1094, "HY000"}, "Unknown thread id: " + number, out, command_sequence_);
+            break;
+        case kill_result::not_owner:
+            encode_err({1095, "HY000"}, "You are not owner of thread " + number, out, command_sequence_);
+            break;
+        case kill_result::failed:
+            encode_err(
+                {1105, "HY000"}, "The database server could not be told to end the statement", out, command_sequence_);
+            break;
+    }
 }
 
 /// SHOW WARNINGS, answered with what was asked for before the server that has them was given back.

@@ -102,10 +102,6 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
                    command_sequence_);
         return front_need::more;
     }
-    if (effects.kills) {  // a number of ours is somebody else's there
-        encode_err({1094, "HY000"}, "Unknown thread id", to_client.made(), command_sequence_);
-        return front_need::more;
-    }
     if (effects.reads_insert_id) {
         store_.reads_insert_ids = true;
         if (server.insert_id != insert_id_) {
@@ -118,7 +114,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
             return front_need::answers;
         }
     }
-    const bool is_fresh = !ran_last(server);
+    const bool is_fresh = !ran_last(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
         if (!warnings_.empty()) {
             pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
@@ -126,6 +122,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
         // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
         inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
         server.last_statement = {stamp_, sent_};
+        server.foreign_diagnostics = false;
         return front_need::answers;
     }
     return std::nullopt;
@@ -137,8 +134,15 @@ void front::send(bytes payload, expected_reply reply, back& server, outbox& to_s
     counters_.evicted += server.close_excess(to_server.made(), 0);
     reply.client_sequence = command_sequence_;
     reply.server_sequence = append_packet(to_server.made(), 0, payload);
-    server.last_statement = {stamp_, ++sent_};
+    note_statement(server);
     server.announce(std::move(reply));
+}
+
+/// The next statement goes to this server.
+void front::note_statement(back& server)
+{
+    server.foreign_diagnostics = server.foreign_diagnostics || server.last_statement.first != stamp_;
+    server.last_statement = {stamp_, ++sent_};
 }
 
 void front::forward(

@@ -85,6 +85,7 @@ void front::on_client_done(expected_reply& reply, back& server)
         warnings_memory_ = 0;
         warning_count_ = reply.failed ? 1 : reply.warnings;
         diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
+        server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
     }
     if (is_statement) {
         row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);

@@ -160,6 +160,13 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
                          : fail(error_kind::protocol_violation, "malformed COM_STMT_EXECUTE");
         }
     }
+    if (const auto& asked = wanted->what->effects; asked && asked->kills) {
+        if (whole) {
+            return kill(asked->kill, to_client);
+        }
+        drop_stream(client_error{error_kind::unsupported_feature, "KILL with parameters", {}});
+        return front_need::more;
+    }
     known_statements::instance* found = nullptr;
     if (const auto stop = get_statement_ready(id, *wanted, whole, server, found, to_server, to_client)) {
         if (!whole && *stop == front_need::more) {

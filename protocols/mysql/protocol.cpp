@@ -7,6 +7,7 @@
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
 #include "protocols/mysql/server_login.hpp"
+#include "protocols/mysql/server_login_proof.hpp"
 #include "protocols/mysql/session_state.hpp"
 
 #include <algorithm>
@@ -84,8 +85,21 @@ void protocol::encode_refusal(const client_error& error, const client_identity& 
     mysql::encode_error(error, out, who.next_sequence);
 }
 
-/// MySQL has no cancel request that needs no login: see KILL.
-void protocol::encode_cancel(const cancel_key&, std::string&) {}
+/// MySQL has no cancel request that needs no login: KILL, from a connection of the same account, is its place.
+conversation<bool> protocol::cancel(dialogue& line, cancel_key target, server_account account)
+{
+    constexpr std::uint16_t no_such_thread = 1094;
+    account.database.clear();
+    account.capabilities = 0;
+    const auto known = co_await mysql::server_login(line, std::move(account));
+    if (!known) {
+        co_return false;
+    }
+    append_packet(line.output(), 0, "\3KILL QUERY " + std::to_string(target.process_id));
+    const auto reply = co_await read_server_packet(line, 1);
+    encode_goodbye(line.output());
+    co_return !reply.fault || reply.fault->number == no_such_thread;
+}
 
 void protocol::encode_goodbye(std::string& out)
 {
@@ -106,6 +120,12 @@ void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& t
         announce(bytes{"\x1f", 1}, reply_kind::ok, server, to_server);
         server.was_reset();
     }
+}
+
+/// KILL may hit a connection just as its statement ends, and then waits there for the next one.
+void protocol::announce_absorber(front& asker, back& server, outbox& to_server)
+{
+    announce_query("DO 0", asker, server, to_server);
 }
 
 /// A file that is half sent ends here: the server takes what it has, and the transaction it is in is rolled back, or

@@ -36,11 +36,16 @@ struct protocol {
     static std::unique_ptr<stream_layer> layer_for(const server_identity& server);
 
     static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);
-    static void encode_cancel(const cancel_key& key, std::string& out);
+    static conversation<bool> cancel(dialogue& line, cancel_key target, server_account account);
+    static client_error interrupted()
+    {
+        return {error_kind::server_unavailable, "Query execution was interrupted", "70100", 1317};
+    }
     static void encode_goodbye(std::string& out);
 
     static void announce_query(std::string_view text, front& asker, back& server, outbox& to_server);
     static void announce_reset(cleanup how, front& asker, back& server, outbox& to_server);
+    static void announce_absorber(front& asker, back& server, outbox& to_server);
     static void end_abandoned(front& asker, back& server, outbox& to_server);
 };
 

@@ -65,6 +65,19 @@ void protocol::encode_cancel(const cancel_key& key, std::string& out)
         .raw(key.key);
 }
 
+/// The server closes the connection once it has signalled the backend: that is the proof.
+conversation<bool> protocol::cancel(dialogue& line, cancel_key target, server_account)
+{
+    encode_cancel(target, line.output());
+    bool has_ended = false;
+    while (!has_ended) {  // GCC 12 traps on co_await in the condition
+        line.consume(line.buffered().size());
+        const bool more = co_await line.need(1);
+        has_ended = !more;
+    }
+    co_return true;
+}
+
 void protocol::encode_goodbye(std::string& out)
 {
     append_frame(out, from_client::terminate, {});

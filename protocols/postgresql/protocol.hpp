@@ -34,10 +34,17 @@ struct protocol {
     static void encode_greeting(std::string& out, const parameter_list& parameters, const cancel_key& key);
     static void encode_refusal(const client_error& error, const client_identity& who, std::string& out);
     static void encode_cancel(const cancel_key& key, std::string& out);
+    static conversation<bool> cancel(dialogue& line, cancel_key target, server_account account);
+    static client_error interrupted()
+    {
+        return {error_kind::server_unavailable, "canceling statement due to user request", "57014"};
+    }
     static void encode_goodbye(std::string& out);
 
     static void announce_query(std::string_view text, front& asker, back& server, outbox& to_server);
     static void announce_reset(cleanup how, front& asker, back& server, outbox& to_server);
+    /// A server ignores a cancel request for a connection that does nothing.
+    static void announce_absorber(front&, back&, outbox&) {}
     static void end_abandoned(front& asker, back& server, outbox& to_server);
 };
 

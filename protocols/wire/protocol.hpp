@@ -8,6 +8,7 @@
 
 #include "core/stream_layer.hpp"
 #include "protocols/wire/conversation.hpp"
+#include "protocols/wire/kill.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
@@ -36,6 +37,7 @@ enum class front_need : std::uint8_t {
     server,   ///< the next message needs a server connection, or another one than is held
     answers,  ///< the next message has to wait until the server owes nothing
     leave,    ///< the client said goodbye
+    kill,     ///< another session is to end, or its statement: front::wanted_kill(), answered by on_killed()
     close,    ///< the client broke the protocol or a limit: front::error() tells
 };
 
@@ -93,10 +95,13 @@ concept protocol = requires(typename P::front& client,
     { P::layer_for(who) } -> std::same_as<std::unique_ptr<stream_layer>>;  // what the login has agreed on; or null
     { P::layer_for(server_identity{}) } -> std::same_as<std::unique_ptr<stream_layer>>;
     P::encode_refusal(client_error{}, who, out);  // in the place of a greeting; the connection ends
-    P::encode_cancel(cancel_key{}, out);
+    // Has the server give up what that connection is doing, from a connection of its own: whether the server knows.
+    { P::cancel(line, cancel_key{}, server_account{}) } -> std::same_as<conversation<bool>>;
+    { P::interrupted() } -> std::same_as<client_error>;  // what a client is told that was cancelled while it waited
     P::encode_goodbye(out);
     P::announce_query(std::string_view{}, client, server, box);  // of our own; its reply is swallowed
     P::announce_reset(cleanup::rollback, client, server, box);
+    P::announce_absorber(client, server, box);  // takes the blow of a cancel request that came too late, if any can
     P::end_abandoned(client, server, box);  // ends what a vanished client left half done
 
     client.logged_in(who);             // what its login has agreed on

@@ -3,41 +3,44 @@
 
 #include "net/connect.hpp"
 #include "net/event.hpp"
+#include "protocols/mysql/protocol.hpp"
+#include "protocols/postgresql/protocol.hpp"
+#include "proxy/login.hpp"
+#include "telemetry/log.hpp"
 
 namespace penstock::proxy {
 
-task<void> send_cancel(net::driver& on,
-                       server_place where,
-                       std::string request,
-                       time_point deadline,
-                       std::shared_ptr<cancel_gate> gate,
-                       std::function<void()> done)
+template <protocol P>
+task<void> send_cancel(net::driver& on, cancel_order order, time_point deadline, std::function<void(bool)> done)
 {
-    auto wire = co_await net::connect(on, where.address, deadline);
+    bool arrived = false;
+    auto wire = co_await net::connect(on, order.where.address, deadline);
     if (wire) {
         net::event told{on};
-        bool expired = false;
-        const auto timer = on.call_by(deadline, [&expired, &told] {
-            expired = true;
-            told.notify();
-        });
         (*wire)->subscribe(&told);
-        (*wire)->send(request);
-        while (!expired) {
-            const auto in = (*wire)->receive();
-            if (in.how == net::received::kind::would_block) {
-                co_await told.wait();
-            } else if (in.how != net::received::kind::data) {
-                break;
-            }
-        }
-        on.cancel(timer);
+        dialogue line;
+        auto talk = P::cancel(line, std::move(order.target), std::move(order.account));
+        login_surroundings with;
+        with.tls = order.tls;
+        with.role = net::tls_role::client;
+        with.host_name = order.where.host;
+        co_await drive(on, **wire, told, line, talk, std::move(with), deadline);
+        arrived = talk.take();
         (*wire)->subscribe(nullptr);
     }
-    if (--gate->under_way == 0 && gate->waiting != nullptr) {
-        gate->waiting->notify();
+    if (!arrived) {
+        log::warning("a server could not be told to cancel a statement", {{"server", order.where.node}});
     }
-    done();
+    if (--order.gate->under_way == 0 && order.gate->waiting != nullptr) {
+        order.gate->waiting->notify();
+    }
+    done(arrived);
 }
+
+template task<void> send_cancel<postgresql::protocol>(net::driver&,
+                                                      cancel_order,
+                                                      time_point,
+                                                      std::function<void(bool)>);
+template task<void> send_cancel<mysql::protocol>(net::driver&, cancel_order, time_point, std::function<void(bool)>);
 
 }  // namespace penstock::proxy

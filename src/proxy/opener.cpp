@@ -59,7 +59,10 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
                                                    (view && !view->reason.empty() ? ": " + view->reason : ""));
     }
     const auto* where = pick(*view, node);
-    server_place place{.node = where->host + ":" + std::to_string(where->port), .address = {}, .address_text = {}};
+    server_place place{.node = where->host + ":" + std::to_string(where->port),
+                       .host = where->host,
+                       .address = {},
+                       .address_text = {}};
     if (where->endpoints.empty()) {
         co_return failed<server_connection<P>>(error_kind::server_unavailable,
                                                "the host name of server " + place.node + " cannot be resolved");

@@ -63,14 +63,23 @@ task<bool> server_connection<P>::reset()
         co_await told.wait();
     }
     gate_->waiting = nullptr;
-    if (cleanup_ == cleanup::none) {
+    const bool was_cancelled = std::exchange(gate_->may_linger, false);
+    if (cleanup_ == cleanup::none && !was_cancelled) {
         co_return is_usable();
     }
     typename P::statement_store store;
     typename P::front janitor{store, {}, parameter_set::none(), 1};
     std::string scratch;
     outbox to_server{scratch};
-    P::announce_reset(cleanup_, janitor, half_, to_server);
+    if (was_cancelled) {
+        P::announce_absorber(janitor, half_, to_server);
+    }
+    if (cleanup_ != cleanup::none) {
+        P::announce_reset(cleanup_, janitor, half_, to_server);
+    }
+    if (half_.is_quiet()) {
+        co_return is_usable();
+    }
     const bool settled = co_await settle(to_server, janitor, deadline);
     cleanup_ = cleanup::none;
     co_return settled&& half_.is_idle() && !half_.must_close;

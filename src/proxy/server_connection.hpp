@@ -26,12 +26,14 @@ namespace penstock::proxy {
 /// Cancel requests that are on their way for a connection; it is not lent again before they have arrived.
 struct cancel_gate {
     std::uint32_t under_way = 0;
+    bool may_linger = false;        ///< one has been sent since the last reset(); it may strike what comes next
     net::event* waiting = nullptr;  ///< told when the last one has ended
 };
 
 /// Where a connection goes, for reports and cancel requests.
 struct server_place {
     std::string node{};       ///< "host:port" as configured
+    std::string host{};       ///< its first half, for certificates
     net::endpoint address{};  ///< the one connected to
     std::string address_text{};
 };
@@ -47,7 +49,10 @@ public:
 
     // --- for the pool ---
     bool is_usable();
-    [[nodiscard]] bool needs_reset() const { return cleanup_ != cleanup::none || gate_->under_way > 0; }
+    [[nodiscard]] bool needs_reset() const
+    {
+        return cleanup_ != cleanup::none || gate_->under_way > 0 || gate_->may_linger;
+    }
     task<bool> reset();
     void subscribe(net::event* watcher) { wire_->subscribe(watcher); }
     void detach();

@@ -44,6 +44,9 @@ session<P>::~session()
         worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
     }
     worker_.dismiss(number_);
+    if (kill_news_) {
+        kill_news_->tell = nullptr;
+    }
 }
 
 template <protocol P>
@@ -64,7 +67,7 @@ void session<P>::sweep(time_point now)
         return;
     }
     // Its end is behind octets that the server does not let us take.
-    const bool unheard = hold_ == hold::answers || (lease_ && lease_->wire().congested());
+    const bool unheard = hold_ == hold::answers || hold_ == hold::kill || (lease_ && lease_->wire().congested());
     if (unheard && client_.peer_gone() && now - since_ > abandoned_grace) {
         left_by_itself_ = true;
         over_ = true;
@@ -108,26 +111,71 @@ template <protocol P>
 void session<P>::cancel(const std::string& key, std::function<void()> done)
 {
     const bool theirs = !secret_.empty() && secret::equal_in_constant_time(key, secret_);
-    if (theirs && ticket_ && !over_) {
-        ticket_.reset();
+    if (!theirs) {
+        worker_.counters().process.cancel_requests_unmatched.add();
         done();
-        refuse_request({error_kind::server_unavailable, "canceling statement due to user request", "57014"});
         return;
     }
-    if (!theirs || !lease_ || !lease_->half().owes_client() || lease_->key().key.empty()) {
-        if (!theirs) {
-            worker_.counters().process.cancel_requests_unmatched.add();
-        }
-        done();
+    cancel_statement([done = std::move(done)](bool) { done(); });
+}
+
+template <protocol P>
+void session<P>::kill(const kill_order& order, std::function<void(kill_result)> done)
+{
+    const bool is_seen =
+        logged_in_ && !over_ && order.protocol == P::name && pool_->record->key.cluster == order.cluster;
+    if (!is_seen || order.user != user_) {
+        done(is_seen ? kill_result::not_owner : kill_result::unknown);
+        return;
+    }
+    if (!order.what.whole_session) {
+        cancel_statement(
+            [done = std::move(done)](bool arrived) { done(arrived ? kill_result::done : kill_result::failed); });
+        return;
+    }
+    log::info("client is killed by another one of its user",
+              {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
+    was_killed_ = true;
+    over_ = true;
+    event_.notify();
+    done(kill_result::done);
+}
+
+/// What the client waits for is given up, be it a server connection or a server's answer. `done` is told whether the
+/// server knows, where it has to.
+template <protocol P>
+void session<P>::cancel_statement(std::function<void(bool)> done)
+{
+    if (ticket_ && !over_) {
+        ticket_.reset();
+        done(true);
+        refuse_request(P::interrupted());
+        return;
+    }
+    if (!lease_ || !lease_->half().owes_client() || lease_->key().process_id == 0) {
+        done(true);
         return;
     }
     pool_->counters->cancels.add();
-    std::string request;
-    P::encode_cancel(lease_->key(), request);
-    ++lease_->gate()->under_way;
-    const auto deadline = worker_.driver().now() + worker_.current()->settings->pool.cancel_timeout;
-    worker_.driver().spawn(
-        send_cancel(worker_.driver(), lease_->place(), std::move(request), deadline, lease_->gate(), std::move(done)));
+    const auto configuration = worker_.current();
+    cancel_order order;
+    order.target = lease_->key();
+    order.where = lease_->place();
+    order.account = pool_->record->account();
+    order.gate = lease_->gate();
+    if (!lease_->has_tls()) {
+        order.account.tls = server_account::tls_mode::disable;
+    } else if (order.account.tls < server_account::tls_mode::require) {
+        order.account.tls = server_account::tls_mode::require;
+    }
+    const auto& contexts = configuration->server_tls;
+    if (const auto tls = contexts.find(pool_->record->key.cluster); tls != contexts.end()) {
+        order.tls = tls->second;
+    }
+    ++order.gate->under_way;
+    order.gate->may_linger = true;
+    const auto deadline = worker_.driver().now() + configuration->settings->pool.cancel_timeout;
+    worker_.driver().spawn(send_cancel<P>(worker_.driver(), std::move(order), deadline, std::move(done)));
 }
 
 template <protocol P>
@@ -235,7 +283,11 @@ task<void> session<P>::abandon()
         P::end_abandoned(*front_, server.half(), to_server);
         server.wire().send(to_server.contents());
     }
-    const bool at_once = server.half().in_transaction() || worker_.is_draining();
+    if (server.half().must_close) {
+        discard(why_abandoned());
+        co_return;
+    }
+    const bool at_once = was_killed_ || server.half().in_transaction() || worker_.is_draining();
     auto deadline = worker_.driver().now() + (at_once ? duration::zero() : abandoned_grace);
     bool cancelled = false;
     bool expired = false;
@@ -263,7 +315,7 @@ task<void> session<P>::abandon()
             expired = false;
             cancelled = true;
             deadline = worker_.driver().now() + (worker_.is_draining() ? draining_patience : abandoned_patience);
-            cancel(secret_, [] {});
+            cancel_statement([](bool) {});
         }
     }
     if (front_->must_stay()) {

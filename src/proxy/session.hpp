@@ -36,6 +36,7 @@ public:
     void sweep(time_point now) override;
     void stop(client_error why, bool when_idle) override;
     void cancel(const std::string& key, std::function<void()> done) override;
+    void kill(const kill_order& order, std::function<void(kill_result)> done) override;
     [[nodiscard]] session_report describe(time_point now, bool in_full) const override;
 
 private:
@@ -46,6 +47,12 @@ private:
         none,
         server,   ///< a lease is being waited for
         answers,  ///< the server has to answer first
+        kill,     ///< another session is told to end
+    };
+    /// How that went; whoever knows may outlive the session.
+    struct kill_news {
+        std::optional<kill_result> how{};
+        net::event* tell = nullptr;
     };
 
     // --- logging in: session_login_impl.hpp ---
@@ -69,6 +76,8 @@ private:
     bool take_from_server();
     bool take_from_client();
     void consume(bytes input, bool from_pending);
+    bool take_kill_result();
+    void send_kill(kill_request what);
     void need_server();
     bool take_lease();
     void refuse_request(client_error why);
@@ -86,6 +95,7 @@ private:
     static telemetry::discard_reason reason_of(advance_result how);
     telemetry::discard_reason why_abandoned() const;
     void discard(telemetry::discard_reason why);
+    void cancel_statement(std::function<void(bool)> done);
     task<void> say_last_words();
     void end(client_error why);
     void copy_counters();
@@ -97,6 +107,7 @@ private:
     bool over_ = false;
     bool logged_in_ = false;
     bool left_by_itself_ = false;  ///< said goodbye or went away: nothing more is sent
+    bool was_killed_ = false;      ///< by KILL: nothing more is said, and what it runs is cancelled
     bool stop_when_idle_ = false;
     std::optional<client_error> stop_{};
 
@@ -105,6 +116,7 @@ private:
     pool::lease<connection> lease_;
     std::unique_ptr<pool::ticket<connection>> ticket_;
     hold hold_ = hold::none;
+    std::shared_ptr<kill_news> kill_news_;
     std::string pending_;  ///< octets of the client that could not be taken yet
 
     std::unique_ptr<client_identity> who_;  ///< between its proof and its greeting

@@ -6,6 +6,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "protocols/wire/kill.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "protocols/wire/pin_reason.hpp"
 
@@ -13,10 +14,20 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace penstock::proxy {
 
 struct pool_record;
+
+/// Who wants to have which session ended. Users are told apart within their cluster: another cluster's may share a
+/// name.
+struct kill_order {
+    kill_request what{};
+    std::string_view protocol{};
+    std::string cluster{};
+    std::string user{};
+};
 
 /// One session at a glance, for reports.
 struct session_report {
@@ -50,6 +61,8 @@ public:
     /// A cancel request came for it; `key` is what the requester knows. `done` is called on this thread once the
     /// request has arrived at the server, or at once where there is nothing to cancel.
     virtual void cancel(const std::string& key, std::function<void()> done) = 0;
+    /// A client of ours wants to have it ended, or what it runs. `done` is called on this thread once that is sure.
+    virtual void kill(const kill_order& order, std::function<void(kill_result)> done) = 0;
     /// `in_full`: with names, addresses and times, which cost system calls; else what can be counted.
     [[nodiscard]] virtual session_report describe(time_point now, bool in_full) const = 0;
 };

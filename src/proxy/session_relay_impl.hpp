@@ -6,6 +6,8 @@
 #include "proxy/session.hpp"
 #include "telemetry/log.hpp"
 
+#include <limits>
+
 namespace penstock::proxy {
 
 template <protocol P>
@@ -83,6 +85,9 @@ bool session<P>::take_from_server()
 template <protocol P>
 bool session<P>::take_from_client()
 {
+    if (hold_ == hold::kill) {
+        return take_kill_result();
+    }
     if (hold_ == hold::answers) {
         if (lease_ && !lease_->half().is_quiet()) {
             return false;
@@ -156,6 +161,11 @@ void session<P>::consume(bytes input, bool from_pending)
                 over_ = true;
                 break;
             case front_need::close: end(front_->error()); break;
+            case front_need::kill:
+                if constexpr (requires { front_->wanted_kill(); }) {
+                    send_kill(front_->wanted_kill());
+                }
+                break;
         }
         break;
     }
@@ -170,6 +180,55 @@ void session<P>::consume(bytes input, bool from_pending)
     if (lease_ && lease_->half().is_quiet() && !over_) {
         after_answers();
     }
+}
+
+/// Tells the session of that number, on whatever worker it is; the answer is awaited.
+template <protocol P>
+void session<P>::send_kill(kill_request what)
+{
+    hold_ = hold::kill;
+    kill_news_ = std::make_shared<kill_news>();
+    kill_news_->tell = &event_;
+    const auto& all = worker_.owner().workers();
+    const bool is_possible = what.number <= std::numeric_limits<std::uint32_t>::max();
+    const auto index = is_possible ? worker_of(static_cast<std::uint32_t>(what.number)) : all.size();
+    if (what.number == number_ || index >= all.size()) {
+        kill_news_->how = what.number == number_ ? kill_result::itself : kill_result::unknown;
+        event_.notify();
+        return;
+    }
+    kill_order order{.what = what, .protocol = P::name, .cluster = pool_->record->key.cluster, .user = user_};
+    all[index]->kill(std::move(order), [&own = worker_, news = kill_news_](kill_result how) {
+        own.run_here([news, how] {
+            news->how = how;
+            if (news->tell != nullptr) {
+                news->tell->notify();
+            }
+        });
+    });
+}
+
+template <protocol P>
+bool session<P>::take_kill_result()
+{
+    if (!kill_news_->how) {
+        return false;
+    }
+    const auto how = *kill_news_->how;
+    kill_news_.reset();
+    hold_ = hold::none;
+    if constexpr (requires { front_->wanted_kill(); }) {
+        std::string out;
+        front_->on_killed(how, out);
+        client_.send(out);
+        if (how == kill_result::itself && front_->wanted_kill().whole_session) {
+            was_killed_ = true;
+            over_ = true;
+            return true;
+        }
+    }
+    consume(pending_, true);
+    return true;
 }
 
 template <protocol P>

@@ -139,6 +139,18 @@ void worker::cancel(cancel_key key, std::function<void()> done)
     });
 }
 
+void worker::kill(kill_order order, std::function<void(kill_result)> done)
+{
+    driver_.post([this, order = std::move(order), done = std::move(done)] {
+        const auto found = sessions_.find(static_cast<std::uint32_t>(order.what.number));
+        if (found == sessions_.end()) {
+            done(kill_result::unknown);
+            return;
+        }
+        found->second->kill(order, done);
+    });
+}
+
 void worker::drain(time_point deadline)
 {
     const auto tell_at = deadline - std::min<duration>(last_call, (deadline - clock::now()) / 4);

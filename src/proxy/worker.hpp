@@ -95,6 +95,8 @@ public:
     void configure(configuration_ptr next);
     /// `done` is called, on this worker's thread, once the request has arrived or came to nothing.
     void cancel(cancel_key key, std::function<void()> done);
+    /// `done` is called, on this worker's thread, once the session has been told and what it runs is being ended.
+    void kill(kill_order order, std::function<void(kill_result)> done);
     /// No new clients; idle sessions end now, the others as they become idle, those left shortly before `deadline`
     /// then. At the deadline whatever is still waited for, by sessions and by the pool, is given up.
     void drain(time_point deadline);
