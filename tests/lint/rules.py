@@ -55,7 +55,7 @@ THIRD_PARTY = {
     "boost/asio": {"control", "admin", "app"},
     "openssl/": {"core", "net", "wire", "postgresql", "mysql", "control"},
     "openssl/rand.h": {"core", "net", "postgresql", "mysql", "proxy", "admin"},
-    "boost/json": {"admin", "telemetry"},
+    "boost/json": {"admin", "telemetry", "postgresql"},
 }
 
 # Headers that one file alone may include: they would otherwise spread a library's types.
