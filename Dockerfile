@@ -18,7 +18,7 @@ COPY --from=build /src/build/release/penstock /usr/local/bin/penstock
 COPY config/penstock.toml /usr/local/share/penstock/penstock.toml
 USER 10001:10001
 RUN ["penstock", "--version"]
-EXPOSE 6432 6430
+EXPOSE 6432 6033 6430
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=3 CMD ["penstock", "health"]
 ENTRYPOINT ["penstock"]
