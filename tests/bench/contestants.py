@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The programs that are compared: Penstock, PgBouncer (the newest to be had) and HAProxy, which only copies octets. Each runs with a pool
-# of the same size in front of the same PostgreSQL, on ports of its own, with the certificate of the test authority towards clients.
+# of the same size in front of the same server, on ports of its own, with the certificate of the test authority towards clients.
 
 import os
 import pathlib
@@ -22,6 +22,7 @@ class Contestant:
     """A proxy in front of the cluster: .port, .pid, .version."""
 
     name = ""
+    engine = "postgresql"
 
     def __init__(self, cluster, pool_size, trust=False):
         self.cluster, self.pool_size, self.trust = cluster, pool_size, trust
@@ -55,6 +56,9 @@ class Contestant:
     def pid(self):
         return self.process.pid
 
+    def cpu_seconds(self):
+        return processes.cpu_seconds(self.pid)
+
     def write(self, name, text):
         path = self.folder / name
         path.write_text(text)
@@ -75,9 +79,9 @@ class Contestant:
 class Penstock(Contestant):
     name = "Penstock"
 
-    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock"):
+    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock", engine="postgresql"):
         super().__init__(cluster, pool_size, trust)
-        self.program, self.workers, self.name = program, workers, name
+        self.program, self.workers, self.name, self.engine = program, workers, name, engine
         self.version = run([program, "--version"]).split()[-1]
 
     def command(self):
@@ -87,7 +91,7 @@ workers = {self.workers}
 [log]
 level = "warning"
 [listen]
-postgresql = ["127.0.0.1:{self.port}"]
+{self.engine} = ["127.0.0.1:{self.port}"]
 [tls]
 certificate = "{self.cluster.certificate}"
 key = "{self.cluster.key}"
@@ -99,6 +103,7 @@ pool_size = {self.pool_size}
 listen = []
 [[cluster]]
 name = "main"
+engine = "{self.engine}"
 nodes = ["127.0.0.1:{self.cluster.primary.port}"]
 sslmode = "disable"
 [[user]]
@@ -158,9 +163,14 @@ log_disconnections = 0
 class HaProxy(Contestant):
     name = "HAProxy"
 
-    def __init__(self, cluster, pool_size):
+    def __init__(self, cluster, pool_size, engine="postgresql"):
         super().__init__(cluster, pool_size)
-        self.version = re.search(r"version (\d[\w.]*)", run(["haproxy", "-v"], "/usr/sbin")).group(1)
+        self.engine = engine
+        self.version = self.installed_version()
+
+    @staticmethod
+    def installed_version():
+        return re.search(r"version (\d[\w.]*)", run(["haproxy", "-v"], "/usr/sbin")).group(1)
 
     def command(self):
         return ["/usr/sbin/haproxy", "-db", "-f", self.write("haproxy.cfg", f"""

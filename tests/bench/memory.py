@@ -6,7 +6,9 @@
 import resource
 import ssl
 
+import mysql_wire
 import processes
+from mysql_products import PASSWORD
 from pgwire import Wire, query
 from wait import wait_until
 
@@ -16,25 +18,32 @@ WARM_UP = 200
 def per_idle_client(rival, encrypted, count):
     """KiB of anonymous memory per client."""
     allow_descriptors(count + 500)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for wire in [client(rival, encrypted, context) for _ in range(WARM_UP)]:
+    client = mysql_client if rival.engine == "mysql" else postgresql_client
+    for wire in [client(rival, encrypted) for _ in range(WARM_UP)]:
         wire.close()
     before = settled(rival)
-    clients = [client(rival, encrypted, context) for _ in range(count)]
+    clients = [client(rival, encrypted) for _ in range(count)]
     after = settled(rival)
     for wire in clients:
         wire.close()
     return (after - before) / count
 
 
-def client(rival, encrypted, context):
+def postgresql_client(rival, encrypted):
     wire = Wire(rival.port, timeout=60)
     if encrypted:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         wire.start_tls(context)
     wire.log_in("app", "app")
     wire.send(query("select 1"))
     wire.until_ready()
+    return wire
+
+
+def mysql_client(rival, encrypted):
+    wire = mysql_wire.Wire(rival.port, timeout=60).log_in("app", "app", PASSWORD, tls=encrypted)
+    assert wire.value("select 1") is not None
     return wire
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Turns the measurements of bench.py into the table on the screen and into docs/performance.md.
+# Turns the measurements of bench.py into the table on the screen and into docs/performance.md, in which each benchmark has its own
+# sections.
 
 import datetime
 import os
 import pathlib
 import platform
+import re
 
 PER_CORE = "Penstock-per-core"  # Penstock with its default of one worker per core
 TARGETS = {"plain": 4.0, "TLS": 24.0}  # KiB per idle client
@@ -47,15 +49,19 @@ def per_core(rivals):
 
 
 def machine(rivals, options, postgresql):
-    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
     versions = ", ".join([f"PostgreSQL {postgresql}"] + [f"{rival.name} {rival.version}" for rival in rivals if rival.name != PER_CORE])
-    notes = [f"- {datetime.date.today().isoformat()}, {os.cpu_count()} cores of {model}, Linux {platform.release()}", f"- {versions}",
-             f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers}"]
+    notes = machine_notes(versions, options)
     if any(getattr(rival, "knows_prepared_statements", True) is False for rival in rivals):
         notes.append("- this PgBouncer knows no prepared statements in transaction pooling: in the `prepared` rows it pools sessions, "
                      "with a server connection for every client")
     return notes
+
+
+def machine_notes(versions, options):
+    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    return [f"- {datetime.date.today().isoformat()}, {os.cpu_count()} cores of {model}, Linux {platform.release()}", f"- {versions}",
+            f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers}"]
 
 
 def speed_table(speeds):
@@ -84,6 +90,23 @@ def memory_table(sizes, options):
     lines = ["## Memory", "", f"KiB of anonymous memory per idle client, at {options.idle_clients} clients that have each asked once.", "",
              row(["link", *names, "bound for Penstock"]), row(["---"] + ["---:"] * (len(names) + 1))]
     return lines + [row([link, *(f"{sizes[name, link]:.2f}" for name in names), f"{bound:.0f}"]) for link, bound in TARGETS.items()]
+
+
+def write(path, text, is_own):
+    """Puts the sections of `text` where the document has those whose heading is_own() names, and leaves the others as they are."""
+    old = sections(path.read_text()) if path.exists() else {}
+    new = sections(text)
+    ours = {heading: body for heading, body in new.items() if is_own(heading)}
+    others = {heading: body for heading, body in old.items() if not is_own(heading)}
+    whole = ours | others if is_own("") else others | ours
+    path.write_text("\n\n".join(body.strip() for body in whole.values()) + "\n")
+    print(f"written to {path.name}")
+
+
+def sections(text):
+    """Heading -> that section, heading and all; the text before the first one stands under ""."""
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return {part.splitlines()[0] if part.startswith("## ") else "": part for part in parts if part.strip()}
 
 
 def row(cells):
