@@ -200,7 +200,7 @@ private:
     std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
 
     std::optional<client_error> refusal_{};
-    std::unique_ptr<lost_transaction> refused_block_{};  ///< begins with an Execute of the refused batch
+    std::unique_ptr<lost_transaction> refused_block_{};          ///< begins with an Execute of the refused batch
     std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported
     bool skipping_ = false;         ///< a lost server: discard up to the next Sync, which is answered here
     bool holding_ = false;          ///< forward nothing until the server owes nothing
