@@ -23,13 +23,10 @@ public:
     /// Octets of the receive buffer, to go out unchanged.
     void pass(bytes octets)
     {
-        if (octets.empty()) {
-            return;
-        }
-        if (scratch_.empty() && (direct_.empty() || direct_.data() + direct_.size() == octets.data())) {
-            direct_ = direct_.empty() ? octets : bytes{direct_.data(), direct_.size() + octets.size()};
+        if (octets.data() == direct_.data() + direct_.size()) {
+            direct_ = {direct_.data(), direct_.size() + octets.size()};
         } else {
-            made().append(octets);
+            pass_apart(octets);
         }
     }
 
@@ -49,17 +46,35 @@ public:
     void clear()
     {
         direct_ = {};
+        if (!scratch_.empty()) {
+            clear_scratch();
+        }
+    }
+
+private:
+    void pass_apart(bytes octets)
+    {
+        if (octets.empty()) {
+            return;  // and pass() must not go on from its place
+        }
+        if (direct_.empty() && scratch_.empty()) {
+            direct_ = octets;
+        } else {
+            made().append(octets);
+        }
+    }
+
+    void clear_scratch()
+    {
+        constexpr std::size_t most_kept = 256 * 1024;
         scratch_.clear();
         if (scratch_.capacity() > most_kept) {
             std::string{}.swap(scratch_);  // assignment would keep the memory
         }
     }
 
-private:
-    static constexpr std::size_t most_kept = 256 * 1024;
-
     std::string& scratch_;
-    bytes direct_{};
+    bytes direct_{};  ///< empty where scratch_ is not
 };
 
 }  // namespace penstock

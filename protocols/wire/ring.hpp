@@ -6,38 +6,48 @@
 #include "core/assert.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <utility>
-#include <vector>
 
 namespace penstock {
 
 template <class T>
 class ring {
 public:
+    ring() = default;
+    ring(const ring&) = delete;
+    ring& operator=(const ring&) = delete;
+    ~ring()
+    {
+        clear();
+        free_slots();
+    }
+
     [[nodiscard]] bool empty() const { return count_ == 0; }
     [[nodiscard]] std::size_t size() const { return count_; }
 
     T& front() { return slots_[head_]; }
     const T& front() const { return slots_[head_]; }
     /// The element `place` steps behind the front.
-    T& operator[](std::size_t place) { return slots_[(head_ + place) & (slots_.size() - 1)]; }
-    const T& operator[](std::size_t place) const { return slots_[(head_ + place) & (slots_.size() - 1)]; }
+    T& operator[](std::size_t place) { return slots_[(head_ + place) & (size_ - 1)]; }
+    const T& operator[](std::size_t place) const { return slots_[(head_ + place) & (size_ - 1)]; }
     T& back() { return (*this)[count_ - 1]; }
 
     T& push(T&& element)
     {
-        if (count_ == slots_.size()) {
+        if (count_ == size_) {
             grow();
         }
+        auto* const slot = std::construct_at(&(*this)[count_], std::move(element));
         ++count_;
-        return back() = std::move(element);
+        return *slot;
     }
 
     T pop()
     {
         PENSTOCK_ASSERT(count_ > 0);
-        T element = std::move(slots_[head_]);
-        head_ = (head_ + 1) & (slots_.size() - 1);
+        T element = take(front());
+        head_ = (head_ + 1) & (size_ - 1);
         --count_;
         return element;
     }
@@ -45,7 +55,7 @@ public:
     void pop_back()
     {
         PENSTOCK_ASSERT(count_ > 0);
-        back() = T{};
+        std::destroy_at(&back());
         --count_;
     }
 
@@ -57,17 +67,35 @@ public:
     }
 
 private:
+    static T take(T& from)
+    {
+        T element = std::move(from);
+        std::destroy_at(&from);
+        return element;
+    }
+
     void grow()
     {
-        std::vector<T> larger(slots_.empty() ? 16 : slots_.size() * 2);
+        const std::size_t size = size_ == 0 ? 16 : size_ * 2;
+        auto* const larger = std::allocator<T>{}.allocate(size);
         for (std::size_t place = 0; place < count_; ++place) {
-            larger[place] = std::move((*this)[place]);
+            std::construct_at(larger + place, take((*this)[place]));
         }
-        slots_ = std::move(larger);
+        free_slots();
+        slots_ = larger;
+        size_ = size;
         head_ = 0;
     }
 
-    std::vector<T> slots_;
+    void free_slots()
+    {
+        if (slots_ != nullptr) {
+            std::allocator<T>{}.deallocate(slots_, size_);
+        }
+    }
+
+    T* slots_ = nullptr;    ///< count_ of them hold an element, from head_ on
+    std::size_t size_ = 0;  ///< of the block: a power of two, or 0 where there is none
     std::size_t head_ = 0;
     std::size_t count_ = 0;
 };

@@ -55,7 +55,7 @@ public:
     /// Text up to a zero octet, which is consumed and not part of the result.
     std::string_view c_string()
     {
-        const auto end = rest_.find('\0');
+        const auto end = !rest_.empty() && rest_.front() == '\0' ? 0 : rest_.find('\0');  // most names are empty
         if (end == bytes::npos) {
             failed_ = true;
             rest_ = {};
@@ -87,7 +87,7 @@ private:
 
     bytes take_unchecked(std::size_t count)
     {
-        const auto part = rest_.substr(0, count);
+        const bytes part{rest_.data(), count};
         rest_.remove_prefix(count);
         return part;
     }

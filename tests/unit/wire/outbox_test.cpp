@@ -47,6 +47,17 @@ TEST(Outbox, WhatIsMadeComesBehindWhatWasPassed)
     EXPECT_EQ(box.contents(), "1abc2");
 }
 
+TEST(Outbox, NothingGoesOnFromThePlaceOfAnEmptyPiece)
+{
+    const std::string input = "abc";
+    std::string scratch;
+    outbox box{scratch};
+    box.pass(bytes{input}.substr(0, 0));
+    box.made().append("1");
+    box.pass(input);
+    EXPECT_EQ(box.contents(), "1abc");
+}
+
 TEST(Outbox, LeavesTheScratchEmpty)
 {
     std::string scratch;
