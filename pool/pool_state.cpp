@@ -70,12 +70,12 @@ waiter_id pool_state::request(time_point now, void* tag)
     entry.next = no_waiter;
     entry.previous = std::exchange(last_waiter_, index);
     (entry.previous == no_waiter ? first_waiter_ : waiters_[entry.previous].next) = index;
-    ++counts_.waiters;
+    ++waiting_;
 
     const auto waiter = id_of(index);
     if (draining_) {
         reject(waiter, now, {error_kind::shutting_down, {}});
-    } else if (limits_.max_waiters != 0 && counts_.waiters > limits_.max_waiters) {
+    } else if (limits_.max_waiters != 0 && waiting_ > limits_.max_waiters) {
         reject(waiter,
                now,
                {error_kind::too_many_clients,
@@ -96,8 +96,9 @@ void pool_state::withdraw(waiter_id waiter)
 
 std::uint32_t pool_state::uncovered_waiters() const
 {
-    const auto coming = counts_.connecting + counts_.resetting + checked_;
-    return counts_.waiters > coming ? counts_.waiters - coming : 0;
+    const auto coming =
+        count_of(slot_state::connecting) + count_of(slot_state::resetting) + count_of(slot_state::checked);
+    return waiting_ > coming ? waiting_ - coming : 0;
 }
 
 std::uint32_t pool_state::wanted_permits(time_point now) const
@@ -108,7 +109,7 @@ std::uint32_t pool_state::wanted_permits(time_point now) const
 bool pool_state::may_open(time_point now) const
 {
     // After a failure, one at a time tries whether the server is back.
-    return !draining_ && now >= backoff_until_ && (failures_ == 0 || counts_.connecting == 0);
+    return !draining_ && now >= backoff_until_ && (failures_ == 0 || count_of(slot_state::connecting) == 0);
 }
 
 slot_id pool_state::open(time_point now)
@@ -244,7 +245,7 @@ void pool_state::tick(time_point now)
 
 std::optional<time_point> pool_state::next_tick(time_point now) const
 {
-    if (counts_.waiters == 0) {
+    if (waiting_ == 0) {
         return std::nullopt;
     }
     const auto since = oldest_request();
@@ -285,7 +286,7 @@ void pool_state::drain()
 
 bool pool_state::wants_reserve(time_point now) const
 {
-    return limits_.reserve != 0 && counts_.waiters != 0 && now - oldest_request() >= limits_.reserve_timeout;
+    return limits_.reserve != 0 && waiting_ != 0 && now - oldest_request() >= limits_.reserve_timeout;
 }
 
 slot_id pool_state::new_slot(slot_state state)
@@ -294,6 +295,7 @@ slot_id pool_state::new_slot(slot_state state)
     if (free_slots_.empty()) {
         slot = static_cast<slot_id>(slots_.size());
         slots_.emplace_back();
+        ++in_state_[static_cast<std::size_t>(slot_state::none)];
     } else {
         slot = free_slots_.back();
         free_slots_.pop_back();
@@ -305,28 +307,9 @@ slot_id pool_state::new_slot(slot_state state)
 
 void pool_state::enter(slot_id slot, slot_state state)
 {
-    auto& entry = slots_[slot];
-    if (entry.state != slot_state::none) {
-        --count_of(entry.state);
-    }
-    entry.state = state;
-    if (state != slot_state::none) {
-        ++count_of(state);
-    }
-}
-
-std::uint32_t& pool_state::count_of(slot_state state)
-{
-    switch (state) {
-        case slot_state::connecting: return counts_.connecting;
-        case slot_state::idle: return counts_.idle;
-        case slot_state::leased: return counts_.leased;
-        case slot_state::resetting: return counts_.resetting;
-        case slot_state::closing: return counts_.closing;
-        case slot_state::checked:
-        case slot_state::none: break;
-    }
-    return checked_;
+    const auto left = std::exchange(slots_[slot].state, state);
+    --in_state_[static_cast<std::size_t>(left)];
+    ++in_state_[static_cast<std::size_t>(state)];
 }
 
 void pool_state::push_idle(slot_id slot)
@@ -361,7 +344,7 @@ action pool_state::unqueue(std::uint32_t index, time_point now)
     (entry.next == no_waiter ? last_waiter_ : waiters_[entry.next].previous) = entry.previous;
     entry.queued = false;
     free_waiters_.push_back(index);
-    --counts_.waiters;
+    --waiting_;
     return result;
 }
 

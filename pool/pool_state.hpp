@@ -13,6 +13,8 @@
 
 #include "core/error.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,6 +37,7 @@ enum class slot_state : std::uint8_t {
     resetting,   ///< being cleaned before it is used again
     closing,     ///< saying goodbye; still counts
 };
+inline constexpr std::size_t slot_state_count = static_cast<std::size_t>(slot_state::closing) + 1;
 
 /// What to do. `tag` is what the waiter gave when it queued.
 struct action {
@@ -141,7 +144,16 @@ public:
     // Asking.
 
     [[nodiscard]] const pool_limits& limits() const { return limits_; }
-    [[nodiscard]] const pool_counts& counts() const { return counts_; }
+    [[nodiscard]] pool_counts counts() const
+    {
+        return {.connecting = count_of(slot_state::connecting),
+                .idle = count_of(slot_state::idle),
+                .leased = count_of(slot_state::leased),
+                .resetting = count_of(slot_state::resetting),
+                .closing = count_of(slot_state::closing),
+                .waiters = waiting_};
+    }
+    [[nodiscard]] std::uint32_t waiters() const { return waiting_; }
     [[nodiscard]] slot_state state_of(slot_id slot) const { return slots_[slot].state; }
     [[nodiscard]] bool is_draining() const { return draining_; }
     /// Waiters for whom no connection is being opened or cleaned.
@@ -177,7 +189,7 @@ private:
 
     slot_id new_slot(slot_state state);
     void enter(slot_id slot, slot_state state);
-    std::uint32_t& count_of(slot_state state);
+    [[nodiscard]] std::uint32_t count_of(slot_state state) const { return in_state_[static_cast<std::size_t>(state)]; }
     void push_idle(slot_id slot);
     void unlink_idle(slot_id slot);
     void reject(waiter_id waiter, time_point now, const client_error& error);
@@ -195,12 +207,12 @@ private:
 
     std::vector<slot_entry> slots_;
     std::vector<slot_id> free_slots_;
-    slot_id first_idle_ = no_slot;  ///< used last
-    slot_id last_idle_ = no_slot;   ///< used longest ago
-    pool_counts counts_;
-    std::uint32_t checked_ = 0;  ///< slots in that state, which ends before the event's handling does
+    slot_id first_idle_ = no_slot;                            ///< used last
+    slot_id last_idle_ = no_slot;                             ///< used longest ago
+    std::array<std::uint32_t, slot_state_count> in_state_{};  ///< slots by state
 
     std::vector<waiter_entry> waiters_;
+    std::uint32_t waiting_ = 0;  ///< of these
     std::vector<std::uint32_t> free_waiters_;
     std::uint32_t first_waiter_ = no_waiter;
     std::uint32_t last_waiter_ = no_waiter;

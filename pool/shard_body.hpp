@@ -131,14 +131,14 @@ public:
         const auto now = driver_->now();
         if (!back.is_usable()) {
             core_.close(slot, now, close_reason::unusable);
-        } else if (const auto why = core_.state().worn_by(slot, now)) {
-            core_.close(slot, now, *why);
-        } else if (back.needs_reset()) {
-            core_.resetting(slot);
-            spawn(reset(slot));
-        } else {
+        } else if (!back.needs_reset()) {
             core_.returned(slot);
             place(slot);
+        } else if (const auto why = core_.state().worn_by(slot, now)) {
+            core_.close(slot, now, *why);
+        } else {
+            core_.resetting(slot);
+            spawn(reset(slot));
         }
         follow_up();
     }

@@ -55,7 +55,7 @@ void shard_core::place(slot_id slot, time_point now)
     }
     const auto attention = seat_->of->attention.load(std::memory_order_relaxed);
     if (attention != (on_board_ ? 1U : 0U)) {
-        const bool waits = state_.counts().waiters != 0;
+        const bool waits = state_.waiters() != 0;
         const auto oldest = waits ? state_.oldest_request() : time_point{};
         auto decision = shared().offer(seat_, permits_[slot], waits ? &oldest : nullptr, now);
         if (decision.what == verdict::kind::hand_over) {
@@ -159,7 +159,7 @@ void shard_core::keep_house(time_point now)
     if (state_.limits().minimum != 0 && in_use_) {
         keep_minimum(now);
     }
-    if (on_board_ && state_.counts().waiters == 0 && arrivals_ == 0) {
+    if (on_board_ && state_.waiters() == 0 && arrivals_ == 0) {
         shared().step_down(seat_);
         on_board_ = false;
     }
@@ -243,6 +243,9 @@ void shard_core::mark_closing()
 
 void shard_core::balance(time_point now)
 {
+    if (state_.waiters() == 0 && told_.hungry == 0 && arrivals_ == 0) {
+        return;  // there is no need, and there was none
+    }
     for (bool got_one = false;; got_one = true) {
         const auto current = need_at(now);
         if (!got_one && !is_news(current)) {

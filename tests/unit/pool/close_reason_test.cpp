@@ -130,6 +130,19 @@ TEST_F(PoolClosings, LifetimeOnReturn)
     expect_closed_for(close_reason::lifetime);
 }
 
+TEST_F(PoolClosings, LifetimeOnReturnBeforeAnyCleaning)
+{
+    pool_limits limits;
+    limits.lifetime = milliseconds{50};
+    start(limits);
+    auto held = borrow(*first_);
+    held->dirty = true;
+    EXPECT_TRUE(turns_until([this, end = driver_.now() + limits.lifetime] { return driver_.now() > end; }));
+    held.release();
+    EXPECT_EQ(first_->own->stats().resetting, 0U);
+    expect_closed_for(close_reason::lifetime);
+}
+
 TEST_F(PoolClosings, RetiredByNewSettings)
 {
     start();
