@@ -10,7 +10,7 @@ target_compile_options(penstock_options INTERFACE
 if(PENSTOCK_SANITIZE)  # whatever is found ends the program, undefined behaviour too; the standard library checks its callers
   target_compile_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-sanitize-recover=all
     -fno-omit-frame-pointer -Wno-maybe-uninitialized $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
-  target_compile_definitions(penstock_options INTERFACE _GLIBCXX_ASSERTIONS)
+  target_compile_definitions(penstock_options INTERFACE _GLIBCXX_ASSERTIONS PENSTOCK_SANITIZED)
   target_link_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE})
 endif()
 find_program(PENSTOCK_MOLD mold)

@@ -9,6 +9,7 @@
 #include "net/driver.hpp"
 
 #include "core/assert.hpp"
+#include "net/calls.hpp"
 #include "net/event.hpp"
 
 #include <sys/epoll.h>
@@ -334,7 +335,7 @@ int driver::milliseconds_to_wait(int longest_ms) const
 void driver::wait_and_dispatch(int timeout_ms)
 {
     auto& events = state_->events;
-    const auto count = epoll_wait(state_->epoll, events.data(), static_cast<int>(events.size()), timeout_ms);
+    const auto count = calls::wait(state_->epoll, events.data(), static_cast<int>(events.size()), timeout_ms);
     now_ = clock::now();
     for (int i = 0; i < count; ++i) {
         const auto& ready = events[static_cast<std::size_t>(i)];

@@ -7,6 +7,7 @@
 // the end brings no further event and must be read.
 #include "net/stream.hpp"
 
+#include "net/calls.hpp"
 #include "net/connect.hpp"
 #include "net/event.hpp"
 #include "net/tls_session.hpp"
@@ -173,7 +174,7 @@ std::size_t stream::read_socket(char* into, std::size_t size, received::kind& ho
 {
     ssize_t count = 0;
     do {
-        count = ::recv(descriptor_, into, size, 0);
+        count = calls::receive(descriptor_, into, size);
     } while (count < 0 && errno == EINTR);
     if (count > 0) {
         readable_ = static_cast<std::size_t>(count) == size || peer_gone_;
@@ -251,7 +252,7 @@ void stream::send_raw(bytes data)
     if (backlog() == 0) {
         ssize_t count = 0;
         do {
-            count = ::send(descriptor_, data.data(), data.size(), send_flags);
+            count = calls::send(descriptor_, data.data(), data.size(), send_flags);
         } while (count < 0 && errno == EINTR);
         if (count < 0 && !means_no_room(errno)) {
             fail_with_errno("send", errno);
@@ -290,7 +291,7 @@ bool stream::flush()
 {
     const bool was_congested = congested();
     while (backlog() > 0) {
-        const auto count = ::send(descriptor_, backlog_.data() + backlog_sent_, backlog(), send_flags);
+        const auto count = calls::send(descriptor_, backlog_.data() + backlog_sent_, backlog(), send_flags);
         if (count >= 0) {
             backlog_sent_ += static_cast<std::size_t>(count);
         } else if (means_no_room(errno)) {
