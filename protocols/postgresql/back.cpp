@@ -9,6 +9,8 @@
 
 namespace penstock::postgresql {
 
+reply_extras::~reply_extras() = default;
+
 namespace {
 
 /// Frames that have to be whole to be judged are held up to here; row data and COPY data never are.
@@ -21,35 +23,35 @@ bool is_hopped_over(char type)
            type == from_server::notification_response || type == from_server::function_call_response;
 }
 
-/// A set of message types.
-class types {
-public:
-    explicit constexpr types(std::string_view members)
-    {
-        for (const char member : members) {
-            halves_[half_of(member)] |= bit_of(member);
-        }
-    }
-    [[nodiscard]] constexpr bool has(char type) const
-    {
-        return static_cast<unsigned char>(type) < 128 && (halves_[half_of(type)] & bit_of(type)) != 0;
-    }
+/// What comes at any time.
+constexpr type_set unasked{"NA"};
 
-private:
-    static constexpr std::size_t half_of(char type) { return static_cast<unsigned char>(type) >> 6; }
-    static constexpr std::uint64_t bit_of(char type)
-    {
-        return std::uint64_t{1} << (static_cast<unsigned char>(type) & 63U);
-    }
-
-    std::array<std::uint64_t, 2> halves_{};
+/// What a reply is made of.
+struct reply_grammar {
+    type_set members;
+    type_set last;
 };
 
-constexpr types of_query{"CITDHdcGZ"};
-constexpr types of_describe_statement{"tTn"};
-constexpr types of_describe_portal{"Tn"};
-constexpr types of_execute{"CDIsHdcG"};
-constexpr types of_function_call{"VZ"};
+/// By reply_kind.
+constexpr std::array grammars{
+    reply_grammar{.members = type_set{"CITDHdcGZNA"}, .last = type_set{"Z"}},   // query
+    reply_grammar{.members = type_set{"1NA"}, .last = type_set{"1"}},           // parse
+    reply_grammar{.members = type_set{"2NA"}, .last = type_set{"2"}},           // bind
+    reply_grammar{.members = type_set{"tTnNA"}, .last = type_set{"Tn"}},        // describe_statement
+    reply_grammar{.members = type_set{"TnNA"}, .last = type_set{"Tn"}},         // describe_portal
+    reply_grammar{.members = type_set{"CDIsHdcGNA"}, .last = type_set{"CIs"}},  // execute
+    reply_grammar{.members = type_set{"3NA"}, .last = type_set{"3"}},           // close
+    reply_grammar{.members = type_set{"ZNA"}, .last = type_set{"Z"}},           // sync
+    reply_grammar{.members = type_set{"VZNA"}, .last = type_set{"Z"}},          // function_call
+};
+static_assert(grammars.size() == static_cast<std::size_t>(reply_kind::function_call) + 1);
+
+/// A failed one that is not of the extended protocol goes on as a Sync's does.
+const reply_grammar& grammar_of(const expected_reply& reply)
+{
+    const auto kind = reply.failed && !is_extended(reply.kind) ? reply_kind::sync : reply.kind;
+    return grammars[static_cast<std::size_t>(kind)];
+}
 
 }  // namespace
 
@@ -69,7 +71,7 @@ void back::announce(expected_reply&& reply, front& client, outbox& to_client)
         unsynced_ = false;
     }
     expected_.push(std::move(reply));
-    if (expected_.size() == 1) {
+    if (has_to_make_up() && expected_.size() == 1) {
         make_up_replies(client, to_client);
     }
 }
@@ -88,7 +90,7 @@ bool back::ensure_known(const statement_ptr& wanted,
     append_parse(to_server.made(), wanted->server_name, wanted->definition);
     client.count_prepared(!name.empty());
     statements.insert(wanted, batch_);
-    expected_reply reply{.kind = reply_kind::parse, .how = on_reply, .why = purpose::prepare};
+    expected_reply reply{reply_kind::parse, on_reply, purpose::prepare};
     reply.prepares = wanted;
     announce(std::move(reply), client, to_client);
     return true;
@@ -99,7 +101,7 @@ bool back::is_being_prepared(const statement_ptr& wanted, std::string_view name)
 {
     for (std::size_t place = expected_.size(); place > 0 && !name.empty(); --place) {
         const auto& owed = expected_[place - 1];
-        if (owed.change && owed.change->name == name) {
+        if (const auto* const change = owed.change(); change != nullptr && change->name == name) {
             return owed.prepares == wanted && statements.was_sent_in(wanted, owed.batch);
         }
     }
@@ -125,7 +127,7 @@ void back::send_close(const statement_ptr& leaving, front& client, outbox& to_se
     out.append("S").append(leaving->server_name).push_back('\0');
     end_frame(out, place);
     statements.begin_close(leaving);
-    expected_reply reply{.kind = reply_kind::close, .how = reply_disposition::swallow, .why = purpose::evict};
+    expected_reply reply{reply_kind::close, reply_disposition::swallow, purpose::evict};
     reply.prepares = leaving;
     announce(std::move(reply), client, to_client);
 }
@@ -140,7 +142,7 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
             }
             frame_left_ -= part.size();
             chunk.remove_prefix(part.size());
-            if (frame_left_ == 0) {
+            if (frame_left_ == 0 && has_to_make_up()) {
                 make_up_replies(client, to_client);
             }
             continue;
@@ -173,7 +175,7 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
                 continue;
             }
             const auto whole = std::exchange(held_, {});
-            const auto outcome = frame(header, whole, client, to_client, true);
+            const auto outcome = frame(header.type, whole, client, to_client, true);
             if (outcome != advance_result::ok) {
                 return outcome;
             }
@@ -190,7 +192,7 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
         const auto size = header.frame_size();
         auto outcome = advance_result::ok;
         if (size <= chunk.size()) {
-            outcome = frame(header, chunk.substr(0, size), client, to_client, false);
+            outcome = frame(header.type, bytes{chunk.data(), size}, client, to_client, false);
             chunk.remove_prefix(size);
         } else if (is_hopped_over(header.type) && !must_hold(header.type)) {
             outcome = begin_hop(header, chunk, to_client, false);
@@ -276,7 +278,7 @@ advance_result back::begin_hop(const frame_header& header, bytes start, outbox& 
     return advance_result::ok;
 }
 
-bool back::is_relayed(char type)
+bool back::is_relayed(char type) const
 {
     if (expected_.empty() || type == from_server::notification_response) {
         return true;
@@ -294,50 +296,65 @@ void back::relay(bytes octets, outbox& to_client, bool copied)
     }
 }
 
-advance_result back::frame(const frame_header& header, bytes whole, front& client, outbox& to_client, bool copied)
+advance_result back::frame(char type, bytes whole, front& client, outbox& to_client, bool copied)
 {
-    const auto body = whole.substr(header_size);
-    if (header.type == from_server::error_response) {
-        return on_error(body, whole, client, to_client, copied);
+    if (type == from_server::error_response) {
+        return on_error(body_of(whole), whole, client, to_client, copied);
     }
-    if (header.type == from_server::parameter_status) {
-        return on_parameter_status(body, whole, client, to_client, copied);
+    if (type == from_server::parameter_status) {
+        return on_parameter_status(body_of(whole), whole, client, to_client, copied);
     }
-    if (!fits(header.type)) {
+    if (!fits(type)) {
         return fault("a message out of order");
     }
-    if (header.type == from_server::ready_for_query) {
-        if (body != "I" && body != "T" && body != "E") {
-            return fault("a ReadyForQuery with an unknown status");
-        }
-        transaction_status_ = body[0];
-        if (is_relayed(header.type)) {
-            client.report_resets(expected_.front(), to_client);
-        }
+    switch (type) {
+        case from_server::ready_for_query: return on_ready(whole, client, to_client, copied);
+        case from_server::copy_in_response:
+            if (const auto outcome = begin_copy_in(); outcome != advance_result::ok) {
+                return outcome;
+            }
+            break;
+        case from_server::command_complete:
+            copying_in_ = false;
+            syncs_in_copy_ = 0;
+            break;
+        case from_server::data_row:
+            if (expected_.front().why == purpose::probe && !client.on_probe_row(body_of(whole), *this)) {
+                return fault("an answer that was not asked for");
+            }
+            break;
+        default: break;
     }
-    if (header.type == from_server::copy_in_response) {
-        if (const auto outcome = begin_copy_in(); outcome != advance_result::ok) {
-            return outcome;
-        }
-    } else if (header.type == from_server::command_complete) {
-        copying_in_ = false;
-        syncs_in_copy_ = 0;
+    const bool last = !expected_.empty() && grammar_of(expected_.front()).last.has(type);
+    if (is_relayed(type)) {
+        relay(whole, to_client, copied);
     }
-    if (header.type == from_server::data_row && expected_.front().why == purpose::probe &&
-        !client.on_probe_row(body, *this)) {
-        return fault("an answer that was not asked for");
+    if (last) {
+        complete(client, to_client);
     }
-    if (header.type == from_server::ready_for_query &&
-        (expected_.size() == 1 || expected_.front().why == purpose::probe)) {
+    return advance_result::ok;
+}
+
+advance_result back::on_ready(bytes whole, front& client, outbox& to_client, bool copied)
+{
+    const auto status = body_of(whole);
+    if (status.size() != 1 || (status[0] != 'I' && status[0] != 'T' && status[0] != 'E')) {
+        return fault("a ReadyForQuery with an unknown status");
+    }
+    transaction_status_ = status[0];
+    const auto& ended = expected_.front();
+    const bool relayed = is_relayed(from_server::ready_for_query);
+    if (relayed) {
+        client.report_resets(ended, to_client);
+    }
+    if (expected_.size() == 1 || ended.why == purpose::probe) {
         last_ready(whole, client, to_client, copied);
         return advance_result::ok;
     }
-    if (is_relayed(header.type)) {
+    if (relayed) {
         relay(whole, to_client, copied);
     }
-    if (ends(header.type)) {
-        complete(client, to_client);
-    }
+    complete(client, to_client);
     return advance_result::ok;
 }
 
@@ -391,8 +408,8 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
                        report.message == "cached plan must not change result type";
     if (stale && client.heal(head.prepares, batch_is_alone())) {
         mute_batch();
-    } else if (head.instead) {
-        encode_error(*head.instead, to_client.made(), false);
+    } else if (const auto* const instead = head.instead()) {
+        encode_error(*instead, to_client.made(), false);
         relayed_ = true;
     } else if (head.how == reply_disposition::relay || head.how == reply_disposition::swallow_success) {
         relay(whole, to_client, copied);
@@ -409,50 +426,7 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
 /// Whether a message of this type may come now.
 bool back::fits(char type) const
 {
-    if (type == from_server::notice_response || type == from_server::notification_response) {
-        return true;
-    }
-    if (expected_.empty()) {
-        return false;
-    }
-    const auto& head = expected_.front();
-    if (head.failed && !is_extended(head.kind)) {
-        return type == from_server::ready_for_query;
-    }
-    switch (head.kind) {
-        case reply_kind::query: return of_query.has(type);
-        case reply_kind::parse: return type == from_server::parse_complete;
-        case reply_kind::bind: return type == from_server::bind_complete;
-        case reply_kind::describe_statement: return of_describe_statement.has(type);
-        case reply_kind::describe_portal: return of_describe_portal.has(type);
-        case reply_kind::execute: return of_execute.has(type);
-        case reply_kind::close: return type == from_server::close_complete;
-        case reply_kind::sync: return type == from_server::ready_for_query;
-        case reply_kind::function_call: return of_function_call.has(type);
-    }
-    return false;
-}
-
-/// Whether a fitting message of this type is the last of the reply that is due.
-bool back::ends(char type) const
-{
-    if (expected_.empty()) {
-        return false;
-    }
-    switch (expected_.front().kind) {
-        case reply_kind::query:
-        case reply_kind::sync:
-        case reply_kind::function_call: return type == from_server::ready_for_query;
-        case reply_kind::parse: return type == from_server::parse_complete;
-        case reply_kind::bind: return type == from_server::bind_complete;
-        case reply_kind::close: return type == from_server::close_complete;
-        case reply_kind::describe_statement:
-        case reply_kind::describe_portal: return type == from_server::row_description || type == from_server::no_data;
-        case reply_kind::execute:
-            return type == from_server::command_complete || type == from_server::empty_query_response ||
-                   type == from_server::portal_suspended;
-    }
-    return false;
+    return expected_.empty() ? unasked.has(type) : grammar_of(expected_.front()).members.has(type);
 }
 
 advance_result back::fault(std::string what)

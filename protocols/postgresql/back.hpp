@@ -68,21 +68,52 @@ enum class purpose : std::uint8_t {
     housekeeping,  ///< a clean-up, or a query of our own
 };
 
-struct expected_reply {
-    reply_kind kind = reply_kind::query;
-    reply_disposition how = reply_disposition::relay;
-    purpose why = purpose::client;
-    bool failed = false;
-    statement_ptr prepares{};                       ///< the statement the server has if this succeeds (Close: has lost)
-    std::unique_ptr<client_error> instead{};        ///< what the client is told in the place of the server's error
-    std::unique_ptr<statement_change> change{};     ///< undone where the server refuses or skips it
+/// What few requests bring with them; kept apart, so that the others are quickly queued.
+struct reply_extras {
+    ~reply_extras();  // out of line, as it is as rare as what it destroys
+
+    std::optional<client_error> instead{};          ///< what the client is told in the place of the server's error
+    statement_change change{};                      ///< undone where the server refuses or skips it
     std::shared_ptr<const text_effects> effects{};  ///< null: leaves nothing behind
+};
+
+struct expected_reply {
+    explicit expected_reply(reply_kind of,
+                            reply_disposition disposition = reply_disposition::relay,
+                            purpose reason = purpose::client)
+        : kind{of}, how{disposition}, why{reason}
+    {
+    }
+
+    reply_kind kind;
+    reply_disposition how;
+    purpose why;
+    bool failed = false;
+    bool copy_data = false;             ///< CopyData was sent behind this
+    transaction_effect block{};         ///< of a query, or of the portal that an Execute runs
+    std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
     std::uint64_t unnamed_version = 0;  ///< what the client's unnamed statement became with this; 0: it is as before
     std::uint64_t batch = 0;            ///< announce() fills it in
-    std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
-    bool copy_data = false;             ///< and CopyData before them
-    transaction_effect block{};         ///< of a query, or of the portal that an Execute runs
+    statement_ptr prepares{};           ///< the statement the server has if this succeeds (Close: has lost)
+    std::unique_ptr<reply_extras> extras{};
+
+    /// To be filled in.
+    [[nodiscard]] reply_extras& extra()
+    {
+        if (!extras) {
+            extras = std::make_unique<reply_extras>();
+        }
+        return *extras;
+    }
+    /// Null, or an empty change, where no statement changes.
+    [[nodiscard]] statement_change* change() const { return extras ? &extras->change : nullptr; }
+    [[nodiscard]] const text_effects* effects() const { return extras ? extras->effects.get() : nullptr; }
+    [[nodiscard]] const client_error* instead() const
+    {
+        return extras && extras->instead ? &*extras->instead : nullptr;
+    }
 };
+static_assert(sizeof(expected_reply) <= 64);  // each message brings one, and each reply takes one away
 
 class back {
 public:
@@ -171,17 +202,22 @@ public:
     bool must_close = false;
 
 private:
-    advance_result frame(const frame_header& header, bytes whole, front& client, outbox& to_client, bool copied);
+    advance_result frame(char type, bytes whole, front& client, outbox& to_client, bool copied);
     advance_result begin_hop(const frame_header& header, bytes start, outbox& to_client, bool copied);
     advance_result on_error(bytes body, bytes whole, front& client, outbox& to_client, bool copied);
     advance_result on_parameter_status(bytes body, bytes whole, front& client, outbox& to_client, bool copied);
     bool note_reported(std::string_view name, std::string_view value);
     bool must_hold(char type);
-    bool is_relayed(char type);
+    [[nodiscard]] bool is_relayed(char type) const;
     void relay(bytes octets, outbox& to_client, bool copied);
+    advance_result on_ready(bytes whole, front& client, outbox& to_client, bool copied);
     void last_ready(bytes whole, front& client, outbox& to_client, bool copied);
     [[nodiscard]] bool fits(char type) const;
-    [[nodiscard]] bool ends(char type) const;
+    /// The reply that is due next is one that we make up.
+    [[nodiscard]] bool has_to_make_up() const
+    {
+        return !expected_.empty() && expected_.front().how == reply_disposition::synthesise;
+    }
     [[nodiscard]] bool is_being_prepared(const statement_ptr& wanted, std::string_view name) const;
     void send_close(const statement_ptr& leaving, front& client, outbox& to_server, outbox& to_client);
     void complete(front& client, outbox& to_client);

@@ -22,13 +22,15 @@ void back::complete(front& client, outbox& to_client)
         in_batch_ = false;
     }
     client.on_done(done, *this);
-    make_up_replies(client, to_client);
+    if (has_to_make_up()) {
+        make_up_replies(client, to_client);
+    }
 }
 
 /// Replies that we make up go out as soon as they are due, but not into the middle of a frame.
 void back::make_up_replies(front& client, outbox& to_client)
 {
-    while (!expected_.empty() && expected_.front().how == reply_disposition::synthesise && frame_left_ == 0) {
+    while (has_to_make_up() && frame_left_ == 0) {
         auto reply = expected_.pop();
         const char type = reply.kind == reply_kind::parse ? from_server::parse_complete : from_server::close_complete;
         append_frame(to_client.made(), type, {});
@@ -49,15 +51,15 @@ void back::refuse(expected_reply& refused, std::string_view sqlstate, front& cli
     } else if (refused.prepares && sqlstate == "26000" && refused.why == purpose::client) {
         statements.erase(refused.prepares);  // invalid_sql_statement_name: it was gone without our knowing
     }
-    if (refused.change) {
-        undo_names(*refused.change, client, 1);
+    if (auto* const change = refused.change()) {
+        undo_names(*change, client, 1);
     }
     if (refused.why == purpose::prepare && refused.unnamed_version != 0) {
         unnamed_stamp = 0;
     } else if (refused.unnamed_version != 0) {
         client.on_unnamed_refused(refused.unnamed_version);
         for (std::size_t place = 1; place < expected_.size(); ++place) {
-            const auto* const newer = expected_[place].change.get();
+            const auto* const newer = expected_[place].change();
             if (newer != nullptr && newer->unnamed_before &&
                 newer->unnamed_before->version == refused.unnamed_version) {
                 newer->unnamed_before->exists = false;
@@ -97,8 +99,8 @@ void back::skip(expected_reply& skipped, front& client, std::size_t later)
     } else if (skipped.kind == reply_kind::parse && skipped.prepares) {
         statements.refuse(skipped.prepares, skipped.batch);
     }
-    if (skipped.change) {
-        undo_names(*skipped.change, client, later);
+    if (auto* const change = skipped.change()) {
+        undo_names(*change, client, later);
     }
     undo_unnamed(skipped, client, later);
 }
@@ -110,7 +112,7 @@ void back::undo_names(statement_change& change, front& client, std::size_t later
         return;
     }
     for (std::size_t place = later; place < expected_.size(); ++place) {
-        auto* const newer = expected_[place].change.get();
+        auto* const newer = expected_[place].change();
         if (newer == nullptr || change.name.empty()) {
             continue;
         }
@@ -131,17 +133,18 @@ void back::undo_names(statement_change& change, front& client, std::size_t later
 
 void back::undo_unnamed(expected_reply& skipped, front& client, std::size_t later)
 {
-    if (skipped.unnamed_version == 0 || !skipped.change || !skipped.change->unnamed_before) {
+    auto* const change = skipped.change();
+    if (skipped.unnamed_version == 0 || change == nullptr || !change->unnamed_before) {
         return;
     }
     for (std::size_t place = later; place < expected_.size(); ++place) {
-        auto* const newer = expected_[place].change.get();
+        auto* const newer = expected_[place].change();
         if (newer != nullptr && newer->unnamed_before && newer->unnamed_before->version == skipped.unnamed_version) {
-            newer->unnamed_before = std::move(skipped.change->unnamed_before);
+            newer->unnamed_before = std::move(change->unnamed_before);
             return;
         }
     }
-    client.undo_unnamed(*skipped.change, skipped.unnamed_version);
+    client.undo_unnamed(*change, skipped.unnamed_version);
 }
 
 void back::note_copy_data()
@@ -208,7 +211,8 @@ void back::drop_behind_front()
 advance_result back::lose_count_of_syncs()
 {
     if (expected_.empty()) {
-        expected_reply unanswered{.kind = reply_kind::sync, .failed = true};
+        expected_reply unanswered{reply_kind::sync};
+        unanswered.failed = true;
         expected_.push(std::move(unanswered));
         unsynced_ = false;
         skipping_ = false;

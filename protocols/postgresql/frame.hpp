@@ -7,8 +7,8 @@
 
 #include "core/bytes.hpp"
 
+#include <array>
 #include <cstdint>
-#include <limits>
 
 namespace penstock::postgresql {
 
@@ -48,6 +48,30 @@ inline frame_header load_header(bytes at)
 {
     return {at[0], load_u32(at.data() + 1)};
 }
+
+inline bytes body_of(bytes frame)
+{
+    frame.remove_prefix(header_size);
+    return frame;
+}
+
+/// A set of message types, all of which are ASCII.
+class type_set {
+public:
+    explicit constexpr type_set(std::string_view members)
+    {
+        for (const char member : members) {
+            words_[word_of(member)] |= std::uint64_t{1} << bit_of(member);
+        }
+    }
+    [[nodiscard]] constexpr bool has(char type) const { return (words_[word_of(type)] >> bit_of(type) & 1U) != 0; }
+
+private:
+    static constexpr std::size_t word_of(char type) { return static_cast<unsigned char>(type) >> 6; }
+    static constexpr unsigned bit_of(char type) { return static_cast<unsigned char>(type) & 63U; }
+
+    std::array<std::uint64_t, 4> words_{};  ///< of which the upper two stay empty
+};
 
 /// Starts a frame in `out` and gives the place of its length for end_frame().
 inline std::size_t begin_frame(std::string& out, char type)

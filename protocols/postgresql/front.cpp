@@ -7,7 +7,6 @@
 #include "protocols/postgresql/errors.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace penstock::postgresql {
 
@@ -22,22 +21,10 @@ constexpr std::size_t most_outstanding = 16 * 1024;
 /// And in a batch that lacks its Sync, where waiting might be for ever.
 constexpr std::size_t most_unsynced = 1024 * 1024;
 
-bool is_known(char type)
-{
-    return type != '\0' && std::strchr("BCdcfDEHFPQSX", type) != nullptr;
-}
-
+constexpr type_set known_types{"BCdcfDEHFPQSX"};
+constexpr type_set long_types{"BdfFPQ"};
 /// A server that is sent a body with these waits for a Sync nobody owes it, after its last ReadyForQuery.
-bool has_no_body(char type)
-{
-    return type == from_client::copy_done || type == from_client::flush || type == from_client::sync ||
-           type == from_client::terminate;
-}
-
-bool may_be_long(char type)
-{
-    return type != '\0' && std::strchr("BdfFPQ", type) != nullptr;
-}
+constexpr type_set bodiless_types{"cHSX"};
 
 }  // namespace
 
@@ -52,7 +39,7 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
 {
     std::size_t at = 0;
     while (at < input.size()) {
-        const auto rest = input.substr(at);
+        const bytes rest{input.data() + at, input.size() - at};
         if (stream_left_ > 0) {
             const auto part = rest.substr(0, stream_left_);
             stream(part, to_server);
@@ -63,23 +50,23 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             break;
         }
         const auto header = load_header(rest);
-        if (!is_known(header.type)) {
+        if (!known_types.has(header.type)) {
             return {at,
                     fail(error_kind::protocol_violation,
                          "invalid frontend message type " + std::to_string(static_cast<unsigned char>(header.type)))};
         }
-        if (!header.is_sound() || (header.frame_size() > short_message && !may_be_long(header.type))) {
+        if (!header.is_sound() || (header.frame_size() > short_message && !long_types.has(header.type))) {
             return {at,
                     fail(error_kind::protocol_violation,
                          std::string{"invalid length of message type "} + header.type + ": " +
                              std::to_string(header.length))};
         }
-        if (has_no_body(header.type) && header.length != 4) {
+        if (header.length != 4 && bodiless_types.has(header.type)) {
             return {at, malformed(std::string{"body of a bodiless '"} + header.type + "'")};
         }
         const auto size = header.frame_size();
         if (size <= rest.size()) {
-            const auto need = frame(header, rest.substr(0, size), server, to_server, to_client);
+            const auto need = frame(header, bytes{rest.data(), size}, server, to_server, to_client);
             if (need != front_need::more) {
                 return {at, need};
             }
@@ -260,7 +247,7 @@ void front::inject(purpose why, std::string_view text, back& server, outbox& to_
 {
     append_query(to_server.made(), text);
     server.unnamed_stamp = 0;
-    expected_reply reply{.kind = reply_kind::query, .how = reply_disposition::swallow, .why = why};
+    expected_reply reply{reply_kind::query, reply_disposition::swallow, why};
     server.announce(std::move(reply), *this, to_client);
 }
 
@@ -310,13 +297,13 @@ front_need front::begin_stream(
         default: break;
     }
     ++counters_.queries;
-    expected_reply reply{.kind = reply_kind::query};
+    expected_reply reply{reply_kind::query};
     replace_unnamed(reply, *server);
     server->announce(std::move(reply), *this, to_client);
     stream_inspected_ = true;
     collector_ = std::make_unique<effects_collector>();
     collector_->begin(mode_);
-    collector_->feed(some.substr(header_size));
+    collector_->feed(body_of(some));
     to_server.pass(some);
     stream_taken_ = some.size();
     return front_need::more;

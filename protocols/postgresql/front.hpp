@@ -120,7 +120,8 @@ private:
 
     front_need query(bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need parse(bytes whole, back& server, outbox& to_server, outbox& to_client);
-    front_need parse_unnamed(bytes whole, bytes definition, back& server, outbox& to_server, outbox& to_client);
+    front_need parse_unnamed(
+        bytes whole, bytes text, bytes definition, back& server, outbox& to_server, outbox& to_client);
     front_need bind(bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need describe(bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need execute(bytes whole, back& server, outbox& to_server, outbox& to_client);

@@ -28,18 +28,17 @@ constexpr std::size_t most_portals = 256;
 /// What a request with these effects means for what is sent behind it, before its reply has come.
 void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_effects> effects, back& server)
 {
-    reply.effects = std::move(effects);
-    const auto& found = *reply.effects;
+    auto& extra = reply.extra();
+    extra.effects = std::move(effects);
+    const auto& found = *extra.effects;
     if (found.deallocate_all || found.discard_all) {
         server.statements.doubt_all();
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->all_before = statements_.take_all();
+        extra.change.all_before = statements_.take_all();
         holding_ = true;
     } else if (auto known = statements_.find(found.deallocate_name)) {
         server.statements.doubt(known);
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->name = found.deallocate_name;
-        reply.change->before = std::move(known);
+        extra.change.name = found.deallocate_name;
+        extra.change.before = std::move(known);
         statements_.erase(found.deallocate_name);
     }
     if (!found.deallocate_name.empty() && (!found.single() || found.deallocate_name.starts_with(server_name_prefix))) {
@@ -113,10 +112,12 @@ void front::on_done(expected_reply& reply, back& server)
     if (reply.why != purpose::client) {
         return;
     }
-    if (reply.effects && reply.failed) {
-        apply_failed(*reply.effects);
-    } else if (reply.effects) {
-        apply(reply, server);
+    if (const auto* const effects = reply.effects()) {
+        if (reply.failed) {
+            apply_failed(*effects);
+        } else {
+            apply(reply, server);
+        }
     }
     if (!is_extended(reply.kind)) {
         on_ready(server);
@@ -175,11 +176,12 @@ void front::apply_failed(const text_effects& effects)
 
 void front::apply(const expected_reply& done, back& server)
 {
-    const auto& effects = *done.effects;
+    const auto& effects = *done.effects();
+    const auto& changed = *done.change();
     if (effects.deallocate_all || effects.discard_all) {
         server.statements.erase_doubtful();
-    } else if (done.change && done.change->before) {
-        server.statements.erase_if_doubtful(done.change->before);
+    } else if (changed.before) {
+        server.statements.erase_if_doubtful(changed.before);
     }
     if (effects.deallocate_all) {
         pins_.remove(pin_reason::sql_prepare);
@@ -195,7 +197,7 @@ void front::apply(const expected_reply& done, back& server)
         parameters_.note_discard_all();
     }
     if (done.kind == reply_kind::execute && parameters_.will_reapply(effects)) {
-        resets_.push_back(done.effects);
+        resets_.push_back(done.extras->effects);
     }
     pins_.add(effects.pins);
     if (!effects.discard_all || !effects.single()) {

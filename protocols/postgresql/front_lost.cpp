@@ -102,7 +102,7 @@ front_need front::answer_with_refusal(char type, bytes some, outbox& to_client)
 /// `some`: the message, or the beginning of a long one.
 bool front::would_open_block(char type, bytes some)
 {
-    byte_reader body{some.substr(header_size)};
+    byte_reader body{body_of(some)};
     if (type == from_client::parse || type == from_client::bind) {
         body.c_string();  // the statement's name, or the portal's
     }
@@ -180,7 +180,7 @@ void front::forget_lost(const back& server)
 {
     const auto& owed = server.expected();
     for (std::size_t place = owed.size(); place > 0; --place) {
-        if (auto* const change = owed[place - 1].change.get()) {
+        if (auto* const change = owed[place - 1].change()) {
             undo_names(*change);
         }
     }
@@ -226,7 +226,7 @@ front_need front::refuse_in_lost(char type, outbox& to_client)
 
 front_need front::query_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto text = body.c_string();
     if (!body.finished_cleanly()) {
         return malformed("Query");
@@ -260,7 +260,7 @@ bool front::run_in_lost(exit_statement what, outbox& to_client)
 
 front_need front::parse_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto name = body.c_string();
     const auto definition = body.remainder();
     byte_reader inner{definition};
@@ -306,7 +306,7 @@ exit_statement front::prepared_exit(std::string_view name) const
 
 front_need front::bind_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto portal = body.c_string();
     const auto name = body.c_string();
     if (body.failed()) {
@@ -323,7 +323,7 @@ front_need front::bind_in_lost(bytes whole, outbox& to_client)
 
 front_need front::describe_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const char what = static_cast<char>(body.u8());
     const auto name = body.c_string();
     if (!body.finished_cleanly() || (what != 'S' && what != 'P')) {
@@ -341,7 +341,7 @@ front_need front::describe_in_lost(bytes whole, outbox& to_client)
 
 front_need front::execute_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto portal = body.c_string();
     body.u32();
     if (!body.finished_cleanly()) {
@@ -358,7 +358,7 @@ front_need front::execute_in_lost(bytes whole, outbox& to_client)
 
 front_need front::close_in_lost(bytes whole, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const char what = static_cast<char>(body.u8());
     const auto name = body.c_string();
     if (!body.finished_cleanly() || (what != 'S' && what != 'P')) {

@@ -56,7 +56,7 @@ front_need front::request(const frame_header& header, bytes whole, back& server,
         case from_client::close: return close(whole, server, to_server, to_client);
         case from_client::sync:
             to_server.pass(whole);
-            server.announce({.kind = reply_kind::sync}, *this, to_client);
+            server.announce(expected_reply{reply_kind::sync}, *this, to_client);
             return front_need::more;
         default:
             if (whole.size() < header_size + 4) {
@@ -69,14 +69,14 @@ front_need front::request(const frame_header& header, bytes whole, back& server,
 
 front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto text = body.c_string();
     if (!body.finished_cleanly()) {
         return malformed("Query");
     }
     ++counters_.queries;
     const auto& effects = store_.inspect_whole(text, mode_);
-    expected_reply reply{.kind = reply_kind::query};
+    expected_reply reply{reply_kind::query};
     reply.block = effects.block;
     const bool deallocates = effects.single() && effects.first_verb == statement_verb::deallocate;
     const auto known = deallocates ? statements_.find(effects.deallocate_name) : nullptr;
@@ -85,7 +85,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         if (server.ensure_known(
                 known, effects.deallocate_name, *this, to_server, to_client, reply_disposition::swallow)) {
             append_frame(to_server.made(), from_client::sync, {});
-            expected_reply ending{.kind = reply_kind::sync, .how = reply_disposition::swallow, .why = purpose::prepare};
+            expected_reply ending{reply_kind::sync, reply_disposition::swallow, purpose::prepare};
             server.announce(std::move(ending), *this, to_client);
         }
         append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
@@ -103,18 +103,18 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
 
 front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto name = body.c_string();
     const auto definition = body.remainder();
     byte_reader inner{definition};
-    inner.c_string();
+    const auto text = inner.c_string();
     inner.take(std::size_t{inner.u16()} * 4);
     if (body.failed() || !inner.finished_cleanly()) {
         return malformed("Parse");
     }
     ++counters_.client_parses;
     if (name.empty()) {
-        return parse_unnamed(whole, definition, server, to_server, to_client);
+        return parse_unnamed(whole, text, definition, server, to_server, to_client);
     }
     const auto existing = statements_.find(name);
     if (existing && server.outstanding() > 0 && !server.is_unsynced()) {
@@ -128,12 +128,11 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
         // The server is brought to say itself that the name is taken.
         server.ensure_known(made, {}, *this, to_server, to_client);
         append_parse(to_server.made(), made->server_name, definition);
-        server.announce({.kind = reply_kind::parse}, *this, to_client);
+        server.announce(expected_reply{reply_kind::parse}, *this, to_client);
         return front_need::more;
     }
-    expected_reply reply{.kind = reply_kind::parse};
-    reply.change = std::make_unique<statement_change>();
-    reply.change->name = name;
+    expected_reply reply{reply_kind::parse};
+    reply.extra().change.name = name;
     if (server.statements.knows(made, server.batch()) && server.transaction_status() != 'E') {
         reply.how = reply_disposition::synthesise;
     } else {
@@ -160,15 +159,15 @@ bool front::has_room_for(bytes definition) const
 front_need front::refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client)
 {
     append_parse(to_server.made(), "penstock_refused", bytes{"?\0\0\0", 4});
-    expected_reply reply{.kind = reply_kind::parse};
-    reply.instead = std::make_unique<client_error>(client_error{error_kind::limit_exceeded, std::move(why), {}});
+    expected_reply reply{reply_kind::parse};
+    reply.extra().instead = client_error{error_kind::limit_exceeded, std::move(why), {}};
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
 }
 
 front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto portal = body.c_string();
     const auto name = body.c_string();
     if (body.failed()) {
@@ -181,7 +180,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         return front_need::answers;
     }
     ++counters_.binds;
-    expected_reply reply{.kind = reply_kind::bind};
+    expected_reply reply{reply_kind::bind};
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
         set_portal_effects(portal, statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
@@ -217,7 +216,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
 
 front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{some.substr(header_size)};
+    byte_reader body{body_of(some)};
     const auto portal = body.c_string();
     const auto name = body.c_string();
     if (body.failed()) {
@@ -253,7 +252,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
     } else {
         to_server.pass(some);
     }
-    expected_reply reply{.kind = reply_kind::bind};
+    expected_reply reply{reply_kind::bind};
     reply.prepares = found;
     server.announce(std::move(reply), *this, to_client);
     stream_taken_ = some.size();
@@ -262,7 +261,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
 
 front_need front::describe(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto what = static_cast<target>(body.u8());
     const auto name = body.c_string();
     if (!body.finished_cleanly() || (what != target::statement && what != target::portal)) {
@@ -289,8 +288,7 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
             end_frame(out, place);
         }
     }
-    expected_reply reply{.kind =
-                             what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal};
+    expected_reply reply{what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal};
     reply.prepares = found;
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
@@ -298,14 +296,14 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
 
 front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto portal = body.c_string();
     body.u32();
     if (!body.finished_cleanly()) {
         return malformed("Execute");
     }
     ++counters_.queries;
-    expected_reply reply{.kind = reply_kind::execute};
+    expected_reply reply{reply_kind::execute};
     reply.block = portal_block(portal);
     if (auto effects = portal_effects(portal)) {
         if (const auto known = statements_.find(effects->deallocate_name)) {
@@ -320,19 +318,19 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
 
 front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
-    byte_reader body{whole.substr(header_size)};
+    byte_reader body{body_of(whole)};
     const auto what = static_cast<target>(body.u8());
     const auto name = body.c_string();
     if (!body.finished_cleanly() || (what != target::statement && what != target::portal)) {
         return malformed("Close");
     }
-    expected_reply reply{.kind = reply_kind::close};
+    expected_reply reply{reply_kind::close};
     if (what == target::statement && !name.empty()) {
         reply.how = reply_disposition::synthesise;  // other sessions go on using the server's copy
         if (auto before = statements_.find(name)) {
-            reply.change = std::make_unique<statement_change>();
-            reply.change->name = name;
-            reply.change->before = std::move(before);
+            auto& change = reply.extra().change;
+            change.name = name;
+            change.before = std::move(before);
             statements_.erase(name);
         }
     } else {
@@ -349,12 +347,12 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
 front_need front::function_call(bytes some, back& server, outbox& to_client)
 {
     ++counters_.queries;
-    expected_reply reply{.kind = reply_kind::function_call};
+    expected_reply reply{reply_kind::function_call};
     if (!is_large_object_function(load_u32(some.data() + header_size))) {
         auto effects = std::make_shared<text_effects>();
         effects->statements = 1;
         effects->pins.add(pin_reason::opaque);
-        reply.effects = std::move(effects);
+        reply.extra().effects = std::move(effects);
     }
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;

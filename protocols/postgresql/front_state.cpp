@@ -53,7 +53,8 @@ bool front::on_parameter_status(std::string_view name,
 {
     const auto mode = mode_;
     const bool of_client = during == nullptr || during->why == purpose::client;
-    if (of_client && during != nullptr && during->effects && parameters_.goes_back_to_startup(*during->effects, name)) {
+    if (of_client && during != nullptr && during->effects() != nullptr &&
+        parameters_.goes_back_to_startup(*during->effects(), name)) {
         return false;  // for the client it has the start-up value, which the server is sent next
     }
     if (of_client && is_settable(name)) {
@@ -111,8 +112,11 @@ void front::note_told_before(std::string_view name, std::string_view value)
 
 void front::report_resets(const expected_reply& ending, outbox& to_client)
 {
-    if (ending.kind == reply_kind::query && ending.effects && !ending.failed) {
-        resets_.push_back(ending.effects);
+    if (ending.kind == reply_kind::query && ending.effects() != nullptr && !ending.failed) {
+        resets_.push_back(ending.extras->effects);
+    }
+    if (resets_.empty()) {
+        return;
     }
     const auto ended = std::exchange(resets_, {});
     if (!greeted_) {

@@ -10,12 +10,12 @@
 
 namespace penstock::postgresql {
 
-front_need front::parse_unnamed(bytes whole, bytes definition, back& server, outbox& to_server, outbox& to_client)
+front_need front::parse_unnamed(
+    bytes whole, bytes text, bytes definition, back& server, outbox& to_server, outbox& to_client)
 {
-    expected_reply reply{.kind = reply_kind::parse};
+    expected_reply reply{reply_kind::parse};
     replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
-    const auto text = definition.substr(0, definition.find('\0'));
     const auto& effects = store_.inspect_whole(text, mode_);
     unnamed.kept = statements_.memory() + definition.size() <= limits_.statement_memory;
     unnamed.exists = true;
@@ -45,7 +45,7 @@ front_need front::begin_long_parse(bytes some, back& server, outbox& to_server, 
                     "a named prepared statement is longer than " + std::to_string(limits_.inspected_statement) +
                         " octets (max_inspected_statement)");
     }
-    expected_reply reply{.kind = reply_kind::parse};
+    expected_reply reply{reply_kind::parse};
     replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
     unnamed = {.exists = true, .kept = false, .version = reply.unnamed_version, .definition = {}, .effects = {}};
@@ -68,8 +68,7 @@ void front::replace_unnamed(expected_reply& reply, back& server)
     auto& unnamed = statements_.unnamed();
     reply.unnamed_version = statements_.next_version();
     if (server.may_skip()) {
-        reply.change = reply.change ? std::move(reply.change) : std::make_unique<statement_change>();
-        reply.change->unnamed_before = std::make_unique<unnamed_statement>(std::exchange(unnamed, {}));
+        reply.extra().change.unnamed_before = std::make_unique<unnamed_statement>(std::exchange(unnamed, {}));
     }
     unnamed.exists = false;
     unnamed.version = reply.unnamed_version;
@@ -100,16 +99,17 @@ void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
         (server.unnamed_batch == 0 || server.unnamed_batch == server.batch())) {
         return;
     }
-    expected_reply reply{.how = reply_disposition::swallow_success, .why = purpose::prepare};
-    if (const auto& unnamed = statements_.unnamed(); unnamed.exists && unnamed.kept) {
+    const auto& unnamed = statements_.unnamed();
+    const bool can_prepare = unnamed.exists && unnamed.kept;
+    if (can_prepare) {
         append_parse(to_server.made(), {}, deallocates ? with_server_name(unnamed) : unnamed.definition);
         count_prepared(true);
-        reply.kind = reply_kind::parse;
     } else {
         append_frame(to_server.made(), from_client::close, bytes{"S\0", 2});
-        reply.kind = reply_kind::close;
     }
-    reply.unnamed_version = statements_.unnamed().version;
+    expected_reply reply{
+        can_prepare ? reply_kind::parse : reply_kind::close, reply_disposition::swallow_success, purpose::prepare};
+    reply.unnamed_version = unnamed.version;
     unnamed_is_now(server);
     server.announce(std::move(reply), *this, to_client);
 }

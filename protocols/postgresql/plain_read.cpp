@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sixteen places of the text are looked at in one go, each with the three octets behind it. Whatever might begin
+// Sixteen places of the text are looked at in one go, each with the two octets behind it. Whatever might begin
 // something that is not plain sends the whole text the long way, so that each test may be coarse: "set" stands for
-// set_config() and setseed() and forbids "offset" as well.
+// set_config() and setseed() and forbids "offset" as well, and "nto" for INTO.
 #include "protocols/postgresql/plain_read.hpp"
 
 #include <array>
@@ -15,7 +15,7 @@ namespace penstock::postgresql {
 namespace {
 
 constexpr std::size_t width = 16;
-constexpr std::size_t lookahead = 3;
+constexpr std::size_t lookahead = 2;
 
 using octets = std::uint8_t __attribute__((vector_size(width)));
 
@@ -26,27 +26,26 @@ octets load(const char* from)
     return loaded;
 }
 
-/// All bits of an element are set where the sixteen places hold something that is not plain.
+/// An element is not zero where the sixteen places hold something that is not plain.
 octets find_suspects(const char* at)
 {
     const auto here = load(at);
     const auto next = load(at + 1);
     const auto third = load(at + 2) | 0x20;
-    const auto fourth = load(at + 3) | 0x20;
     const auto first = here | 0x20;  // letters in lower case; what else becomes a letter by it is a suspect too many
     const auto second = next | 0x20;
-    const auto beyond_ascii = here >= 0x80;
+    const auto beyond_ascii = here & 0x80;
     const auto quotes = (here == '\'') | (here == '"');
     const auto further_statement = here == ';';
     const auto comments = ((here == '-') & (next == '-')) | ((here == '/') & (next == '*'));
-    const auto dollar_quote = (here == '$') & ((next < '0') | (next > '9'));
-    const auto into = (first == 'i') & (second == 'n') & (third == 't') & (fourth == 'o');
+    const auto dollar_quote = (here == '$') & (next - '0' > 9);
+    const auto into = (first == 'n') & (second == 't') & (third == 'o');
     const auto system_name = (first == 'p') & (second == 'g') & (third == ('_' | 0x20));
     const auto set_something = (first == 's') & (second == 'e') & (third == 't');
     const auto sequence = (first == 'v') & (second == 'a') & (third == 'l');  // nextval, currval, lastval
     const auto dblink = (first == 'd') & (second == 'b') & (third == 'l');
-    return reinterpret_cast<octets>(beyond_ascii | quotes | further_statement | comments | dollar_quote | into |
-                                    system_name | set_something | sequence | dblink);
+    return beyond_ascii | reinterpret_cast<octets>(quotes | further_statement | comments | dollar_quote | into |
+                                                   system_name | set_something | sequence | dblink);
 }
 
 bool any(octets found)

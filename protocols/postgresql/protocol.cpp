@@ -89,7 +89,7 @@ void protocol::announce_query(std::string_view text, front& asker, back& server,
     outbox to_client{nobody};
     append_query(to_server.made(), text);
     server.unnamed_stamp = 0;
-    expected_reply reply{.kind = reply_kind::query, .how = reply_disposition::swallow, .why = purpose::housekeeping};
+    expected_reply reply{reply_kind::query, reply_disposition::swallow, purpose::housekeeping};
     server.announce(std::move(reply), asker, to_client);
 }
 
@@ -116,7 +116,7 @@ void protocol::end_abandoned(front& asker, back& server, outbox& to_server)
     }
     if (server.is_unsynced()) {
         append_frame(to_server.made(), from_client::sync, {});
-        server.announce({.kind = reply_kind::sync}, asker, to_client);
+        server.announce(expected_reply{reply_kind::sync}, asker, to_client);
     }
 }
 

@@ -174,7 +174,7 @@ void session<P>::consume(bytes input, bool from_pending)
         if (pending_.empty() && pending_.capacity() > 256) {
             std::string{}.swap(pending_);  // assignment would keep the memory
         }
-    } else {
+    } else if (taken < input.size()) {
         pending_.assign(input.substr(taken));
     }
     if (lease_ && lease_->half().is_quiet() && !over_) {
