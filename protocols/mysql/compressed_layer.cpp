@@ -59,6 +59,7 @@ void compressed_client_layer::seal(bytes& messages, std::string& to_wire)
     const auto part = messages.substr(0, longest_compressed_part);
     messages.remove_prefix(part.size());
     append(part, to_wire);
+    spoke_last_ = true;
 }
 
 void compressed_client_layer::begin_answer()
@@ -68,8 +69,18 @@ void compressed_client_layer::begin_answer()
     }
 }
 
+/// The answer to a command of one frame, as most are.
+void compressed_client_layer::answer_early()
+{
+    begin_answer();
+    if (std::exchange(spoke_last_, false)) {
+        next_ = 1;
+    }
+}
+
 bool compressed_client_layer::accept(std::uint8_t number)
 {
+    spoke_last_ = false;
     if (number == 0 && (deferred_ || next_ != 0)) {
         deferred_ = 1;  // a command, even where one before it has been given up
         return true;

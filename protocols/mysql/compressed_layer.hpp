@@ -29,6 +29,7 @@ public:
     std::size_t open(bytes from_wire, char* into, std::size_t room) final;
     [[nodiscard]] bool has_input() const final { return !left_over_.empty() || reader_.may_go_on(); }
     void begin_answer() override {}
+    void answer_early() override {}
     [[nodiscard]] const client_error* fault() const final { return fault_ ? &*fault_ : nullptr; }
 
 protected:
@@ -58,11 +59,13 @@ public:
     using compressed_layer::compressed_layer;
     void seal(bytes& messages, std::string& to_wire) override;
     void begin_answer() override;
+    void answer_early() override;
 
 private:
     bool accept(std::uint8_t number) override;
     [[nodiscard]] bool joins_frames() const override { return false; }
 
+    bool spoke_last_ = true;                  ///< the last frame was ours
     std::optional<std::uint8_t> deferred_{};  ///< next_ once the command is dealt with that has come meanwhile
 };
 

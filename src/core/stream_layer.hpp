@@ -29,6 +29,8 @@ public:
     virtual void seal(bytes& messages, std::string& to_wire) = 0;
     /// What is sent from here on answers the peer's newest command, not one before it.
     virtual void begin_answer() = 0;
+    /// What is sent from here on answers a command that has not come yet: a goodbye to a peer that waits for nothing.
+    virtual void answer_early() = 0;
     /// What the peer did wrong; null while nothing. From then on open() gives nothing.
     [[nodiscard]] virtual const client_error* fault() const = 0;
 };

@@ -94,6 +94,13 @@ public:
             layer_->begin_answer();
         }
     }
+    /// What is sent from here on answers a command that has not come yet.
+    void answer_early()
+    {
+        if (layer_) {
+            layer_->answer_early();
+        }
+    }
     /// What the peer did that its layer does not allow, where that is why receive() gave an error; else null. The peer
     /// can still be told.
     [[nodiscard]] const client_error* layer_fault() const { return layer_ ? layer_->fault() : nullptr; }

@@ -236,6 +236,9 @@ void session<P>::end(client_error why)
     if (lease_ && lease_->half().is_mid_relay()) {
         return;  // the client has a part of a message: whatever follows would be taken for the rest
     }
+    if (!lease_ || !lease_->half().owes_client()) {
+        client_.answer_early();
+    }
     std::string out;
     if (front_) {
         front_->tell_error(why, lease_ ? &lease_->half() : nullptr, out, true);

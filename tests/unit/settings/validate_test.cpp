@@ -86,6 +86,19 @@ TEST_F(Validate, TlsIsWholeOrAbsent)
               "none");
 }
 
+TEST_F(Validate, CompressionIsMySqls)
+{
+    const auto of_cluster = [this](const std::string& line) {
+        return fault_of("[[cluster]]\nnodes = ['a']\n" + line + "\n[[user]]\nname='u'\npassword='p'\n", false);
+    };
+    EXPECT_TRUE(of_cluster("compression = 'zlib'").starts_with("f:3:1: PostgreSQL's protocol has no compression"))
+        << of_cluster("compression = 'zlib'");
+    EXPECT_EQ(of_cluster("compression = 'off'"), "none");
+    EXPECT_EQ(of_cluster("compression = 'zstd'\nengine = 'mysql'"), "none");
+    EXPECT_EQ(of_cluster("compression = 'zlib'\nengine = 'mariadb'"), "none");
+    EXPECT_NE(of_cluster("compression = 'lz4'\nengine = 'mysql'"), "none");
+}
+
 TEST_F(Validate, ServersTlsIsWholeOrAbsent)
 {
     const auto of_cluster = [this](const std::string& line) {
