@@ -86,7 +86,9 @@ bool compressed_client_layer::accept(std::uint8_t number)
         return true;
     }
     auto& expected = deferred_ ? *deferred_ : next_;
-    return number == expected++;
+    const bool in_order = number == expected;
+    expected = static_cast<std::uint8_t>(number + 1);  // either way: whoever is told off shall hear it
+    return in_order;
 }
 
 // ---- towards a server ----

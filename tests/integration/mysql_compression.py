@@ -3,19 +3,18 @@
 # The compressed protocol, on each side by itself: every pair of off, zlib and zstd with small and large results, many rows, files and prepared
 # statements; the numbers of frames; peers that break it; and clients as they are.
 
+import contextlib
 import hashlib
-import pathlib
-import subprocess
-import tempfile
+import socket
+import threading
 import unittest
 
 import processes
-from mysql_compressed import FLAGS, CompressedWire, frame
+from mysql_compressed import CompressedWire, frame
 from mysql_fixture import each_product
 from mysql_packets import LOCAL_FILES, QUERY, USUAL, Ok, Rows
 from mysql_penstock import MySqlPenstock
-from mysql_products import PASSWORD, product
-from mysql_wire import Wire
+from mysql_products import PASSWORD
 
 MEGABYTE = 1 << 20
 BOUND_KIB = 40 * 1024
@@ -25,11 +24,54 @@ SERVER_METHODS = {"mysql": ("off", "zlib", "zstd"), "mariadb": ("off", "zlib")}
 class Compressing(MySqlPenstock):
     """With TLS for clients, and server connections of that method."""
 
-    def __init__(self, cluster, method="off", settings=None, **options):
+    def __init__(self, cluster, method="off", settings=None, in_between=None, **options):
         super().__init__(cluster, settings, **options)
         self.settings["cluster"][0]["compression"] = method
+        if in_between:
+            self.settings["cluster"][0] |= {"nodes": [f"127.0.0.1:{in_between.port}"], "sslmode": "disable"}
         self.settings["tls"] = {"certificate": cluster.certificate, "key": cluster.key}
         self.write_settings()
+
+
+class Tampering:
+    """Stands between Penstock and a server and passes on what both say, until Penstock says the word: then it answers itself."""
+
+    def __init__(self, port):
+        self.server_port = port
+        self.answer, self.word = b"", None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sockets = []
+
+    def answer_next_with(self, octets, word):
+        self.answer, self.word = octets, word
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        for each in [self.listener, *self.sockets]:
+            each.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                ours, _ = self.listener.accept()
+                theirs = socket.create_connection(("127.0.0.1", self.server_port))
+                self.sockets += [ours, theirs]
+                for source, target in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self.pump, args=(source, target), daemon=True).start()
+
+    def pump(self, source, target):
+        with contextlib.suppress(OSError):
+            while octets := source.recv(1 << 16):
+                if self.word and self.word in octets:
+                    self.word = None
+                    source.sendall(self.answer)
+                else:
+                    target.sendall(octets)
+            target.shutdown(socket.SHUT_WR)
 
 
 class Base:
@@ -44,6 +86,11 @@ class Base:
         wire = CompressedWire(penstock.port, how, timeout=timeout, **options)
         self.addCleanup(wire.close)
         return wire.log_in("app", "app", PASSWORD, capabilities, tls=True)
+
+    def let_in_without_tls(self, *users):
+        """Whom MySQL has just seen it knows again by a hash."""
+        for user in users:
+            self.server.connect(user, database="app" if user == "app" else "information_schema").close()
 
     @property
     def methods(self):
@@ -119,6 +166,108 @@ class Matrix(Base):
         self.assertEqual(wire.read_ok(wire.packet()).affected, 200000)
         self.assertEqual(wire.rows("select count(*), sum(x) from filed"), [(b"200000", str(sum(range(200000))).encode())])
         wire.query("drop table filed")
+
+
+@each_product
+class Numbers(Base):
+    """The raw client checks the number of every frame that comes."""
+
+    def test_a_command_in_many_frames(self):
+        penstock = self.start("zlib")
+        for cut in (1, 5, 100):
+            wire = self.open(penstock, "zlib", cut=cut)
+            self.assertEqual(wire.value("select length('" + "x" * 600 + "')"), b"600")  # cut by octets, it needs more than 256 numbers
+            self.assertEqual(wire.value("select 2"), b"2")
+
+    def test_commands_without_an_answer_and_early_ones(self):
+        wire = self.open(self.start("zlib", pool_size=1), "zlib")
+        numbers = [wire.prepare(f"select {n}").id for n in range(5)]
+        for number in numbers:
+            wire.close_statement(number)
+        self.assertEqual(wire.value("select 'still counting'"), b"still counting")
+        wire.send_query("select sleep(0.2), 1")  # the next one comes while this runs
+        wire.send_query("select 2")
+        wire.number, wire.sequence = 1, 1
+        self.assertEqual(wire.results()[0].rows, [(b"0", b"1")])
+        wire.number, wire.sequence = 1, 1
+        self.assertEqual(wire.results()[0].rows, [(b"2",)])
+
+    def test_a_goodbye_is_the_answer_to_the_next_command(self):
+        penstock = self.start(settings={"clients": {"idle_client_timeout": "500ms"}})
+        for how in self.methods:
+            wire = self.open(penstock, how)
+            wire.query("select 1")
+            wire.number = wire.sequence = 1
+            packet = wire.packet()
+            self.assertEqual((packet[0], int.from_bytes(packet[1:3], "little")), (0xff, 4031), how)
+
+
+@each_product
+class BadPeers(Base):
+    def assert_ended_with(self, wire, code):
+        packet = wire.packet()
+        self.assertEqual((packet[0], int.from_bytes(packet[1:3], "little")), (0xff, code), packet)
+        self.assertEqual(wire.expect_end(), b"")
+
+    def test_clients_that_lie_are_told_and_sent_away(self):
+        penstock = self.start("zlib")
+        good = self.open(penstock, "zlib")
+        for how in [method for method in self.methods if method != "off"]:
+            pack = CompressedWire(penstock.port, how).pack
+            command = (9).to_bytes(3, "little") + b"\0\x03select 1"
+            long = (1001).to_bytes(3, "little") + b"\0\x03" + b"select 1".ljust(1000)
+            for what, octets, code in (
+                    ("empty", frame(0, b""), 1157),
+                    ("empty, announced", frame(0, b"", 100), 1157),
+                    ("not compressed", frame(0, command, len(command)), 1157),
+                    ("less than announced", frame(0, pack(long), len(long) + 1), 1157),
+                    ("more than announced", frame(0, pack(long), len(long) - 1), 1157),
+                    ("with something behind", frame(0, pack(long) + b"x", len(long)), 1157),
+                    ("cut off", frame(0, pack(long)[:-3], len(long)), 1157),
+                    ("out of order", frame(7, command), 1156)):
+                with self.subTest(how=how, what=what):
+                    wire = self.open(penstock, how)
+                    wire.value("select 0")
+                    wire.send_raw(octets)
+                    wire.number, wire.sequence = octets[3] + 1, 1
+                    self.assert_ended_with(wire, code)
+        self.assertEqual(good.value("select 'unharmed'"), b"unharmed")
+
+    def test_a_bomb_of_a_client_costs_little(self):
+        """A statement of 16 MiB of blanks in a few octets, left unfinished by many clients at once."""
+        penstock = self.start()
+        self.assertEqual(self.open(penstock, "zlib").value("select 1"), b"1")
+        before = processes.memory_kib(penstock.pid)["Rss"]
+        for how in [method for method in self.methods if method != "off"]:
+            plain = (0xfffff0).to_bytes(3, "little") + b"\0\x03select 1" + b" " * (0xffffff - 13)
+            packed = CompressedWire(penstock.port, how).pack(plain)
+            self.assertLess(len(packed), 20000)
+            wires = [self.open(penstock, how) for _ in range(10)]
+            for wire in wires:
+                wire.send_raw(frame(0, packed, len(plain)))
+            self.assertEqual(self.open(penstock, how).value("select 2"), b"2")
+            grown = processes.memory_kib(penstock.pid)["Rss"] - before
+            self.assertLess(grown, BOUND_KIB, f"{how}: {grown} KiB")
+            for wire in wires:
+                wire.close()
+
+    def test_a_server_that_lies_spoils_its_own_exchange_only(self):
+        for method in self.methods[1:]:
+            for octets in (frame(1, b""), frame(1, b"not compressed at all", 21), frame(9, b"\1\0\0\1\1"), b"\xff" * 70000):
+                with self.subTest(method=method, octets=octets[:20]), Tampering(self.server.port) as between:
+                    self.let_in_without_tls("app", "monitor")
+                    penstock = self.start(method, in_between=between, pool_size=2)
+                    other, wire = self.open(penstock, "zlib"), self.open(penstock, "zlib")
+                    other.query("begin")
+                    self.assertEqual(other.value("select 1"), b"1")
+                    self.assertEqual(wire.value("select 1"), b"1")
+                    between.answer_next_with(octets, b"select 'trigger'")
+                    self.assertEqual(wire.query("select 'trigger'")[0].code, 2013)
+                    self.assertEqual(other.value("select 'unharmed'"), b"unharmed")
+                    self.assertEqual(wire.value("select 'goes on'"), b"goes on")
+                    penstock.wait_for_log("Couldn't uncompress|out of order")
+                    other.close()  # a drain would wait for its transaction
+                    penstock.stop()
 
 
 if __name__ == "__main__":
