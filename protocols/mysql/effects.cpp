@@ -47,8 +47,9 @@ const text_effects& effects_collector::finish()
 {
     lexer_.finish(*this);
     end_statement();
-    if (reading_.ambiguous && lexer_.has_high_octets()) {
-        effects_.pins.add(pin_reason::opaque);  // an octet that ends a character may have looked like a quote
+    // An octet that ends a character may have looked like a quote; or it depends on the server what is code.
+    if ((reading_.ambiguous && lexer_.has_high_octets()) || lexer_.is_contested()) {
+        effects_.pins.add(pin_reason::opaque);
     }
     if (effects_.statements != 1) {
         effects_.only_shows_warnings = false;

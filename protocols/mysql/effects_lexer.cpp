@@ -39,6 +39,7 @@ void effects_lexer::begin(sql_reading reading)
     place_ = place::between;
     in_executable_ = false;
     version_ = 0;
+    hidden_star_ = contested_ = false;
     clipped_ = false;
     plain_ = true;
     high_ = false;
@@ -52,6 +53,18 @@ void effects_lexer::keep(char octet, bool fold)
         text_.push_back(fold ? lower(octet) : octet);
     } else {
         clipped_ = true;
+    }
+}
+
+/// Octets inside quotes or a line comment.
+void effects_lexer::note_hidden(bytes octets)
+{
+    if (!in_executable_) {
+        return;
+    }
+    for (const char octet : octets) {
+        contested_ = contested_ || (octet == '/' && hidden_star_);
+        hidden_star_ = octet == '*';
     }
 }
 
@@ -83,11 +96,13 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
             for (auto each = at; each < stop; ++each) {
                 keep(chunk[each], false);
             }
+            note_hidden(chunk.substr(at, stop - at));
             at = stop;
             if (at == chunk.size()) {
                 return false;
             }
             ++at;
+            note_hidden(chunk.substr(stop, 1));
             if (chunk[stop] == quote_) {
                 place_ = place::quoted_end;
             } else if (quote_ != '`' && quoted_as_ != sql_token::quoted_name && !reading_.no_backslash_escapes) {
@@ -100,6 +115,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
         }
         case place::backslash:
             ++at;
+            note_hidden(bytes{&octet, 1});
             keep(octet, false);
             place_ = place::quoted;
             return false;
@@ -173,6 +189,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
             return give(sql_token::other);
         case place::line_comment:
             ++at;
+            note_hidden(bytes{&octet, 1});
             if (octet == '\n') {
                 place_ = place::between;
             }

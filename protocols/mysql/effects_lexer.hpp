@@ -71,6 +71,9 @@ public:
     /// The last string or quoted name held a backslash or a doubled quote, or the text octets above 127.
     [[nodiscard]] bool is_plain() const { return plain_; }
     [[nodiscard]] bool has_high_octets() const { return high_; }
+    /// In an executable comment, quotes or another comment hold what would end it for a server that does not execute
+    /// it: that server reads everything behind otherwise.
+    [[nodiscard]] bool is_contested() const { return contested_; }
 
 private:
     enum class place : std::uint8_t {
@@ -99,6 +102,7 @@ private:
     bool step(bytes chunk, std::size_t& at);
     bool start(char octet);
     void keep(char octet, bool fold);
+    void note_hidden(bytes octets);
     bool give(sql_token kind);
 
     sql_reading reading_{};
@@ -107,7 +111,9 @@ private:
     sql_token quoted_as_ = sql_token::string;
     char quote_ = '\'';
     bool in_executable_ = false;
-    unsigned version_ = 0;  ///< of an executable comment
+    unsigned version_ = 0;      ///< of an executable comment
+    bool hidden_star_ = false;  ///< the last octet in quotes or a comment inside of one was a star
+    bool contested_ = false;
     bool clipped_ = false;
     bool plain_ = true;
     bool high_ = false;

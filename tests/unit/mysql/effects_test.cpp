@@ -147,6 +147,19 @@ TEST(MysqlEffects, OfACommentThatNobodyExecutesAreNone)
     EXPECT_EQ(pins_of("/*!99999 DO GET_LOCK('a', 1) */"), "advisory_lock");
 }
 
+TEST(MysqlEffects, OfCodeThatSomeServersOnlySeeAreOpaque)
+{
+    // A server older than 9.99.99 ends each of these comments at the first */ and runs what is behind it.
+    EXPECT_EQ(pins_of("SELECT 1 /*!99999 ' */ , GET_LOCK('a', 1) -- '"), "opaque");
+    EXPECT_EQ(pins_of("SELECT 1 /*!99999 \" */ , GET_LOCK('a', 1) -- \""), "opaque");
+    EXPECT_EQ(pins_of("SELECT 1 /*!99999 '\\*/ , GET_LOCK(2, 1) -- '"), "opaque");
+    EXPECT_EQ(pins_of("SELECT 1 /*!99999 # */ , GET_LOCK('a', 1)\n */"), "opaque");
+    EXPECT_EQ(pins_of("SELECT 1 /*M! -- */ , GET_LOCK('a', 1)\n */"), "opaque");
+    EXPECT_EQ(pins_of("/*!40101 SET NAMES 'utf8' */"), "");
+    EXPECT_EQ(pins_of("SELECT /*!40001 SQL_NO_CACHE */ '*/' FROM t -- */"), "");
+    EXPECT_EQ(pins_of("SELECT 1 /*!99999 '*' '/' */"), "");
+}
+
 TEST(MysqlEffects, TellWhenWhatIsReportedChanges)
 {
     EXPECT_TRUE(inspect("SET session_track_system_variables='a'", {}).sets_tracking);
