@@ -7,6 +7,7 @@
 
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/handshake.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -40,6 +41,21 @@ void front::logged_in(const client_identity& who)
     capabilities_ = who.capabilities;
     login_sequence_ = who.next_sequence;
     connection_id_ = who.connection_id;
+    collation_ = who.collation;
+    has_nonce_ = who.nonce.size() == nonce_.size();
+    if (has_nonce_) {
+        std::copy(who.nonce.begin(), who.nonce.end(), nonce_.begin());
+    }
+}
+
+client_identity front::identity() const
+{
+    client_identity who;
+    who.capabilities = capabilities_;
+    who.collation = collation_;
+    who.connection_id = connection_id_;
+    who.nonce = has_nonce_ ? std::string{nonce_.begin(), nonce_.end()} : std::string{};
+    return who;
 }
 
 front_progress front::consume(bytes input, back* server, outbox& to_server, outbox& to_client)
@@ -101,7 +117,7 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         stream_begun_ = false;
         const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
                                   : whole_command(what, payload, server, to_server, to_client);
-        if (need == front_need::kill) {
+        if (need == front_need::kill || need == front_need::log_in) {
             return {at + header.frame_size(), need};
         }
         if (need != front_need::more) {
@@ -119,6 +135,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
 std::size_t front::whole_limit(command what) const
 {
     const bool is_text = what == command::query || what == command::stmt_prepare;
+    if (what == command::change_user) {
+        return longest_login_packet;
+    }
     return is_text ? std::max(short_command, std::min<std::size_t>(limits_.inspected_statement, longest_frame - 16))
                    : short_command;
 }
@@ -145,6 +164,7 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
         case command::field_list: return simple(what, reply_kind::field_list, payload, server, to_server, to_client);
         case command::statistics: return simple(what, reply_kind::text, payload, server, to_server, to_client);
         case command::process_info: return simple(what, reply_kind::query, payload, server, to_server, to_client);
+        case command::change_user: login_request_ = payload; return front_need::log_in;
         case command::process_kill: return process_kill(payload, to_client);
         case command::debug: return simple(what, reply_kind::eof, payload, server, to_server, to_client);
         case command::create_db:

@@ -18,11 +18,13 @@
 #include "protocols/wire/pin_reason.hpp"
 #include "protocols/wire/protocol.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace penstock::mysql {
@@ -43,6 +45,10 @@ public:
     void refuse(client_error why) { refusal_ = std::move(why); }
     /// What has to be asked now that the server owes nothing, before its connection can be given back.
     bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// What consume() stopped at with front_need::log_in: a COM_CHANGE_USER, whose sender is to become somebody else.
+    [[nodiscard]] std::string take_login() { return std::exchange(login_request_, {}); }
+    /// What of the client's login holds for its next one, too.
+    [[nodiscard]] client_identity identity() const;
     /// What consume() stopped at with front_need::kill, and its answer.
     [[nodiscard]] const kill_request& wanted_kill() const { return wanted_kill_; }
     void on_killed(kill_result how, std::string& out);
@@ -168,6 +174,10 @@ private:
     capability_flags capabilities_ = capability::protocol_41;
     std::uint8_t login_sequence_ = 2;
     std::uint32_t connection_id_ = 0;  ///< that the client was given
+    std::array<char, 20> nonce_{};     ///< of our greeting
+    bool has_nonce_ = false;
+    std::uint16_t collation_ = 0;
+    std::string login_request_;
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};

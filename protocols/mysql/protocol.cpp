@@ -6,6 +6,7 @@
 #include "protocols/mysql/compressed_layer.hpp"
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/handshake.hpp"
 #include "protocols/mysql/server_login.hpp"
 #include "protocols/mysql/server_login_proof.hpp"
 #include "protocols/mysql/session_state.hpp"
@@ -27,6 +28,18 @@ void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
     server.last_statement = {};
 }
 
+/// What the server shows of us. A server connection is many clients', so it speaks for none of them.
+void introduce(server_account& account)
+{
+    parameter_list named{};
+    for (const auto& [name, value] : account.parameters) {
+        if (name == "application_name") {
+            named.emplace_back("program_name", value);
+        }
+    }
+    account.attributes = attributes_for_server(named, {});
+}
+
 }  // namespace
 
 conversation<login_result> protocol::client_login(dialogue& line, login_context context)
@@ -34,9 +47,18 @@ conversation<login_result> protocol::client_login(dialogue& line, login_context 
     return mysql::client_login(line, std::move(context));
 }
 
+conversation<login_result> protocol::login_again(dialogue& line,
+                                                 login_context context,
+                                                 client_identity before,
+                                                 std::string request)
+{
+    return mysql::client_change_user(line, std::move(context), std::move(before), std::move(request));
+}
+
 conversation<outcome<server_identity>> protocol::server_login(dialogue& line, server_account account)
 {
     account.capabilities |= capability::query_attributes;
+    introduce(account);
     return mysql::server_login(line, std::move(account));
 }
 
@@ -91,6 +113,8 @@ conversation<bool> protocol::cancel(dialogue& line, cancel_key target, server_ac
     constexpr std::uint16_t no_such_thread = 1094;
     account.database.clear();
     account.capabilities = 0;
+    account.compression = wire_compression::off;
+    introduce(account);
     const auto known = co_await mysql::server_login(line, std::move(account));
     if (!known) {
         co_return false;

@@ -20,6 +20,11 @@ struct protocol {
     using statement_store = mysql::statement_store;
 
     static conversation<login_result> client_login(dialogue& line, login_context context);
+    /// COM_CHANGE_USER.
+    static conversation<login_result> login_again(dialogue& line,
+                                                  login_context context,
+                                                  client_identity before,
+                                                  std::string request);
     static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
 
     /// TLS is asked for inside the protocol, behind our greeting.

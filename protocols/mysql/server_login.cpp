@@ -118,6 +118,9 @@ conversation<outcome<server_identity>> server_login(dialogue& line, server_accou
     if (auto fault = lacks(account, offered)) {
         co_return std::move(*fault);
     }
+    if (account.over_local_socket && account.tls == server_account::tls_mode::prefer) {
+        account.tls = server_account::tls_mode::disable;  // nobody listens there
+    }
     const response_start start{agree(account, offered), longest_frame, collation_for(account, identity)};
     const auto encrypted = co_await ask_for_tls(line, start, has(offered, capability::ssl), account.tls);
     if (encrypted.fault) {

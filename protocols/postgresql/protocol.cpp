@@ -13,6 +13,11 @@ conversation<login_result> protocol::client_login(dialogue& line, login_context 
     return postgresql::client_login(line, std::move(context));
 }
 
+conversation<login_result> protocol::login_again(dialogue&, login_context, client_identity, std::string)
+{
+    co_return login_result{};
+}
+
 conversation<outcome<server_identity>> protocol::server_login(dialogue& line, server_account account)
 {
     return postgresql::server_login(line, std::move(account));

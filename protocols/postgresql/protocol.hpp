@@ -20,6 +20,11 @@ struct protocol {
     using statement_store = postgresql::statement_store;
 
     static conversation<login_result> client_login(dialogue& line, login_context context);
+    /// There is no such thing.
+    static conversation<login_result> login_again(dialogue& line,
+                                                  login_context context,
+                                                  client_identity before,
+                                                  std::string request);
     static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
 
     static bool begins_with_tls(char first) { return first == 0x16; }

@@ -37,6 +37,7 @@ enum class front_need : std::uint8_t {
     server,   ///< the next message needs a server connection, or another one than is held
     answers,  ///< the next message has to wait until the server owes nothing
     leave,    ///< the client said goodbye
+    log_in,   ///< the client wants to log in anew: front::take_login() is what it sent, for P::login_again()
     kill,     ///< another session is to end, or its statement: front::wanted_kill(), answered by on_killed()
     close,    ///< the client broke the protocol or a limit: front::error() tells
 };
@@ -86,6 +87,8 @@ concept protocol = requires(typename P::front& client,
     { P::name } -> std::convertible_to<std::string_view>;
     { P::client_speaks_first } -> std::convertible_to<bool>;
     { P::client_login(line, login_context{}) } -> std::same_as<conversation<login_result>>;
+    // On the connection that it has; what came with the wish to is the last argument.
+    { P::login_again(line, login_context{}, who, std::string{}) } -> std::same_as<conversation<login_result>>;
     { P::server_login(line, server_account{}) } -> std::same_as<conversation<outcome<server_identity>>>;
     { P::begins_with_tls('x') } -> std::same_as<bool>;
     { P::carried_parameters(who) } -> std::same_as<parameter_set_ptr>;  // start-up parameters that follow the session

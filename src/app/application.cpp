@@ -10,6 +10,7 @@
 #include "control/loop.hpp"
 #include "control/sql_clients.hpp"
 #include "net/connect.hpp"
+#include "protocols/mysql/auth_commons.hpp"
 #include "proxy/worker.hpp"
 #include "settings/diff.hpp"
 #include "settings/lookup.hpp"
@@ -130,6 +131,9 @@ outcome<bool> application::state::start()
     auto configuration = make_configuration(tree);
     if (!configuration) {
         return configuration.error();
+    }
+    if (settings::has_engine(tree, engine::mysql)) {
+        mysql::auth_commons::of_process()->key();  // takes too long for the first client that needs it
     }
     auto opened = open_listeners();
     if (!opened) {

@@ -1,11 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/translate.hpp"
 
+#include "protocols/mysql/auth_rsa.hpp"
+#include "protocols/mysql/auth_secret.hpp"
 #include "settings/lookup.hpp"
+
+#include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace penstock::app {
 
 namespace {
+
+/// The cluster's `public_key`; empty where it names none, nothing where its file is no RSA key.
+std::optional<std::string> read_public_key(const settings::cluster_settings& cluster)
+{
+    constexpr std::streamsize longest = 64 * 1024;
+    if (cluster.public_key.empty()) {
+        return std::string{};
+    }
+    std::ifstream file{cluster.public_key, std::ios::binary};
+    std::string text(longest, '\0');
+    file.read(text.data(), longest);
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    const std::string scramble(20, 'x');
+    const bool is_key = mysql::encrypt_password(secret{"x"}, scramble, text).has_value();
+    return is_key ? std::optional{std::move(text)} : std::nullopt;
+}
 
 control::sql_target account_on(const settings::cluster_settings& cluster)
 {
@@ -15,6 +38,8 @@ control::sql_target account_on(const settings::cluster_settings& cluster)
     target.ca_file = cluster.tls.ca_file;
     target.certificate_file = cluster.tls.certificate_file;
     target.key_file = cluster.tls.key_file;
+    target.fetch_public_key = cluster.fetch_public_key;
+    target.public_key = read_public_key(cluster).value_or(std::string{});
     return target;
 }
 
@@ -29,8 +54,12 @@ router::node_role role_of(settings::node_role role)
     return router::node_role::unknown;
 }
 
-bool is_clear_text(const secret& stored)
+/// Whether a server of that engine can be told this; what the one takes for a hash is a password to the other.
+bool is_clear_text(const secret& stored, engine of)
 {
+    if (of == engine::mysql) {
+        return mysql::parse_secret(stored.reveal()).kind == mysql::stored_secret::form::clear;
+    }
     return !stored.empty() && !stored.reveal().starts_with("SCRAM-SHA-256$") && !stored.reveal().starts_with("md5");
 }
 
@@ -49,6 +78,15 @@ outcome<proxy::configuration_ptr> make_configuration(settings::tree tree)
         made->client_tls = *context;
     }
     for (const auto& cluster : tree.clusters) {
+        auto key = read_public_key(cluster);
+        if (!key) {
+            return client_error{error_kind::internal,
+                                "public_key of cluster \"" + cluster.name + "\" is no file with an RSA key in PEM",
+                                {}};
+        }
+        if (!key->empty()) {
+            made->public_keys[cluster.name] = std::move(*key);
+        }
         if (cluster.sslmode == settings::tls_mode::disable) {
             continue;
         }
@@ -99,7 +137,7 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     if (account.user.empty()) {
         for (const auto& user : tree.users) {
             const auto& password = user.server_user.empty() ? user.password : user.server_password;
-            if (is_clear_text(password)) {
+            if (is_clear_text(password, cluster.engine)) {
                 account.user = user.server_user.empty() ? user.name : user.server_user;
                 account.password = password;
                 break;

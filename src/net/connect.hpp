@@ -24,6 +24,8 @@ struct endpoint {
     sockaddr_storage address{};
     socklen_t size = 0;
     [[nodiscard]] std::string text() const;
+    /// A Unix socket: nobody is between us and the other end.
+    [[nodiscard]] bool is_local() const { return address.ss_family == AF_UNIX; }
     friend bool operator==(const endpoint& left, const endpoint& right);
 };
 

@@ -19,6 +19,7 @@ task<void> send_cancel(net::driver& on, cancel_order order, time_point deadline,
         net::event told{on};
         (*wire)->subscribe(&told);
         dialogue line;
+        order.account.over_local_socket = order.where.address.is_local();
         auto talk = P::cancel(line, std::move(order.target), std::move(order.account));
         login_surroundings with;
         with.tls = order.tls;

@@ -94,6 +94,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::connect(
         auto wire = co_await net::connect(on, endpoint, deadline);
         if (wire) {
             place.address = endpoint;
+            account.over_local_socket = endpoint.is_local();
             place.address_text = endpoint.text();
             auto result =
                 co_await log_in(on, std::move(*wire), std::move(place), std::move(account), where.host, deadline);
@@ -142,7 +143,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::log_in(net::driv
         refused.failure.error.number = error.number;
         co_return std::move(refused);
     }
-    process_.note_greeting(engine_of_protocol<P>, record_->key.cluster, identity->greeting);
+    process_.note_greeting(engine_of_protocol<P>, place.node, identity->greeting);
     if (auto layer = P::layer_for(*identity)) {
         wire->start_layer(std::move(layer), line.take_leftover());
     } else if (wants_compression) {

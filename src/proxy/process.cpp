@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/process.hpp"
 
+#include "protocols/mysql/common_greeting.hpp"
 #include "proxy/worker.hpp"
 #include "settings/lookup.hpp"
 
@@ -40,9 +41,10 @@ bool pool_record::follow(settings::pool_mode mode, const std::string& init_query
 bool pool_record::learn(server_account newer)
 {
     const std::lock_guard lock{guard_};
-    const bool differs = account_.password != newer.password || (newer.keys && account_.keys != newer.keys);
+    const bool differs = account_.password != newer.password || (newer.keys && account_.keys != newer.keys) ||
+                         (newer.hashes && account_.hashes != newer.hashes);
     const bool is_first = account_.user.empty();
-    if (!is_first && !newer.keys && newer.password.empty()) {
+    if (!is_first && !newer.keys && !newer.hashes && newer.password.empty()) {
         return false;  // this login proved nothing that a server would accept
     }
     account_ = std::move(newer);
@@ -165,27 +167,32 @@ std::vector<std::shared_ptr<pool_record>> process::pools() const
 server_greeting process::greeting_of(engine which) const
 {
     const std::lock_guard lock{guard_};
-    const auto found = greetings_.lower_bound({which, {}});
-    if (found != greetings_.end() && found->first.first == which) {
-        return found->second;
-    }
-    server_greeting probed;
-    for (const auto& [name, view] : views_) {
-        const auto* primary = view->primary();
-        if (primary != nullptr && settings::engine_of(*configuration_->settings, name) == which) {
-            probed.version = primary->version_text;
+    std::vector<server_greeting> known;
+    for (const auto& [key, greeting] : greetings_) {
+        if (key.first == which) {
+            known.push_back(greeting);
         }
     }
-    return probed;
+    for (const auto& [name, view] : views_) {
+        if (settings::engine_of(*configuration_->settings, name) != which) {
+            continue;
+        }
+        for (const auto& node : view->nodes) {
+            if (!node.version_text.empty() && !greetings_.contains({which, text_of(node)})) {
+                known.push_back({.version = node.version_text});
+            }
+        }
+    }
+    return mysql::common_greeting(known);
 }
 
-void process::note_greeting(engine which, const std::string& cluster, const server_greeting& seen)
+void process::note_greeting(engine which, const std::string& node, const server_greeting& seen)
 {
     if (seen.version.empty()) {
         return;
     }
     const std::lock_guard lock{guard_};
-    greetings_[{which, cluster}] = seen;
+    greetings_[{which, node}] = seen;
 }
 
 worker& process::least_busy() const

@@ -33,6 +33,7 @@ struct configuration {
     std::shared_ptr<const settings::tree> settings{};
     std::shared_ptr<const net::tls_context> client_tls{};  ///< null: clients cannot use TLS
     std::map<std::string, std::shared_ptr<const net::tls_context>, std::less<>> server_tls{};  ///< by cluster
+    std::map<std::string, std::string, std::less<>> public_keys{};  ///< by cluster: PEM, for logins without TLS
 };
 using configuration_ptr = std::shared_ptr<const configuration>;
 
@@ -79,10 +80,10 @@ public:
                                           server_account account);
     [[nodiscard]] std::vector<std::shared_ptr<pool_record>> pools() const;
 
-    /// What the servers of that engine's first cluster say of themselves to whoever connects; empty where none has been
+    /// What all servers of that engine have in common of what they say to whoever connects; empty where none has been
     /// seen.
     [[nodiscard]] server_greeting greeting_of(engine which) const;
-    void note_greeting(engine which, const std::string& cluster, const server_greeting& seen);
+    void note_greeting(engine which, const std::string& node, const server_greeting& seen);
 
     control::credentials& users() { return users_; }
     const std::shared_ptr<pool::budget>& budget() { return budget_; }
@@ -112,7 +113,7 @@ private:
     std::shared_ptr<pool::budget> budget_;
     std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
-    std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by cluster
+    std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by node
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);
     void dismiss(head_count& from, const std::string& name);

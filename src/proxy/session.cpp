@@ -258,15 +258,28 @@ task<void> session<P>::leave()
     if (lease_) {
         co_await abandon();
     }
+    if (pool_ != nullptr) {
+        leave_pool();
+    }
+    log::debug("client left", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
+}
+
+/// The session is nobody's any more: neither its pool nor its user's limit counts it.
+template <protocol P>
+void session<P>::leave_pool()
+{
     copy_counters();
-    if (pin_counted_) {
+    if (std::exchange(pin_counted_, false)) {
         pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() - 1);
     }
     pool_->counters->client_disconnects.add();
-    if (admitted_) {
+    if (std::exchange(admitted_, false)) {
         dismiss();
     }
-    log::debug("client left", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
+    counted_ = {};
+    counted_pins_ = {};
+    pool_ = nullptr;
+    front_.reset();
 }
 
 /// Gives the lease back after its client has gone: ends what is half done, waits for the answers, has the rest cleaned
@@ -330,6 +343,13 @@ task<void> session<P>::abandon()
         pool_->counters->resets.add();
     }
     server.lent_to = 0;
+    if (is_renewed_ && !over_ && server.needs_reset()) {  // its client goes on, and may meet what it has left
+        const bool clean = co_await server.reset();
+        if (!clean) {
+            discard(telemetry::discard_reason::unclean);
+            co_return;
+        }
+    }
     lease_.release();
 }
 

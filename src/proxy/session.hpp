@@ -48,6 +48,7 @@ private:
         server,   ///< a lease is being waited for
         answers,  ///< the server has to answer first
         kill,     ///< another session is told to end
+        login,    ///< the client logs in anew
     };
     /// How that went; whoever knows may outlive the session.
     struct kill_news {
@@ -58,6 +59,14 @@ private:
     // --- logging in: session_login_impl.hpp ---
     /// False where the session ends here.
     task<bool> log_in();
+    task<void> log_in_again();
+    /// A client that logs in anew: who it was, and what it sent.
+    struct renewal {
+        client_identity before{};
+        std::string request{};
+    };
+    task<bool> prove(login_context context, std::optional<renewal> anew);
+    [[nodiscard]] login_context new_login_context();
     task<void> pass_cancel_on(cancel_key target);
     task<bool> begin_tls_at_once(login_context& context);
     task<bool> welcome(client_identity proved, const user_record& record);
@@ -91,6 +100,7 @@ private:
 
     // --- leaving: session.cpp ---
     task<void> leave();
+    void leave_pool();
     task<void> abandon();
     static telemetry::discard_reason reason_of(advance_result how);
     telemetry::discard_reason why_abandoned() const;
@@ -106,6 +116,7 @@ private:
     std::uint32_t number_ = 0;
     bool over_ = false;
     bool logged_in_ = false;
+    bool is_renewed_ = false;      ///< not its first login on this connection
     bool left_by_itself_ = false;  ///< said goodbye or went away: nothing more is sent
     bool was_killed_ = false;      ///< by KILL: nothing more is said, and what it runs is cancelled
     bool stop_when_idle_ = false;

@@ -12,6 +12,8 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace penstock::proxy {
 
@@ -24,26 +26,73 @@ inline bool names_console(const settings::tree& tree, const std::string& databas
 }
 
 template <protocol P>
+login_context session<P>::new_login_context()
+{
+    const auto& configuration = *worker_.current();
+    login_context context;
+    context.tls_available = configuration.client_tls != nullptr;
+    context.client_address = client_.peer_address();
+    context.longest_startup = configuration.settings->clients.max_startup_packet;
+    context.require_tls = configuration.settings->listen.require_tls && context.client_address != "unix";
+    if constexpr (!P::client_speaks_first) {
+        context.greeting = worker_.owner().greeting_of(engine_of_protocol<P>);
+        context.offer_compression = configuration.settings->clients.compression;
+        context.connection_id = number_;
+    }
+    return context;
+}
+
+template <protocol P>
 task<bool> session<P>::log_in()
 {
-    const auto configuration = worker_.current();
-    const auto& listen = configuration->settings->listen;
-    const auto deadline = worker_.driver().now() + configuration->settings->clients.client_login_timeout;
-    login_context context;
-    context.tls_available = configuration->client_tls != nullptr;
-    context.client_address = client_.peer_address();
-    context.longest_startup = configuration->settings->clients.max_startup_packet;
-    context.require_tls = listen.require_tls && context.client_address != "unix";
+    auto context = new_login_context();
     if constexpr (P::client_speaks_first) {
         const bool tls_settled = co_await begin_tls_at_once(context);
         if (!tls_settled) {
             co_return false;
         }
-    } else {
-        context.greeting = worker_.owner().greeting_of(engine_of_protocol<P>);
-        context.offer_compression = configuration->settings->clients.compression;
-        context.connection_id = number_;
     }
+    std::optional<renewal> first{};
+    co_return co_await prove(std::move(context), std::move(first));
+}
+
+/// The client becomes somebody else on the connection that it has: whatever it was goes first, as though it had left.
+template <protocol P>
+task<void> session<P>::log_in_again()
+{
+    hold_ = hold::none;
+    logged_in_ = false;
+    is_renewed_ = true;
+    std::optional<renewal> anew{std::in_place};
+    if constexpr (requires { front_->take_login(); }) {
+        anew->before = front_->identity();
+        anew->request = front_->take_login();
+    }
+    anew->before.tls = client_.tls() == net::tls_state::established;
+    if (lease_) {
+        co_await abandon();
+        client_.subscribe(&event_);
+    }
+    leave_pool();
+    auto context = new_login_context();
+    const bool logged_in = co_await prove(std::move(context), std::move(anew));
+    if (!logged_in) {  // as with a server, that ends the connection
+        lease_.discard();
+        admitted_ = false;
+        pool_ = nullptr;
+        front_.reset();
+        over_ = true;
+    } else if (!pending_.empty()) {
+        consume(pending_, true);
+    }
+}
+
+/// From a client's first message, or its wish to log in anew, to its greeting.
+template <protocol P>
+task<bool> session<P>::prove(login_context context, std::optional<renewal> anew)
+{
+    const auto configuration = worker_.current();
+    const auto deadline = worker_.driver().now() + configuration->settings->clients.client_login_timeout;
     user_record record;
     login_surroundings with;
     with.tls = configuration->client_tls;
@@ -60,8 +109,9 @@ task<bool> session<P>::log_in()
     auto end = drive_end::done;
     {
         dialogue line;
-        line.feed(context.early_input);
-        auto talk = P::client_login(line, std::move(context));
+        line.feed(anew ? pending_ : context.early_input);
+        auto talk = anew ? P::login_again(line, std::move(context), std::move(anew->before), std::move(anew->request))
+                         : P::client_login(line, std::move(context));
         end = co_await drive(worker_.driver(), client_, event_, line, talk, std::move(with), deadline);
         result = talk.take();
         pending_ = line.take_leftover();
@@ -85,7 +135,7 @@ task<bool> session<P>::log_in()
             }
             co_return false;
     }
-    if (client_.tls() == net::tls_state::established) {
+    if (!is_renewed_ && client_.tls() == net::tls_state::established) {
         worker_.counters().process.clients_with_tls.add();
     }
     co_return co_await welcome(std::move(result.identity), record);
@@ -295,6 +345,11 @@ std::shared_ptr<pool_record> session<P>::find_pool(const user_record& record)
         account.keys = who.keys;  // a server with the same verifier accepts what the client's proof yielded
         account.hashes = who.hashes;
     }
+    account.fetch_public_key = cluster->fetch_public_key;
+    const auto& keys = worker_.current()->public_keys;
+    if (const auto key = keys.find(cluster->name); key != keys.end()) {
+        account.public_key = key->second;
+    }
     account.capabilities = P::connection_kind(who);
     const pool::pool_key key{
         .cluster = cluster->name, .user = account.user, .database = account.database, .kind = account.capabilities};
@@ -330,7 +385,7 @@ task<bool> session<P>::greet()
     std::string out;
     front_->greet(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
-    if (auto layer = P::layer_for(*who)) {
+    if (auto layer = is_renewed_ ? nullptr : P::layer_for(*who)) {
         client_.start_layer(std::move(layer), std::exchange(pending_, {}));
     }
     logged_in_ = true;

@@ -16,6 +16,10 @@ task<void> session<P>::serve()
     constexpr int longest_run = 16;  // steps; then the worker's other sessions have their turn
     int steps = 0;
     while (!over_) {
+        if (hold_ == hold::login) {
+            co_await log_in_again();
+            continue;
+        }
         const bool progress = step();
         if (progress && ++steps < longest_run) {
             continue;
@@ -87,6 +91,9 @@ bool session<P>::take_from_client()
 {
     if (hold_ == hold::kill) {
         return take_kill_result();
+    }
+    if (hold_ == hold::login) {
+        return false;
     }
     if (hold_ == hold::answers) {
         if (lease_ && !lease_->half().is_quiet()) {
@@ -161,6 +168,7 @@ void session<P>::consume(bytes input, bool from_pending)
                 over_ = true;
                 break;
             case front_need::close: end(front_->error()); break;
+            case front_need::log_in: hold_ = hold::login; break;
             case front_need::kill:
                 if constexpr (requires { front_->wanted_kill(); }) {
                     send_kill(front_->wanted_kill());
@@ -177,7 +185,7 @@ void session<P>::consume(bytes input, bool from_pending)
     } else if (taken < input.size()) {
         pending_.assign(input.substr(taken));
     }
-    if (lease_ && lease_->half().is_quiet() && !over_) {
+    if (lease_ && lease_->half().is_quiet() && !over_ && hold_ != hold::login) {
         after_answers();
     }
 }

@@ -199,6 +199,8 @@ void visit_cluster(Visitor& to, Section& from)
     to.count("probe_failures", from.monitor.probe_failures, bounds{1, 100}, applies::on_restart);
     to.text("application_name", from.application_name);
     to.text("options", from.options);
+    to.flag("fetch_public_key", from.fetch_public_key);
+    to.path("public_key", from.public_key);
 }
 
 /// The keys of [pool] that a database or a user may set for itself.

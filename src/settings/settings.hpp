@@ -29,7 +29,8 @@ inline constexpr std::uint16_t default_listen_port = 6432;  ///< of Penstock
 inline constexpr std::uint16_t default_mysql_listen_port = 6033;
 inline constexpr std::uint16_t default_admin_port = 6430;
 
-/// A host name, a numeric address (IPv6 without brackets), or the folder of a Unix socket, which starts with '/'.
+/// A host name, a numeric address (IPv6 without brackets), or a Unix socket, which starts with '/': its folder, or with
+/// port 0 its whole path, as MySQL has it.
 struct address {
     std::string host;
     std::uint16_t port = 0;
@@ -123,6 +124,8 @@ struct cluster_settings {
     wire_compression compression = wire_compression::off;
     std::string application_name{};  ///< told to servers where the client gives none
     std::string options{};           ///< start-up `options` of every server connection
+    bool fetch_public_key = false;   ///< MySQL, without TLS: believe the RSA key that a server sends
+    std::string public_key{};        ///< MySQL: file with the servers' RSA key, which need not be sent
     friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
 

@@ -465,7 +465,9 @@ std::string client_url(const tree& all, engine of, std::string_view password)
     const auto name = database == all.databases.end() ? std::string{} : database->name;
     std::string out =
         std::string{url_scheme(of)} + "://" + user + (password.empty() ? "" : ":" + percent_encoded(password)) + '@';
-    out += where.is_unix() ? percent_encoded(where.host) + ':' + std::to_string(where.port) : where.text();
+    out += where.is_unix()
+               ? percent_encoded(where.host) + (where.port == 0 ? std::string{} : ':' + std::to_string(where.port))
+               : where.text();
     return out + '/' + (name == "*" ? std::string{} : percent_encoded(name));
 }
 

@@ -279,9 +279,17 @@ void check_auth(const tree& all, const complaint& complain)
 void derive(tree& all)
 {
     using verify = net::tls_options::verify;
+    for (auto& where : all.listen.mysql) {
+        where.port = where.is_unix() ? std::uint16_t{0} : where.port;
+    }
     for (auto& cluster : all.clusters) {
         if (cluster.engine == engine::mysql && cluster.monitor.database == monitor_settings{}.database) {
             cluster.monitor.database.clear();
+        }
+        for (auto& node : cluster.nodes) {
+            if (cluster.engine == engine::mysql && node.where.is_unix()) {
+                node.where.port = 0;  // the path is the socket itself
+            }
         }
         const bool has_ca = !cluster.tls.ca_file.empty();
         switch (cluster.sslmode) {

@@ -158,7 +158,7 @@ std::string address::text() const
 {
     const auto behind = ':' + std::to_string(port);
     if (is_unix()) {
-        return "unix:" + host + behind;
+        return "unix:" + host + (port == 0 ? "" : behind);
     }
     return host.find(':') == std::string::npos ? host + behind : '[' + host + ']' + behind;
 }

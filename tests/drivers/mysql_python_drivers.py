@@ -27,7 +27,6 @@ class DbApi:
     """What PyMySQL and mysqlclient are both asked; `module` is the driver, `unbuffered` its cursor that reads rows as they come."""
 
     asked_for = {"temporary_object": "create temporary table", "user_variable": "call p(@_p_0), which callproc makes"}
-    direct = ("test_a_query_is_killed", "test_a_session_is_killed", "test_user_changes")
 
     def open(self, **options):
         connection = self.module.connect(**{"host": "127.0.0.1", "port": self.target.port, "user": "app", "password": PASSWORD,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// KILL: what is understood of it, and what a client is told.
+// What a client asks of us and not of its server. KILL: what is understood of it, and what a client is told;
+// COM_CHANGE_USER.
 #include "tests/unit/mysql/exchange.hpp"
 
 #include <gtest/gtest.h>
@@ -151,6 +152,35 @@ TEST(MysqlKill, NeverReachesAServerInALongText)
             EXPECT_LT(small.sent_to_server().size(), octets.size());
         }
     }
+}
+
+TEST(MysqlChangeUser, IsHandedOutWholeWithWhoTheClientWas)
+{
+    exchange talk;
+    client_identity who;
+    who.capabilities = old;
+    who.collation = 45;
+    who.connection_id = own_number;
+    who.nonce = "abcdefghij0123456789";
+    talk.client.logged_in(who);
+    const auto request = "ann" + std::string(1, '\0') + std::string(60000, 'a');
+    EXPECT_EQ(talk.send(ask::query("SELECT 1") + ask::command(command::change_user, request)), front_need::answers);
+    talk.reply({"\1", say::column("a"), say::eof(), say::text("1"), say::eof()});
+    EXPECT_EQ(talk.send({}), front_need::log_in);
+    EXPECT_EQ(talk.client.take_login(), '\x11' + request);
+    EXPECT_EQ(talk.pending, "");
+    const auto before = talk.client.identity();
+    EXPECT_EQ(before.capabilities, old);
+    EXPECT_EQ(before.collation, 45);
+    EXPECT_EQ(before.connection_id, own_number);
+    EXPECT_EQ(before.nonce, who.nonce);
+    EXPECT_EQ(talk.asked().size(), 1U) << "no server sees it";
+}
+
+TEST(MysqlChangeUser, IsBounded)
+{
+    exchange talk;
+    EXPECT_EQ(talk.send(ask::command(command::change_user, std::string(200000, 'a'))), front_need::close);
 }
 
 }  // namespace

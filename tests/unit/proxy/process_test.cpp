@@ -49,6 +49,18 @@ protected:
     process made;
 };
 
+TEST_F(ProcessTest, GreetsWithTheLowestOfAllServersOfAnEngine)
+{
+    EXPECT_EQ(made.greeting_of(engine::mysql), server_greeting{});
+    made.note_greeting(engine::mysql, "a:3306", {.version = "8.4.3", .capabilities = 1});
+    made.note_greeting(engine::mysql, "b:3306", {.version = "8.0.36", .capabilities = 1});
+    made.note_greeting(engine::mysql, "c:3306", {});
+    EXPECT_EQ(made.greeting_of(engine::mysql).version, "8.0.36");
+    made.note_greeting(engine::mysql, "b:3306", {.version = "9.0.1", .capabilities = 1});
+    EXPECT_EQ(made.greeting_of(engine::mysql).version, "8.4.3") << "it was upgraded";
+    EXPECT_EQ(made.greeting_of(engine::postgresql), server_greeting{});
+}
+
 server_account with_password(const std::string& text)
 {
     server_account account;

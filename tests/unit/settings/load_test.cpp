@@ -14,6 +14,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(Load, ASocketOfMysqlIsAWholePath)
+{
+    const auto [all, faults] = load_text(R"(
+[listen]
+mysql = ["unix:/run/penstock/mysql.sock", "127.0.0.1"]
+[[cluster]]
+engine = "mariadb"
+nodes = ["unix:/run/mysqld/mysqld.sock"]
+[[user]]
+name = "app"
+password = "x"
+)",
+                                         "f",
+                                         variables({}));
+    ASSERT_EQ(all_texts(faults), "");
+    EXPECT_EQ(all.listen.mysql, (std::vector<address>{{"/run/penstock/mysql.sock", 0}, {"127.0.0.1", 6033}}));
+    EXPECT_EQ(all.clusters[0].nodes[0].where, (address{"/run/mysqld/mysqld.sock", 0}));
+    EXPECT_EQ(all.clusters[0].nodes[0].where.text(), "unix:/run/mysqld/mysqld.sock");
+}
+
 TEST(Load, TakesClustersOfBothEngines)
 {
     const auto [all, faults] = load_text(R"(
