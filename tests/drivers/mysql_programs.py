@@ -21,7 +21,7 @@ JDBC = "/usr/share/java/mariadb-java-client.jar"
 @each_driver
 class OtherLanguages:
     asked_for = {"temporary_object": "create temporary table", "user_variable": "call p(1, @out)"}
-    direct = ("test_node_mysql2", "test_node_mariadb", "test_mysqljs", "test_connector_c", "test_php", "test_mariadb_jdbc")
+    direct = ("test_mysqljs",)
     def start_program(self, arguments, **environment):
         return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=240, cwd=HERE,
                               env={**os.environ, "DATABASE_URL": self.target.url(), **environment})

@@ -58,7 +58,7 @@ class UnixSockets(LoginTest):
         between = MySqlPenstock(self.cluster)
         self.addCleanup(between.discard)
         path = between.folder / "mysql.sock"
-        between.settings["listen"]["mysql"].append(f"unix:{path}")
+        between.settings["listen"]["mysql"].insert(0, f"unix:{path}")  # it listens before the port does
         between.settings["tls"] = {"certificate": str(self.cluster.certificate), "key": str(self.cluster.key), "require_tls": True}
         between.write_settings()
         between.start()
