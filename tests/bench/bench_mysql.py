@@ -38,8 +38,8 @@ class Direct:
     def __init__(self, cluster):
         self.port = cluster.primary.port
 
-    def cpu_seconds(self):
-        return 0.0
+    def cpu_times(self):
+        return 0.0, 0.0
 
 
 def main():
@@ -110,14 +110,14 @@ def measure_speed(cluster, options, ends):
 
 
 def measure_cell(rivals, cell, options):
-    """Contestant's name -> {"qps", "cpu", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to this contestant's."""
+    """Contestant's name -> {"qps", "cpu", "user", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to this contestant's."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(options.rounds):
         for turn in range(len(rivals)):
             rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
             samples[rival.name].append(sysbench.measure(rival, *cell, options.seconds))
     ours = samples["Penstock"]
-    return {name: {key: statistics.median(sample[key] for sample in taken) for key in ("qps", "cpu")} |
+    return {name: {key: statistics.median(sample[key] for sample in taken) for key in taken[0]} |
             ratios(ours, taken, "qps") | ratios(ours, taken, "cpu") for name, taken in samples.items()}
 
 

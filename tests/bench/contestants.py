@@ -56,8 +56,9 @@ class Contestant:
     def pid(self):
         return self.process.pid
 
-    def cpu_seconds(self):
-        return processes.cpu_seconds(self.pid)
+    def cpu_times(self):
+        """Seconds the process has used so far, and of these in user space."""
+        return processes.cpu_seconds(self.pid), processes.user_seconds(self.pid)
 
     def write(self, name, text):
         path = self.folder / name

@@ -2,6 +2,8 @@
 #
 # Turns the measurements of bench_mysql.py into lines on the screen and into its sections of docs/performance.md.
 
+import statistics
+
 import report
 import sysbench
 from contestants import HaProxy
@@ -55,6 +57,11 @@ def verdict(speeds):
         above = [cell[name] for cell in speeds.values() if cell[name]["cpu ratio"] > bound]
         clear = [each for each in above if each["cpu ratio"] - 2 * each["cpu error"] > bound]
         said.append(f"Of {len(speeds)} cells, {len(above)} take more than {bound} x the CPU of {name} ({len(clear)} by more than two standard errors).")
+    own = {name: statistics.median(cell[name]["user"] for cell in speeds.values()) for name in ("Penstock", *BOUNDS)}
+    kernel = {name: statistics.median(cell[name]["cpu"] - cell[name]["user"] for cell in speeds.values()) for name in own}
+    said.append("The programs' own part of it (user time) and the kernel's, medians over the cells: " +
+                ", ".join(f"{name} {own[name]:.1f} and {kernel[name]:.1f} us" for name in own) + ".")
+    said.append("HAProxy's shows what the kernel takes for sending to MySQL and waking it, whoever does it.")
     return said
 
 

@@ -33,6 +33,7 @@ class Wire:
 
     def __init__(self, port, timeout=20.0, receive_buffer=None):
         self.socket = socket.socket()
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # SSLRequest and ClientHello go out behind each other
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience(timeout))

@@ -82,5 +82,10 @@ def cpu_seconds(pid):
     return time.clock_gettime(~pid << 3 | 2)
 
 
+def user_seconds(pid):
+    """The part of it that was not the kernel's, as coarsely as the kernel tells."""
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
+
+
 def open_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
