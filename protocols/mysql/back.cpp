@@ -66,6 +66,7 @@ void back::begin_reply()
     client_sequence_ = next.client_sequence;
     server_sequence_.set_next(next.server_sequence);
     owes_eof_ = false;
+    file_goes_on_ = false;
 }
 
 std::uint8_t back::file_frame(packet_header header)
@@ -73,9 +74,10 @@ std::uint8_t back::file_frame(packet_header header)
     const auto number = server_sequence_.next();
     server_sequence_.set_next(static_cast<std::uint8_t>(number + 1));
     client_sequence_ = static_cast<std::uint8_t>(header.sequence + 1);
-    if (header.length == 0) {
+    if (header.length == 0 && !file_goes_on_) {
         follower_.on_file_end();
     }
+    file_goes_on_ = header.goes_on();
     return number;
 }
 

@@ -84,7 +84,7 @@ public:
 
     /// The command has been put into the server's outbox.
     void announce(expected_reply reply);
-    /// A frame of the client's file goes on: gives the number it has to have. Its empty frame ends the file.
+    /// A frame of the client's file goes on: gives the number it has to have. An empty packet ends the file.
     std::uint8_t file_frame(packet_header header);
     /// Closes what is to be closed, and statements over the limit: gives how many those were.
     std::uint32_t close_excess(std::string& to_server, std::size_t keep_free);
@@ -171,8 +171,9 @@ private:
     bool tracks_ = false;
     bool table_locks_ = false;
     bool characteristics_ = false;
-    bool owes_eof_ = false;   ///< definitions have ended and the client is to have an EOF behind them
-    bool continues_ = false;  ///< the frame that comes next goes on with a row
+    bool owes_eof_ = false;      ///< definitions have ended and the client is to have an EOF behind them
+    bool file_goes_on_ = false;  ///< the frame of the file that comes next belongs to the packet before it
+    bool continues_ = false;     ///< the frame that comes next goes on with a row
     bool relaying_frame_ = false;
     std::uint8_t client_sequence_ = 1;
     sequence_check server_sequence_;

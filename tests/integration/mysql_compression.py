@@ -15,6 +15,7 @@ from mysql_fixture import each_product
 from mysql_packets import LOCAL_FILES, QUERY, USUAL, Ok, Rows
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
+from wait import wait_until
 
 MEGABYTE = 1 << 20
 BOUND_KIB = 40 * 1024
@@ -166,6 +167,51 @@ class Matrix(Base):
         self.assertEqual(wire.read_ok(wire.packet()).affected, 200000)
         self.assertEqual(wire.rows("select count(*), sum(x) from filed"), [(b"200000", str(sum(range(200000))).encode())])
         wire.query("drop table filed")
+
+
+@each_product
+class Settings(Base):
+    def compression_of_server(self, wire):
+        return wire.rows("show session status like 'Compression'")[0][1]
+
+    def test_clients_may_be_offered_none(self):
+        penstock = self.start(settings={"clients": {"compression": False}})
+        for how in self.methods[1:]:
+            wire = CompressedWire(penstock.port, how)
+            self.addCleanup(wire.close)
+            wire.greet()
+            self.assertFalse(wire.is_offered)
+
+    def test_a_server_that_offers_none_is_used_without(self):
+        if not self.is_mariadb:
+            self.server.sql("set global protocol_compression_algorithms = 'zlib,uncompressed'")
+            self.addCleanup(self.server.sql, "set global protocol_compression_algorithms = default")
+        penstock = self.start("zstd")
+        wire = self.open(penstock, "zlib")
+        self.assertEqual(self.compression_of_server(wire), b"OFF")
+        penstock.wait_for_log("server offers no such compression")
+
+    def test_a_reload_changes_it(self):
+        penstock = self.start("off", pool_size=1)
+        wire = self.open(penstock, "off")
+        self.assertEqual(self.compression_of_server(wire), b"OFF")
+        for method, found in (("zlib", b"ON"), ("off", b"OFF")):
+            penstock.settings["cluster"][0]["compression"] = method
+            penstock.reload()
+            wait_until(lambda: self.compression_of_server(wire) == found, f"server connections have {method}")
+
+    def test_an_idle_client_holds_no_more_than_without(self):
+        penstock = self.start(settings={"workers": 1})
+        query = b"select repeat('0123456789', 2000), '" + b"z" * 3000 + b"'"
+        grown = {}
+        for how in ("warm", *self.methods):
+            before = processes.memory_kib(penstock.pid)["Rss"]
+            wires = [self.open(penstock, self.methods[-1] if how == "warm" else how) for _ in range(100)]
+            for wire in wires:
+                self.assertEqual(len(wire.value(query)), 20000)
+            grown[how] = processes.memory_kib(penstock.pid)["Rss"] - before
+        for how in self.methods[1:]:
+            self.assertLess(grown[how] - grown["off"], 150, f"KiB more for 100 clients: {grown}")
 
 
 @each_product
