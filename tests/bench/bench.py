@@ -119,7 +119,7 @@ def measure(rival, cell, seconds):
     url = (f"host=127.0.0.1 port={rival.port} user=app password='{PASSWORD}' dbname={database} "
            f"sslmode={'require' if link == 'TLS' else 'disable'}")
     process = subprocess.Popen([binaries() / "pgbench", "-n", "-S", "-M", mode, "-c", str(clients), "-j", str(min(2, clients)),
-                                "-T", str(seconds + 1), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                "-T", str(seconds + 3), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                start_new_session=True)
     began = ended = transactions = 0.0
     intervals, last = 0, 0.0
@@ -135,7 +135,12 @@ def measure(rival, cell, seconds):
             transactions += rate * (now - last)
             ended = processes.cpu_seconds(rival.pid)
         intervals, last = intervals + 1, now
-    if process.wait() or intervals < 2:
+        if intervals == seconds + 1:
+            process.terminate()  # its own end may come before it tells of the last second
+            break
+    process.stderr.close()
+    process.wait()
+    if intervals <= seconds:
         raise RuntimeError(f"pgbench through {rival.name} failed in {cell}; its log: {rival.log.read_text()[-2000:]}")
     return {"tps": transactions / (last - first), "cpu": (ended - began) / transactions * 1e6}
 
