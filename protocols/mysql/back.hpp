@@ -42,6 +42,7 @@ enum class purpose : std::uint8_t {
     catch_up,       ///< the session's state, in front of the client's command
     tracking,       ///< turning session tracking on
     ask_tracking,   ///< what the client has made of session_track_*, where that is not reported
+    ask_variables,  ///< has variables reported that were set without a word about it
     collation,      ///< has the collation reported that SET NAMES chose
     insert_id,      ///< LAST_INSERT_ID() as a later statement must find it
     ask_insert_id,  ///< LAST_INSERT_ID(), for later

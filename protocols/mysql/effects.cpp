@@ -337,6 +337,7 @@ void effects_collector::take_set_target(sql_token kind, std::string_view text)
     if (kind == sql_token::system_variable) {
         const auto [global, name] = scope_of(text);
         set_global_ = global;
+        set_unscoped_ = name.size() == text.size();
         set_name_ = name;
         set_place_ = set_place::named;
         return;
@@ -435,6 +436,9 @@ void effects_collector::end_assignment()
         effects_.sets_tracking = true;
     } else if (has_value && !set_global_ && !is_asked_with_tracking(set_name_)) {
         effects_.sets = true;
+        if (set_unscoped_) {
+            note_unscoped();
+        }
         if (set_name_ == "timestamp" && is_literal && one_of(set_value_, {"default", "0"})) {
             effects_.timestamp_default = true;
         }
@@ -444,10 +448,27 @@ void effects_collector::end_assignment()
     }
     set_user_variable_ = false;
     set_global_ = false;
+    set_unscoped_ = false;
     set_name_.clear();
     set_value_.clear();
     set_value_tokens_ = 0;
     set_is_literal_ = false;
+}
+
+/// SET @@name = ...: to be asked for by assigning it to itself, unless that would change something.
+void effects_collector::note_unscoped()
+{
+    const bool is_name = !set_name_.empty() && std::all_of(set_name_.begin(), set_name_.end(), [](char octet) {
+        return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '_';
+    });
+    const bool is_odd = !is_name || set_name_.starts_with("rand_seed") || set_name_.starts_with("pseudo_") ||
+                        set_name_.starts_with("gtid_") ||
+                        one_of(set_name_, {"timestamp", "insert_id", "last_insert_id", "identity", "skip_replication"});
+    if (is_odd || effects_.unscoped.size() >= text_effects::most_variables) {
+        effects_.sets_odd_unscoped = true;
+    } else {
+        effects_.unscoped.push_back(set_name_);
+    }
 }
 
 text_effects inspect(std::string_view text, sql_reading reading)

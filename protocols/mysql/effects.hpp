@@ -39,10 +39,13 @@ struct text_effects {
     std::vector<std::pair<std::string, std::string>> user_variables{};  ///< SET @name = literal: name and literal
     std::vector<std::string> for_one{};  ///< SET STATEMENT ... FOR: the variables that change for it alone (MariaDB)
     bool sets = false;                   ///< changes system variables of the session by SET
-    bool sets_tracking = false;          ///< of these, session_track_system_variables: what is reported from then on
-    bool timestamp_default = false;      ///< SET timestamp = DEFAULT or 0
-    bool runs_code = false;              ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
-    bool load_local = false;             ///< LOAD DATA LOCAL: the server may ask the client for a file
+    /// Of these, the ones set by "@@name =" without a scope, of which MariaDB says nothing.
+    std::vector<std::string> unscoped{};
+    bool sets_odd_unscoped = false;  ///< likewise, but such as cannot be asked for afterwards
+    bool sets_tracking = false;      ///< of these, session_track_system_variables: what is reported from then on
+    bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
+    bool runs_code = false;          ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
+    bool load_local = false;         ///< LOAD DATA LOCAL: the server may ask the client for a file
     bool calculates_found_rows = false;
     bool reads_insert_id = false;  ///< LAST_INSERT_ID(), @@last_insert_id, @@identity
     bool reads_row_count = false;
@@ -114,6 +117,7 @@ private:
     void take_set_statement(sql_token kind, std::string_view text);
     void take_set_value(sql_token kind, std::string_view text, bool clipped);
     void end_assignment();
+    void note_unscoped();
 
     effects_lexer lexer_;
     sql_reading reading_{};
@@ -130,6 +134,7 @@ private:
     kill_place kill_place_ = kill_place::word;
     set_place set_place_ = set_place::target;
     bool set_global_ = false;
+    bool set_unscoped_ = false;
     bool set_user_variable_ = false;
     std::string set_name_;
     std::string set_value_;

@@ -163,6 +163,7 @@ private:
     void on_client_done(expected_reply& reply, back& server);
     void on_statement_done(const expected_reply& reply, back& server);
     void apply(const expected_reply& reply, back& server);
+    void note_unreported(const text_effects& effects, bool failed, const back& server);
     void forget_session(back* server);
     /// The session's last statement was the last one on this server, too.
     [[nodiscard]] bool ran_last(const back& server) const { return server.last_statement == std::pair{stamp_, sent_}; }
@@ -211,6 +212,7 @@ private:
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
     bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: only its server knows the number
     bool keeps_server_ = false;      ///< table locks, or what was said for the next transaction
+    std::string unreported_;         ///< assignments to themselves of variables that were set and not reported
     bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
 
     stream_kind stream_ = stream_kind::none;

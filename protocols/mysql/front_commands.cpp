@@ -5,6 +5,7 @@
 
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/plain_text.hpp"
 
 #include <algorithm>
 
@@ -114,7 +115,8 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     if (!text) {
         return answer({error_kind::protocol_violation, "malformed query attributes", {}}, to_client);
     }
-    const auto& effects = store_.inspect_whole(*text, reading());
+    const bool is_plain = is_plain_text(*text);
+    const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
     if (effects.only_shows_warnings && diagnostics_ == diagnostics::kept && !warnings_.empty() &&
         (server == nullptr || !ran_last(*server))) {
         show_kept_warnings(to_client);
@@ -124,7 +126,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return kill(effects.kill, to_client);
     }
     auto wanted = state_.current();
-    if (server != nullptr && is_use(*text)) {
+    if (server != nullptr && !is_plain && is_use(*text)) {
         const auto* const schema = server->parameters->find(schema_entry);
         wanted = schema != nullptr ? wanted->with(schema_entry, *schema) : wanted->without(schema_entry);
     }
@@ -135,7 +137,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return *stop;
     }
     ++counters_.queries;
-    auto kept = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
+    auto kept = is_plain || effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     const bool asks_counts = effects.reads_row_count || effects.reads_found_rows;
     if (effects.reads_connection_id || (asks_counts && !ran_last(*server))) {
         const auto changed = with_known_counts(*text, effects, *server);

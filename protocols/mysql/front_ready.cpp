@@ -189,6 +189,9 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         state_.collation_asked();
         ask(purpose::collation, reply_kind::ok, "SET collation_connection=@@collation_connection");
     }
+    if (!unreported_.empty()) {
+        ask(purpose::ask_variables, reply_kind::ok, "SET " + std::exchange(unreported_, {}));
+    }
     if (std::exchange(must_flush_, false)) {
         ask(purpose::tracking, reply_kind::ok, "SET sql_mode=@@sql_mode");
     }

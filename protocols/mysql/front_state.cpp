@@ -30,7 +30,7 @@ std::uint64_t to_number(std::string_view text)
 bool front::must_stay() const
 {
     return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ ||
-           state_.must_ask_for_collation() || wishes_.must_be_restored();
+           !unreported_.empty() || state_.must_ask_for_collation() || wishes_.must_be_restored();
 }
 
 void front::on_done(expected_reply& reply, back& server)
@@ -55,6 +55,7 @@ void front::on_done(expected_reply& reply, back& server)
                 catch_up_error_ = server.last_error();
             }
             break;
+        case purpose::ask_variables:
         case purpose::collation:
             if (reply.failed) {
                 pins_.add(pin_reason::unknown_setting);
@@ -119,6 +120,7 @@ void front::apply(const expected_reply& reply, back& server)
             pins_.add(pin_reason::unknown_setting);  // what else it said was perhaps not reported either
         }
     }
+    note_unreported(effects, reply.failed, server);
     if (reply.failed) {
         const bool in_part = effects.statements > 1;
         if (in_part) {
@@ -151,8 +153,24 @@ void front::apply(const expected_reply& reply, back& server)
     if (reply.reported_state && !is_explained) {
         pins_.add(pin_reason::state_change);
     }
-    if (effects.sets && !reply.reported_variables) {
+    if (effects.sets && !reply.reported_variables && unreported_.empty()) {
         pins_.add(pin_reason::unknown_setting);
+    }
+}
+
+/// MariaDB is silent about SET @@name = ..., so it has to be asked.
+void front::note_unreported(const text_effects& effects, bool failed, const back& server)
+{
+    const bool is_mariadb = !has(server.agreed(), capability::long_password);
+    const bool took_effect = !failed || effects.unscoped.size() > 1 || effects.statements > 1;
+    if (!is_mariadb || !took_effect) {
+        return;
+    }
+    if (effects.sets_odd_unscoped) {
+        pins_.add(pin_reason::unknown_setting);
+    }
+    for (const auto& name : effects.unscoped) {
+        unreported_.append(unreported_.empty() ? "" : ",").append(name).append("=@@session.").append(name);
     }
 }
 
@@ -183,6 +201,10 @@ void front::on_session_change(const session_change& change, const expected_reply
                 pins_.add(state_.note(change, nullptr));  // an earlier statement's, which had failed
                 server.parameters = state_.current();
             }
+            break;
+        case purpose::ask_variables:
+            pins_.add(state_.note(change, nullptr));
+            server.parameters = state_.current();
             break;
         case purpose::collation:
             if (is_variable && change.name == "collation_connection") {
@@ -238,6 +260,7 @@ void front::forget_session(back* server)
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;
+    unreported_.clear();
     status_ = static_cast<std::uint16_t>(status_ & ~server_status::in_transaction) | server_status::autocommit;
     if (server != nullptr) {
         server->was_reset();

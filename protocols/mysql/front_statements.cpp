@@ -148,6 +148,9 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
         }
         return unknown_statement(id, "mysqld_stmt_execute", to_client);
     }
+    if (whole && server == nullptr && !refusal_) {
+        return front_need::server;
+    }
     execute_head head;
     const bool is_bulk = what == command::stmt_bulk_execute;
     if (!is_bulk) {

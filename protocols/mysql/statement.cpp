@@ -57,6 +57,12 @@ const text_effects& statement_store::inspect_whole(bytes text, sql_reading readi
     return collector_.finish();
 }
 
+const text_effects& statement_store::plain()
+{
+    static const text_effects one{.statements = 1};
+    return one;
+}
+
 known_statements::instance* known_statements::find(const statement& wanted, std::uint32_t client_id)
 {
     const auto [begin, end] = places_.equal_range(wanted.digest);

@@ -35,6 +35,8 @@ public:
     statement_ptr intern(bytes text, const parameter_set_ptr& context, sql_reading reading);
     /// For texts that come whole. Valid until the next call.
     const text_effects& inspect_whole(bytes text, sql_reading reading);
+    /// The effects of every text that is_plain_text() says to be one.
+    static const text_effects& plain();
     [[nodiscard]] std::size_t size() const { return statements_.size(); }
 
     /// Some client of this worker has asked for LAST_INSERT_ID(): from now on it is asked for after inserts.

@@ -19,7 +19,7 @@ class Checks:
     client_options = ()
     asked_for = {"temporary_object": "create temporary table", "sql_prepare": "prepare", "state_change": "deallocate prepare",
                  "user_variable": "call p(1, @b), and set @OLD_TIME_ZONE=@@TIME_ZONE of dumps",
-                 "unknown_setting": "set @@sql_mode=..., which MariaDB does not report"}
+                 "unknown_setting": "what mariadb-dump sets at a server of MySQL"}
 
     def run_program(self, program, *arguments, stdin=None, status=0):
         done = subprocess.run([program, "--no-defaults", "-h", "127.0.0.1", "-P", str(self.target.port), "-u", "app",

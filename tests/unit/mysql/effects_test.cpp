@@ -138,6 +138,14 @@ TEST(MysqlEffects, OfSetStatementAreThoseOfTheStatementItIsFor)
     EXPECT_EQ(pins_of(many + " FOR SELECT 1"), "unknown_setting");
 }
 
+TEST(MysqlEffects, NameWhatIsSetWithoutAScope)
+{
+    EXPECT_EQ(inspect("SET @@a=1, @@session.b=2, c=3, @@D = DEFAULT", {}).unscoped,
+              (std::vector<std::string>{"a", "d"}));
+    EXPECT_TRUE(inspect("SET @@timestamp=5", {}).sets_odd_unscoped);
+    EXPECT_TRUE(inspect("SET @@hot.key_buffer_size=5", {}).unscoped.empty());
+}
+
 TEST(MysqlEffects, OfACommentThatNobodyExecutesAreNone)
 {
     const auto found = inspect("/*M!999999\\- enable the sandbox mode */\n/*!40101 SET @a=5 */", {});
