@@ -20,7 +20,7 @@ JDBC = "/usr/share/java/mariadb-java-client.jar"
 
 @each_driver
 class OtherLanguages:
-    asked_for = {"temporary_object": "create temporary table", "user_variable": "call p(1, @out)"}
+    asked_for = {"temporary_object": "create temporary table", "state_change": "drop temporary table", "user_variable": "call p(1, @out)"}
     direct = ("test_mysqljs",)
     def start_program(self, arguments, **environment):
         return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=240, cwd=HERE,
@@ -49,7 +49,7 @@ class OtherLanguages:
             program = pathlib.Path(folder) / "connector_c"
             flags = subprocess.run(["mariadb_config", "--cflags", "--libs"], capture_output=True, text=True, check=True).stdout
             subprocess.run(["g++", "-std=c++20", HERE / "c/connector_c.cpp", "-o", program, *shlex.split(flags)], check=True)
-            self.run_program([program], 24)
+            self.run_program([program], 23, SHARES_CONNECTIONS="1")
 
     def test_go(self):
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "penstock-go"
