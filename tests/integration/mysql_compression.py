@@ -12,9 +12,10 @@ import unittest
 import processes
 from mysql_compressed import CompressedWire, frame
 from mysql_fixture import each_product
-from mysql_packets import LOCAL_FILES, QUERY, USUAL, Ok, Rows
+from mysql_packets import CHANGE_USER, LOCAL_FILES, QUERY, USUAL, Ok, Rows
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
+from mysql_wire import proof
 from wait import wait_until
 
 MEGABYTE = 1 << 20
@@ -237,6 +238,17 @@ class Numbers(Base):
         self.assertEqual(wire.results()[0].rows, [(b"0", b"1")])
         wire.number, wire.sequence = 1, 1
         self.assertEqual(wire.results()[0].rows, [(b"2",)])
+
+    def test_a_change_of_user_goes_on_counting(self):
+        penstock = self.start("zlib")
+        for how in self.methods:
+            wire = self.open(penstock, how)
+            for user in ("other", "app"):
+                answer = proof(wire.greeting.plugin, PASSWORD.encode(), wire.greeting.scramble)
+                wire.command(CHANGE_USER, user.encode() + b"\0" + bytes([len(answer)]) + answer + b"app\0\x2d\0")
+                wire.authenticate(PASSWORD.encode(), tls=True)
+                self.assertEqual(wire.value("select current_user()"), user.encode() + b"@%")
+                self.assertEqual(len(wire.value("select repeat('x', 300000)")), 300000)
 
     def test_a_goodbye_is_the_answer_to_the_next_command(self):
         penstock = self.start(settings={"clients": {"idle_client_timeout": "500ms"}})
