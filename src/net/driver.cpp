@@ -14,6 +14,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,7 +76,9 @@ detail::detached run_root(task<void> work, std::size_t& running)
 
 struct driver::state {
     int epoll = -1;
-    int wake_up = -1;  ///< an eventfd; edge-triggered, so it never needs reading
+    int wake_up = -1;       ///< an eventfd; edge-triggered, so it never needs reading
+    int alarm = -1;         ///< a timerfd, likewise: a wait without a time-out arms no timer in the kernel each time
+    time_point alarm_at{};  ///< when it goes off; it has, where that is past
 
     std::vector<slot> slots;
     std::vector<std::uint32_t> free_slots;
@@ -103,6 +106,7 @@ struct driver::state {
 
     ~state()
     {
+        close(alarm);
         close(wake_up);
         close(epoll);
     }
@@ -116,10 +120,12 @@ driver::driver()
 {
     state_->epoll = created(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     state_->wake_up = created(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+    state_->alarm = created(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
     epoll_event interest{};
     interest.events = EPOLLIN | EPOLLET;
     interest.data.u64 = nobody;
     created(epoll_ctl(state_->epoll, EPOLL_CTL_ADD, state_->wake_up, &interest), "epoll_ctl");
+    created(epoll_ctl(state_->epoll, EPOLL_CTL_ADD, state_->alarm, &interest), "epoll_ctl");
 }
 
 driver::~driver() = default;
@@ -319,7 +325,7 @@ void driver::run_due_timers()
     }
 }
 
-int driver::milliseconds_to_wait(int longest_ms) const
+int driver::milliseconds_to_wait(int longest_ms)
 {
     if (!state_->ready.empty() || state_->stopping.load(std::memory_order_relaxed)) {
         return 0;
@@ -327,9 +333,26 @@ int driver::milliseconds_to_wait(int longest_ms) const
     if (state_->timers.empty()) {
         return longest_ms;
     }
-    const auto left = std::chrono::ceil<milliseconds>(state_->timers.begin()->first.first - now_).count();
-    const auto longest = longest_ms < 0 ? std::numeric_limits<int>::max() : longest_ms;
-    return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
+    const auto next = state_->timers.begin()->first.first;
+    if (next > now_ && longest_ms < 0) {
+        set_alarm(next);
+        return -1;
+    }
+    const auto left = std::chrono::ceil<milliseconds>(next - now_).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::max(longest_ms, 0)));
+}
+
+/// One that goes off too early does no harm: the timer that it was set for is gone, and the next wait sets it anew.
+void driver::set_alarm(time_point when)
+{
+    if (state_->alarm_at > now_ && state_->alarm_at <= when) {
+        return;
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(when - now_).count();
+    itimerspec alarm{};
+    alarm.it_value = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+    PENSTOCK_ASSERT(timerfd_settime(state_->alarm, 0, &alarm, nullptr) == 0);
+    state_->alarm_at = when;
 }
 
 void driver::wait_and_dispatch(int timeout_ms)

@@ -102,7 +102,8 @@ private:
     struct state;
 
     void turn(int longest_ms);
-    [[nodiscard]] int milliseconds_to_wait(int longest_ms) const;
+    [[nodiscard]] int milliseconds_to_wait(int longest_ms);
+    void set_alarm(time_point when);
     void resume_ready();
     void run_posted();
     void run_due_timers();

@@ -92,6 +92,27 @@ TEST(Driver, NeverCallsATimerEarly)
     EXPECT_TRUE(turn_until(on, [&] { return called; }));
 }
 
+TEST(Driver, RunsForTimersHoweverTheyAreSet)
+{
+    driver on;
+    std::vector<int> order;
+    const auto start = clock::now();
+    const auto never = on.call_at(start + milliseconds{1}, [&] { order.push_back(-1); });
+    on.call_at(start, [&] { on.cancel(never); });  // what the alarm is set for goes, and nothing is due then
+    on.call_at(start + milliseconds{8}, [&] {
+        order.push_back(2);
+        on.call_at(on.now() + milliseconds{1}, [&] {
+            order.push_back(3);
+            on.stop();
+        });
+    });
+    on.call_at(start + milliseconds{4}, [&] { order.push_back(1); });  // earlier than one that is set
+    on.call_at(start + seconds{100}, [&] { order.push_back(-2); });
+    on.run();
+    EXPECT_EQ(order, (std::vector{1, 2, 3}));
+    EXPECT_LT(clock::now() - start, seconds{50});
+}
+
 TEST(Driver, CancelledTimersAreNotCalled)
 {
     driver on;
