@@ -4,6 +4,7 @@
 # same server connection runs. What a client that vanished left running is ended in the same way.
 
 import contextlib
+import random
 import threading
 import unittest
 
@@ -177,13 +178,14 @@ class Killing(KillingTest):
                         rows(connection, "select sleep(0.002) from (select 1 union all select 2) two")
                     except Exception as error:
                         failures.append(error)
-        threads = [threading.Thread(target=bystander) for _ in range(4)]
+        threads = [threading.Thread(target=bystander) for _ in range(2)]
         for each in threads:
             each.start()
         try:
-            victim, killer = self.open(), self.open()
+            victim, killer, idle = self.open(), self.open(), self.direct()
             for _ in range(150):
                 end = self.in_background(lambda: rows(victim, "select sleep(0.003) from (select 1 union all select 2) two"))
+                rows(idle, f"select sleep({random.random() / 100})")  # at any moment of it
                 rows(killer, f"kill query {victim.thread_id()}")
                 end()
         finally:
