@@ -49,6 +49,21 @@ void back::was_reset()
     characteristics_ = false;
     xa_ = 0;
     insert_id = 0;
+    shared_ = false;
+    user_ = 0;
+    ran_code_ = false;
+    own_variables_.clear();
+}
+
+void back::note_user(std::uint64_t stamp)
+{
+    if (user_ == stamp) {
+        return;
+    }
+    shared_ = shared_ || user_ != 0;
+    user_ = stamp;
+    ran_code_ = false;
+    own_variables_.clear();
 }
 
 void back::announce(expected_reply reply)

@@ -25,7 +25,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::mysql {
@@ -122,8 +124,22 @@ public:
     /// SET TRANSACTION has been said for the next transaction.
     [[nodiscard]] bool has_characteristics() const { return characteristics_; }
     void set_xa(bool open) { xa_ = open ? 1 : 0; }
+    [[nodiscard]] bool has_xa() const { return xa_ != 0; }
     /// Nothing is prepared and set beyond what a login gives.
     void was_reset();
+    /// MariaDB, as far as its capabilities tell.
+    [[nodiscard]] bool is_mariadb() const { return !has(agreed_, capability::long_password); }
+
+    // What stored code leaves in a connection (user variables by SELECT ... INTO, named locks) nobody reports.
+    /// The session of this stamp is about to use the connection.
+    void note_user(std::uint64_t stamp);
+    /// Since the last login or reset no other session has used it.
+    [[nodiscard]] bool is_clean_for(std::uint64_t stamp) const { return !shared_ && (user_ == 0 || user_ == stamp); }
+    /// Its user has run code that may have set any user variable.
+    void note_code() { ran_code_ = true; }
+    [[nodiscard]] bool ran_code() const { return ran_code_; }
+    /// True once for each name and user: from then on its value is this user's.
+    bool claim_variable(std::string_view name) { return own_variables_.emplace(name).second; }
 
     // --- what the server connection carries ---
 
@@ -169,6 +185,10 @@ private:
     capability_flags agreed_ = 0;
     std::uint16_t status_ = server_status::autocommit;
     std::uint8_t xa_ = 0;
+    std::uint64_t user_ = 0;  ///< the last one's stamp
+    bool shared_ = false;
+    bool ran_code_ = false;
+    std::set<std::string, std::less<>> own_variables_;
     bool tracks_ = false;
     bool table_locks_ = false;
     bool characteristics_ = false;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace penstock::mysql {
 
@@ -71,6 +72,10 @@ void effects_collector::end_statement()
     tokens_ = 0;
     depth_ = 0;
     after_into_ = false;
+    counts_calls_ = false;
+    is_qualified_ = false;
+    is_quoted_ = false;
+    word_before_.clear();
     last_word_.clear();
     last_variable_.clear();
 }
@@ -97,13 +102,17 @@ void effects_collector::take(sql_token kind, std::string_view text, bool clipped
         take_first(kind == sql_token::word ? text : std::string_view{});
     } else {
         ++tokens_;
-        take_anywhere(kind, text);
+        take_anywhere(kind, text, clipped);
         if (verb_ == verb::set) {
             take_in_set(kind, text, clipped);
         } else {
             take_by_verb(kind, text);
         }
     }
+    is_qualified_ = after_dot_;
+    is_quoted_ = kind == sql_token::quoted_name;
+    after_dot_ = kind == sql_token::dot;
+    word_before_ = std::exchange(last_word_, {});
     last_word_ = kind == sql_token::word ? text : std::string_view{};
     last_variable_ = kind == sql_token::user_variable ? text : std::string_view{};
 }
@@ -134,6 +143,8 @@ void effects_collector::take_first(std::string_view word)
     const auto* const found =
         std::find_if(std::begin(verbs), std::end(verbs), [word](const auto& each) { return each.word == word; });
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
+    inserts_ = one_of(word, {"insert", "replace"});
+    counts_calls_ = !one_of(word, {"insert", "replace", "alter", "create", "drop", "grant", "load", "revoke"});
     switch (verb_) {
         case verb::call: effects_.runs_code = true; break;
         case verb::kill:
@@ -153,15 +164,23 @@ void effects_collector::take_first(std::string_view word)
 }
 
 /// What counts in any statement.
-void effects_collector::take_anywhere(sql_token kind, std::string_view text)
+void effects_collector::take_anywhere(sql_token kind, std::string_view text, bool clipped)
 {
     switch (kind) {
         case sql_token::open:
+            take_unknown_call();
             if (!last_word_.empty()) {
                 take_call(last_word_);
             }
             break;
         case sql_token::word:
+            counts_calls_ = counts_calls_ || text == "select" ||
+                            (inserts_ && one_of(text, {"set", "value", "values", "with"})) ||
+                            (verb_ == verb::load && text == "set");
+            if (text == "for" && last_word_ == "value") {  // NEXT VALUE FOR, PREVIOUS VALUE FOR: MariaDB
+                effects_.runs_code = true;
+                effects_.pins.add(pin_reason::sequence);
+            }
             effects_.calculates_found_rows = effects_.calculates_found_rows || text == "sql_calc_found_rows";
             break;
         case sql_token::system_variable: {
@@ -174,6 +193,9 @@ void effects_collector::take_anywhere(sql_token kind, std::string_view text)
             if (after_into_) {
                 effects_.pins.add(pin_reason::user_variable);
             }
+            if (verb_ != verb::set || set_place_ == set_place::value || set_place_ == set_place::passed) {
+                note_variable(name_of_variable(text, clipped));
+            }
             break;
         case sql_token::assign:
             if (!last_variable_.empty() && (verb_ != verb::set || set_place_ == set_place::value)) {
@@ -183,28 +205,6 @@ void effects_collector::take_anywhere(sql_token kind, std::string_view text)
         default: break;
     }
     after_into_ = kind == sql_token::word && text == "into";
-}
-
-void effects_collector::take_call(std::string_view name)
-{
-    if (one_of(name,
-               {"get_lock",
-                "service_get_read_locks",
-                "service_get_write_locks",
-                "version_tokens_lock_shared",
-                "version_tokens_lock_exclusive"})) {
-        effects_.pins.add(pin_reason::advisory_lock);
-    } else if (name == "release_all_locks") {
-        effects_.releases_locks = true;
-    } else if (name == "last_insert_id") {
-        effects_.reads_insert_id = true;
-    } else if (name == "row_count") {
-        effects_.reads_row_count = true;
-    } else if (name == "found_rows") {
-        effects_.reads_found_rows = true;
-    } else if (name == "connection_id") {
-        effects_.reads_connection_id = true;
-    }
 }
 
 void effects_collector::take_by_verb(sql_token kind, std::string_view text)
@@ -309,7 +309,7 @@ void effects_collector::take_in_set(sql_token kind, std::string_view text, bool 
 {
     switch (set_place_) {
         case set_place::target:
-        case set_place::scoped: take_set_target(kind, text); break;
+        case set_place::scoped: take_set_target(kind, text, clipped); break;
         case set_place::named:
             if (kind == sql_token::equals || kind == sql_token::assign) {
                 set_place_ = set_place::value;
@@ -325,12 +325,12 @@ void effects_collector::take_in_set(sql_token kind, std::string_view text, bool 
     }
 }
 
-void effects_collector::take_set_target(sql_token kind, std::string_view text)
+void effects_collector::take_set_target(sql_token kind, std::string_view text, bool clipped)
 {
     const bool first = set_place_ == set_place::target;
     if (kind == sql_token::user_variable) {
         set_user_variable_ = true;
-        set_name_ = lexer_.is_plain() ? text : std::string_view{};
+        set_name_ = name_of_variable(text, clipped);
         set_place_ = set_place::named;
         return;
     }
@@ -431,6 +431,7 @@ void effects_collector::end_assignment()
             effects_.user_variables.emplace_back(set_name_, set_value_);
         } else {
             effects_.pins.add(pin_reason::user_variable);
+            note_variable(set_name_);
         }
     } else if (has_value && !set_global_ && set_name_ == "session_track_system_variables") {
         effects_.sets_tracking = true;

@@ -33,6 +33,7 @@ struct text_effects {
     /// More user variables than this, or longer values, are not carried.
     static constexpr std::size_t most_variables = 32;
     static constexpr std::size_t longest_value = 200;
+    static constexpr std::size_t most_names = 256;
 
     std::uint32_t statements = 0;  ///< that are not empty
     pin_set pins{};                ///< what cannot be carried to another server connection
@@ -44,6 +45,10 @@ struct text_effects {
     bool sets_odd_unscoped = false;  ///< likewise, but such as cannot be asked for afterwards
     bool sets_tracking = false;      ///< of these, session_track_system_variables: what is reported from then on
     bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
+    /// Names that no literal gives a value to: read here, or written in a way that the text does not tell. One that is
+    /// empty stands for any that cannot be told.
+    std::vector<std::string> other_variables{};
+    std::uint8_t calls_unknown = 0;  ///< a function that may be a stored one, by product (see builtin_functions.hpp)
     bool runs_code = false;          ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
     bool load_local = false;         ///< LOAD DATA LOCAL: the server may ask the client for a file
     bool calculates_found_rows = false;
@@ -108,12 +113,15 @@ private:
 
     void end_statement();
     void take_first(std::string_view word);
-    void take_anywhere(sql_token kind, std::string_view text);
+    void take_anywhere(sql_token kind, std::string_view text, bool clipped);
     void take_in_kill(sql_token kind, std::string_view text);
     void take_call(std::string_view name);
+    void take_unknown_call();
+    void note_variable(std::string_view name);
+    [[nodiscard]] std::string_view name_of_variable(std::string_view text, bool clipped) const;
     void take_by_verb(sql_token kind, std::string_view text);
     void take_in_set(sql_token kind, std::string_view text, bool clipped);
-    void take_set_target(sql_token kind, std::string_view text);
+    void take_set_target(sql_token kind, std::string_view text, bool clipped);
     void take_set_statement(sql_token kind, std::string_view text);
     void take_set_value(sql_token kind, std::string_view text, bool clipped);
     void end_assignment();
@@ -128,6 +136,12 @@ private:
     std::uint32_t depth_ = 0;
     bool is_routine_ = false;  ///< CREATE PROCEDURE and the like: its body does not run now
     bool after_into_ = false;
+    bool inserts_ = false;
+    bool counts_calls_ = false;  ///< a name before a parenthesis is a call, no list of columns
+    bool after_dot_ = false;
+    bool is_qualified_ = false;  ///< the last token stands behind a dot
+    bool is_quoted_ = false;     ///< the last token is a quoted name
+    std::string word_before_;    ///< where the token before the last one was a word
     std::string last_word_;      ///< where the last token was a word
     std::string last_variable_;  ///< where the last token was a user variable
 

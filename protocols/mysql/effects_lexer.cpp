@@ -94,7 +94,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
             auto stop = chunk.find_first_of(std::string_view{stops, 2}, at);
             stop = stop == bytes::npos ? chunk.size() : stop;
             for (auto each = at; each < stop; ++each) {
-                keep(chunk[each], false);
+                keep(chunk[each], quoted_as_ == sql_token::user_variable);
             }
             note_hidden(chunk.substr(at, stop - at));
             at = stop;
@@ -136,7 +136,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
             }
             if (octet == '`' || octet == '\'' || octet == '"') {
                 ++at;
-                plain_ = false;
+                plain_ = true;
                 quote_ = octet;
                 quoted_as_ = sql_token::user_variable;
                 place_ = place::quoted;

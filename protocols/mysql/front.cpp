@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace penstock::mysql {
 
@@ -41,6 +42,7 @@ void front::logged_in(const client_identity& who)
     capabilities_ = who.capabilities;
     login_sequence_ = who.next_sequence;
     connection_id_ = who.connection_id;
+    login_schema_ = who.database;
     collation_ = who.collation;
     has_nonce_ = who.nonce.size() == nonce_.size();
     if (has_nonce_) {
@@ -158,6 +160,8 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
         case command::stmt_send_long_data: return long_data(payload, true, server, to_server, to_client);
         case command::ping:
             if (server == nullptr) {
+                row_count_ = 0;
+                ++sent_;  // the server that ran the last statement does not know of this one
                 return answer_ok(to_client);
             }
             return simple(what, reply_kind::ok, payload, server, to_server, to_client);
@@ -338,6 +342,7 @@ void front::end_stream(outbox& to_client)
     }
     stream_reply_.client_sequence = command_sequence_;
     stream_reply_.server_sequence = rewriter_.frames();
+    stream_server_->note_user(stamp_);
     note_statement(*stream_server_);
     stream_server_->announce(std::exchange(stream_reply_, {}));
 }
@@ -394,11 +399,19 @@ void front::greet(std::string& out, const parameter_list& reported, const cancel
 {
     for (const auto& [name, value] : reported) {
         if (name == reported_status) {
-            status_ = static_cast<std::uint16_t>(std::atoi(value.c_str()));
+            status_ = static_cast<std::uint16_t>(std::atoi(value.c_str()) & ~server_status::session_state_changed);
         }
     }
     ok_packet ok{};
     ok.status = status_;
+    std::string changes;
+    if (const auto schema = std::exchange(login_schema_, {}); !schema.empty()) {
+        std::string name;
+        wire_writer{name}.lenenc_string(schema);
+        wire_writer{changes}.u8(static_cast<std::uint8_t>(change_kind::schema)).lenenc_string(name);
+        ok.status = static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);
+        ok.changes = changes;
+    }
     encode_ok(ok, capabilities_, out, login_sequence_);
 }
 

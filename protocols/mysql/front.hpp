@@ -118,6 +118,8 @@ private:
                                                  back& server,
                                                  outbox& to_server,
                                                  outbox& to_client);
+    bool clean_for(const text_effects& effects, back& server, outbox& to_server);
+    [[nodiscard]] static bool runs_code(const text_effects& effects, const back& server);
     void inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server);
     bool inject_catch_up(const parameter_set_ptr& wanted, back& server, outbox& to_server);
     void send(bytes payload, expected_reply reply, back& server, outbox& to_server);
@@ -179,6 +181,7 @@ private:
     bool has_nonce_ = false;
     std::uint16_t collation_ = 0;
     std::string login_request_;
+    std::string login_schema_;  ///< until the login has ended
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};
@@ -195,8 +198,9 @@ private:
     std::optional<client_error> refusal_{};
     std::uint32_t catch_up_failures_ = 0;
     client_error catch_up_error_{};
-    bool prepare_failed_ = false;        ///< the injected one, and the client has its answer
-    std::uint8_t command_sequence_ = 1;  ///< the number of the packet that answers the command at hand
+    std::optional<std::string> injection_error_{};  ///< answers the command that something had to go in front of
+    bool prepare_failed_ = false;                   ///< the injected one, and the client has its answer
+    std::uint8_t command_sequence_ = 1;             ///< the number of the packet that answers the command at hand
 
     std::uint64_t sent_ = 0;  ///< commands that have gone to a server
     std::uint64_t insert_id_ = 0;
@@ -208,7 +212,7 @@ private:
     std::uint16_t warning_count_ = 0;
     std::vector<std::string> warnings_;  ///< rows of SHOW WARNINGS
     std::size_t warnings_memory_ = 0;
-    std::int64_t row_count_ = -1;    ///< what ROW_COUNT() gives
+    std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
     bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: only its server knows the number
     bool keeps_server_ = false;      ///< table locks, or what was said for the next transaction

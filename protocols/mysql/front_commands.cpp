@@ -138,7 +138,8 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     ++counters_.queries;
     auto kept = is_plain || effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
-    const bool asks_counts = effects.reads_row_count || effects.reads_found_rows;
+    // Behind another statement of the same text they are that one's, and the server knows them.
+    const bool asks_counts = effects.statements == 1 && (effects.reads_row_count || effects.reads_found_rows);
     if (effects.reads_connection_id || (asks_counts && !ran_last(*server))) {
         const auto changed = with_known_counts(*text, effects, *server);
         send_text(payload, changed, std::move(kept), *server, to_server);
@@ -177,7 +178,7 @@ std::string front::with_known_counts(bytes text, const text_effects& effects, co
     if (effects.reads_connection_id && connection_id_ != 0) {
         replace("connection_id", std::to_string(connection_id_));
     }
-    if (ran_last(server)) {
+    if (ran_last(server) || effects.statements != 1) {
         return changed;  // it knows the rest itself
     }
     if (effects.reads_row_count) {

@@ -4,7 +4,10 @@
 // follows, for a server would run it all the same where a step failed; the steps of one round go out together.
 #include "protocols/mysql/front.hpp"
 
+#include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/errors.hpp"
+
+#include <algorithm>
 
 namespace penstock::mysql {
 
@@ -23,6 +26,9 @@ std::optional<front_need> front::get_ready(back* server,
 {
     if (server == nullptr) {
         return refusal_ ? answer(*std::exchange(refusal_, {}), to_client) : front_need::server;
+    }
+    if (server->must_close && (server->in_transaction() || must_stay())) {
+        return fail(error_kind::server_lost, "the server refused what had to go in front of a command");
     }
     if (server->must_close) {
         if (catch_up_failures_ <= most_failures) {
@@ -102,6 +108,13 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
                    command_sequence_);
         return front_need::more;
     }
+    if (auto failed = std::exchange(injection_error_, {})) {
+        to_client.made().append(*failed);
+        return front_need::more;  // that is the command's answer
+    }
+    if (clean_for(effects, server, to_server)) {
+        return front_need::answers;
+    }
     if (effects.reads_insert_id) {
         store_.reads_insert_ids = true;
         if (server.insert_id != insert_id_) {
@@ -128,12 +141,52 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     return std::nullopt;
 }
 
+/// Stored code may have left here what nobody has reported. Whoever runs such code gets a connection that is as new,
+/// and a user variable that this session has not set is NULL, as it would be on a connection of its own.
+bool front::clean_for(const text_effects& effects, back& server, outbox& to_server)
+{
+    if (server.is_clean_for(stamp_)) {
+        return false;
+    }
+    const auto& names = effects.other_variables;
+    if (runs_code(effects, server) || std::find(names.begin(), names.end(), "") != names.end()) {
+        const bool may_reset = server.is_idle() && !must_stay() && diagnostics_ != diagnostics::server;
+        if (may_reset) {
+            inject(purpose::housekeeping, reply_kind::ok, bytes{"\x1f", 1}, server, to_server);
+            server.was_reset();
+            return true;
+        }
+    }
+    server.note_user(stamp_);
+    if (server.ran_code() || server.has_xa()) {
+        return false;
+    }
+    std::string text;
+    for (const auto& name : names) {
+        const bool is_carried = name.empty() || state_.current()->find("@" + name) != nullptr;
+        if (!is_carried && server.claim_variable(name)) {
+            text.append(text.empty() ? "\3SET @" : ",@").append(quote_name(name)).append("=NULL");
+        }
+    }
+    if (!text.empty()) {
+        inject(purpose::housekeeping, reply_kind::ok, text, server, to_server);
+    }
+    return !text.empty();
+}
+
+bool front::runs_code(const text_effects& effects, const back& server)
+{
+    const auto unknown = server.is_mariadb() ? unknown_to_mariadb : unknown_to_mysql;
+    return effects.runs_code || (effects.calls_unknown & unknown) != 0;
+}
+
 /// Sends a whole command of the client's and announces its reply.
 void front::send(bytes payload, expected_reply reply, back& server, outbox& to_server)
 {
     counters_.evicted += server.close_excess(to_server.made(), 0);
     reply.client_sequence = command_sequence_;
     reply.server_sequence = append_packet(to_server.made(), 0, payload);
+    server.note_user(stamp_);
     note_statement(server);
     server.announce(std::move(reply));
 }

@@ -64,6 +64,14 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::ask_tracking:
         case purpose::housekeeping: server.must_close = server.must_close || reply.failed; break;
         case purpose::insert_id:
+            if (reply.failed) {  // killed, perhaps: what the server has is another session's, so the command must not
+                                 // run
+                server.insert_id.reset();
+                const auto& why = server.last_error();
+                injection_error_.emplace();
+                encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
+            }
+            break;
         case purpose::ask_insert_id:
         case purpose::warnings: break;
     }
@@ -121,6 +129,10 @@ void front::apply(const expected_reply& reply, back& server)
         }
     }
     note_unreported(effects, reply.failed, server);
+    if (runs_code(effects, server)) {
+        pins_.add(pin_reason::opaque);
+        server.note_code();
+    }
     if (reply.failed) {
         const bool in_part = effects.statements > 1;
         if (in_part) {
@@ -255,7 +267,8 @@ void front::forget_session(back* server)
     diagnostics_ = diagnostics::none;
     warning_count_ = 0;
     warnings_.clear();
-    row_count_ = -1;
+    row_count_ = 0;
+    ++sent_;
     found_rows_ = 0;
     keeps_found_rows_ = false;
     keeps_server_ = false;

@@ -180,6 +180,9 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     const auto& effects = wanted->what->effects;
     if (effects) {
         if (const auto stop = get_ready_for_text(*effects, *server, to_server, to_client)) {
+            if (!whole && *stop == front_need::more) {
+                drop_stream(std::nullopt);  // it has its answer
+            }
             return *stop;
         }
         found = server->statements.find(*wanted->what, id);

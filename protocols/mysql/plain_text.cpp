@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/plain_text.hpp"
 
+#include "protocols/mysql/builtin_functions.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -16,7 +18,8 @@ enum class octet_class : unsigned char {
     doubtful,    ///< may begin a comment, a variable or a second statement, or is not ASCII
     dash,        ///< two of them may begin a comment
     open,        ///< a call, if a name stands in front of it
-    underscore,  ///< in every name of which effects.hpp takes notice
+    underscore,  ///< in most names of which effects.hpp takes notice
+    vee,         ///< of VALUE, which FOR may follow
 };
 
 constexpr auto classes = [] {
@@ -30,6 +33,7 @@ constexpr auto classes = [] {
     all['-'] = octet_class::dash;
     all['('] = octet_class::open;
     all['_'] = octet_class::underscore;
+    all['v'] = all['V'] = octet_class::vee;
     return all;
 }();
 
@@ -71,7 +75,7 @@ bool begins_plainly(bytes text)
     }
 }
 
-/// Whether no function stands in front of the parenthesis at `place` but one without an underscore in its name.
+/// Whether no function stands in front of the parenthesis at `place` but a server's own, without an underscore.
 bool opens_plainly(bytes text, std::size_t place)
 {
     while (place > 0 && is_blank(text[place - 1])) {
@@ -80,12 +84,39 @@ bool opens_plainly(bytes text, std::size_t place)
     if (place > 0 && (text[place - 1] == '`' || text[place - 1] == '"')) {
         return false;
     }
+    const auto end = place;
     while (place > 0 && is_name(text[place - 1])) {
         if (text[--place] == '_') {
             return false;
         }
     }
-    return true;
+    const auto size = end - place;
+    std::array<char, 24> name{};
+    if (size == 0 || size > name.size()) {
+        return size == 0;
+    }
+    std::transform(text.begin() + static_cast<std::ptrdiff_t>(place),
+                   text.begin() + static_cast<std::ptrdiff_t>(end),
+                   name.begin(),
+                   [](char octet) { return octet >= 'A' && octet <= 'Z' ? static_cast<char>(octet | 0x20) : octet; });
+    while (place > 0 && is_blank(text[place - 1])) {
+        --place;
+    }
+    constexpr std::string_view into = "into";
+    if (place > into.size() && !is_name(text[place - into.size() - 1]) &&
+        is_word(text.substr(place - into.size(), into.size()), into)) {
+        return true;  // columns
+    }
+    const bool is_qualified = place > 0 && text[place - 1] == '.';
+    return !is_qualified && where_unknown({name.data(), size}) == 0;
+}
+
+/// NEXT VALUE FOR, PREVIOUS VALUE FOR.
+bool may_ask_sequence(bytes text, std::size_t vee)
+{
+    constexpr std::string_view word = "value";
+    return is_word(text.substr(vee, word.size()), word) && vee + word.size() < text.size() &&
+           is_blank(text[vee + word.size()]);
 }
 
 /// SQL_CALC_FOUND_ROWS.
@@ -113,6 +144,11 @@ bool is_plain_text(bytes text)
                 break;
             case octet_class::open:
                 if (!opens_plainly(text, place)) {
+                    return false;
+                }
+                break;
+            case octet_class::vee:
+                if (may_ask_sequence(text, place)) {
                     return false;
                 }
                 break;

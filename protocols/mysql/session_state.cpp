@@ -56,7 +56,7 @@ bool is_number(std::string_view value)
 std::string assignment(std::string_view name, const std::string* value)
 {
     if (name.starts_with('@')) {
-        return "@`" + std::string{name.substr(1)} + "`=" + (value == nullptr ? "NULL" : *value);
+        return "@" + quote_name(name.substr(1)) + "=" + (value == nullptr ? "NULL" : *value);
     }
     std::string text{"@@session."};
     text.append(name).append("=");

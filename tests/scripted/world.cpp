@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/scripted/world.hpp"
 
+#include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/errors.hpp"
 #include "telemetry/log.hpp"
 
@@ -71,11 +72,27 @@ std::string error_in(bytes stream)
 
 world::world(const std::function<void(settings::tree&)>& adjust)
 {
-    log::capture([](std::string_view) {});
     auto tree = plain_settings();
     if (adjust) {
         adjust(tree);
     }
+    start(std::move(tree));
+}
+
+world::world(engine of, played_server& other, const std::function<void(settings::tree&)>& adjust)
+    : engine_{of}, other_{&other}
+{
+    auto tree = plain_settings();
+    tree.clusters[0].engine = of;
+    if (adjust) {
+        adjust(tree);
+    }
+    start(std::move(tree));
+}
+
+void world::start(settings::tree tree)
+{
+    log::capture([](std::string_view) {});
     auto configuration = std::make_shared<proxy::configuration>();
     configuration->settings = std::make_shared<const settings::tree>(std::move(tree));
     loop_ = std::make_unique<control::loop>();
@@ -84,7 +101,9 @@ world::world(const std::function<void(settings::tree&)>& adjust)
     auto view = std::make_shared<router::cluster_view>();
     view->cluster = "main";
     view->version = 1;
-    view->nodes.push_back({.host = "db", .endpoints = {server.where()}, .role = router::node_role::primary});
+    view->nodes.push_back({.host = "db",
+                           .endpoints = {other_ != nullptr ? other_->where() : server.where()},
+                           .role = router::node_role::primary});
     view->primary_index = 0;
     process_->publish(std::move(view));
     worker_ = std::make_unique<proxy::worker>(*process_, 0, nullptr);
@@ -98,6 +117,9 @@ world::~world()
             each->leave();
         }
         server.stop();
+        if (other_ != nullptr) {
+            other_->stop();
+        }
         settle();
         EXPECT_LT(end(), longest_end) << "the worker did not end";
     }
@@ -111,7 +133,7 @@ scripted_client& world::connect()
     std::array<int, 2> ends{};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
     clients_.push_back(std::make_unique<scripted_client>(ends[0]));
-    worker_->adopt(ends[1], engine::postgresql);
+    worker_->adopt(ends[1], engine_);
     return *clients_.back();
 }
 
@@ -140,10 +162,16 @@ scripted_client& world::request_cancel(const scripted_client& of)
     return client;
 }
 
+bool world::serve()
+{
+    const bool moved = server.serve();
+    return (other_ != nullptr && other_->serve()) || moved;
+}
+
 bool world::turn()
 {
     worker_->driver().run_once(duration{});
-    bool moved = server.serve();
+    bool moved = serve();
     for (const auto& each : clients_) {
         moved = each->wire.pump() || moved;
     }
@@ -189,7 +217,7 @@ duration world::end()
     }};
     duration taken{};
     for (; !of.has_joined() && taken < longest_end; taken += step) {
-        server.serve();
+        serve();
         for (const auto& each : clients_) {
             each->wire.pump();
         }
@@ -228,7 +256,11 @@ pool::pool_usage world::usage() const
 pool::shard_stats world::stats()
 {
     const auto pools = process_->pools();
-    return pools.empty() ? pool::shard_stats{} : worker_->pool_of<postgresql::protocol>(pools.front()).shard->stats();
+    if (pools.empty()) {
+        return {};
+    }
+    return engine_ == engine::mysql ? worker_->pool_of<mysql::protocol>(pools.front()).shard->stats()
+                                    : worker_->pool_of<postgresql::protocol>(pools.front()).shard->stats();
 }
 
 }  // namespace penstock::test

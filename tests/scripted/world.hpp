@@ -12,6 +12,7 @@
 #include "proxy/process.hpp"
 #include "proxy/worker.hpp"
 #include "tests/scripted/peer_socket.hpp"
+#include "tests/scripted/played_server.hpp"
 #include "tests/scripted/scripted_server.hpp"
 #include "tests/scripted/virtual_clock.hpp"
 
@@ -47,6 +48,8 @@ class world {
 public:
     /// Small and plain settings, changed by `adjust`.
     explicit world(const std::function<void(settings::tree&)>& adjust = {});
+    /// With a server of another engine; `server` then plays no part.
+    world(engine of, played_server& other, const std::function<void(settings::tree&)>& adjust = {});
     world(const world&) = delete;
     world& operator=(const world&) = delete;
     ~world();
@@ -108,9 +111,13 @@ private:
         }
     };
 
+    void start(settings::tree tree);
     bool turn();
+    bool serve();
     void turn_thread(progress& of);
 
+    engine engine_ = engine::postgresql;
+    played_server* other_ = nullptr;
     std::unique_ptr<control::loop> loop_;
     std::unique_ptr<control::credentials> users_;
     std::unique_ptr<proxy::process> process_;

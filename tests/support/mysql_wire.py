@@ -187,7 +187,13 @@ class Wire:
         return status, warnings
 
     def columns(self, count):
-        return tuple(self.read_column(self.packet()) for _ in range(count))
+        return tuple(self.read_column(self.definition()) for _ in range(count))
+
+    def definition(self):
+        packet = self.packet()
+        if packet[0] == 0xff:
+            raise ServerError(read_error(packet))
+        return packet
 
     def result(self, binary=False, known_columns=None):
         """One result: Ok, Error or Rows."""

@@ -3,6 +3,8 @@
 // What a text of MySQL's SQL is seen to leave behind.
 #include "protocols/mysql/effects.hpp"
 
+#include "protocols/mysql/builtin_functions.hpp"
+
 #include <gtest/gtest.h>
 
 namespace penstock::mysql {
@@ -21,7 +23,7 @@ TEST(MysqlEffects, OfPlainStatementsAreNone)
                                    "SELECT 1 -- into @a",
                                    "SELECT 1 # into @a",
                                    "SELECT /* into @a */ 1",
-                                   "SELECT `into @a`, @a, @@sql_mode",
+                                   "SELECT `into @a`, @@sql_mode",
                                    "UPDATE t SET a = 1, b = 'it''s \\' @x:=1'",
                                    "BEGIN",
                                    "COMMIT",
@@ -66,7 +68,7 @@ TEST(MysqlEffects, PinUserVariablesThatGetWhatIsNoLiteral)
                                    "CALL p(@a)",
                                    "SET @a = 'it''s'",
                                    "SET @a = 'x\\n'",
-                                   "SET @`a b` = 1",
+                                   "SET @`a``b` = 1",
                                    "SET @a = 1, @b = (SELECT 1)",
                                    "LOAD DATA INFILE 'f' INTO TABLE t (@a) SET b = @a",
                                    "GET DIAGNOSTICS @n = NUMBER",
@@ -102,6 +104,92 @@ TEST(MysqlEffects, TellWhatAsksForEarlierStatements)
     EXPECT_TRUE(inspect("SHOW COUNT(*) WARNINGS", {}).reads_diagnostics);
     EXPECT_TRUE(inspect("SELECT @@warning_count", {}).reads_diagnostics);
     EXPECT_TRUE(inspect("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT", {}).reads_diagnostics);
+}
+
+TEST(MysqlEffects, NameUserVariablesThatAreReadOrComputed)
+{
+    using names = std::vector<std::string>;
+    const auto other = [](std::string_view text) { return inspect(text, {}).other_variables; };
+    EXPECT_EQ(other("SELECT @a, @B, @a"), (names{"a", "b"}));
+    EXPECT_EQ(other("SET @a = 1, @b = @c, @d = 1 + 1"), (names{"c", "b", "d"}));
+    EXPECT_EQ(other("SELECT 1 INTO @`The Third`"), names{"the third"});
+    EXPECT_EQ(other("SELECT @'x', @\"y\""), (names{"x", "y"}));
+    EXPECT_EQ(other("CALL p(@a)"), names{"a"});
+    EXPECT_EQ(other("SELECT @a := 5"), names{"a"});
+    EXPECT_EQ(other("LOAD DATA INFILE 'f' INTO TABLE t (@a, b) SET c = @a"), names{"a"});
+    EXPECT_EQ(other("SELECT '@a', `@b`, @@c -- @d"), names{});
+    EXPECT_EQ(other("SELECT @`a``b`"), names{""});    // one that cannot be told
+    EXPECT_EQ(other("SELECT @\xc3\xa9"), names{""});  // compared without accents
+    std::string many = "SELECT 1";
+    for (std::size_t each = 0; each < text_effects::most_names + 5; ++each) {
+        many += ",@v" + std::to_string(each);
+    }
+    EXPECT_EQ(other(many).back(), "");
+}
+
+TEST(MysqlEffects, TellOfWhatMayBeAStoredFunction)
+{
+    constexpr int mysql = unknown_to_mysql, mariadb = unknown_to_mariadb, both = mysql | mariadb;
+    const auto where = [](std::string_view text) { return int{inspect(text, {}).calls_unknown}; };
+    EXPECT_EQ(where("SELECT f(1)"), both);
+    EXPECT_EQ(where("SELECT F (1)"), both);
+    EXPECT_EQ(where("SELECT `f`(1)"), both);
+    EXPECT_EQ(where("SELECT app.concat(1)"), both);
+    EXPECT_EQ(where("SELECT `app`.`f`(1)"), both);
+    EXPECT_EQ(where("/*!50000 SELECT f(1) */"), both);
+    EXPECT_EQ(where("INSERT INTO t (a, b) VALUES (1, f(2))"), both);
+    EXPECT_EQ(where("INSERT INTO t SET a = f(2)"), both);
+    EXPECT_EQ(where("INSERT INTO t (a) SELECT f(2)"), both);
+    EXPECT_EQ(where("UPDATE t SET a = f(1)"), both);
+    EXPECT_EQ(where("DELETE FROM t WHERE f(a) > 2"), both);
+    EXPECT_EQ(where("DO f()"), both);
+    EXPECT_EQ(where("SET @a = f()"), both);
+    EXPECT_EQ(where("SET STATEMENT max_statement_time = 1 FOR SELECT f()"), both);
+    EXPECT_EQ(where("CREATE TABLE t (a int) AS SELECT f(1)"), both);
+    EXPECT_EQ(where("LOAD DATA INFILE 'x' INTO TABLE t (a) SET b = f(a)"), both);
+    EXPECT_EQ(where("WITH c AS (SELECT f(1)) SELECT * FROM c"), both);
+    EXPECT_EQ(where("SELECT uuid_to_bin('x')"), mariadb);
+    EXPECT_EQ(where("SELECT json_detailed('x')"), mysql);
+}
+
+TEST(MysqlEffects, TakeServersOwnFunctionsAndListsOfColumnsForWhatTheyAre)
+{
+    for (const auto* const text :
+         {"SELECT COUNT(*), concat('a', b), NOW(6), IF(a, b, c), CAST(a AS DECIMAL(10, 2)), (a)",
+          "SELECT * FROM t WHERE a IN (1, 2) AND (b OR NOT (c)) AND EXISTS (SELECT 1)",
+          "SELECT * FROM t JOIN u USING (a) JOIN v ON (v.a = t.a) USE INDEX (i) GROUP BY (a)",
+          "SELECT ROW_NUMBER() OVER (PARTITION BY a), SUM(b) OVER w FROM t WINDOW w AS (ORDER BY c)",
+          "INSERT INTO t (a, b) VALUES (1, 2), (3, 4)",
+          "INSERT INTO `app`.`t` (`a`) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a)",
+          "INSERT t (a) SELECT b FROM u",
+          "REPLACE INTO t(a) VALUES(1)",
+          "INSERT INTO t () VALUES ()",
+          "WITH c (a, b) AS (SELECT 1, 2) SELECT * FROM c",
+          "WITH RECURSIVE c (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM c) SELECT * FROM c",
+          "SELECT * FROM (SELECT 1) AS d (a)",
+          "CREATE TABLE t (a decimal(10, 2), KEY k (a)) PARTITION BY RANGE (a) "
+          "(PARTITION p VALUES LESS THAN (5))",
+          "ALTER TABLE t ADD INDEX i (a)",
+          "CREATE INDEX i ON t (a)",
+          "GRANT SELECT (a) ON t TO u",
+          "SELECT MATCH (a) AGAINST ('b' IN BOOLEAN MODE) FROM t",
+          "SELECT GROUP_CONCAT(a SEPARATOR ','), JSON_EXTRACT(b, '$.c'), LEFT(d, 1) FROM t",
+          "SELECT CAST('test plain returns' AS CHAR(60)) AS anon_1",
+          "SELECT 'f(1)', `f(1)` -- f(1)"}) {
+        EXPECT_EQ(int{inspect(text, {}).calls_unknown}, 0) << text;
+    }
+}
+
+TEST(MysqlEffects, TellOfSequences)
+{
+    for (const auto* const text : {"SELECT NEXTVAL(s)",
+                                   "SELECT lastval(s)",
+                                   "DO setval(s, 5)",
+                                   "SELECT NEXT VALUE FOR s",
+                                   "SELECT PREVIOUS VALUE FOR s"}) {
+        EXPECT_TRUE(inspect(text, {}).runs_code) << text;
+        EXPECT_EQ(pins_of(text), "sequence") << text;
+    }
 }
 
 TEST(MysqlEffects, TellOfFilesXaAndCode)
