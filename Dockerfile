@@ -10,7 +10,8 @@ RUN ./dev build release penstock && strip --strip-debug build/release/penstock
 
 FROM debian:12-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libboost-container1.81.0 libboost-json1.81.0 libfmt9 libidn12 libpq5 libprometheus-cpp-core1.0 \
+    && apt-get install -y --no-install-recommends ca-certificates libboost-container1.81.0 libboost-json1.81.0 libfmt9 libidn12 \
+        libpg-query1504.0 libpq5 libprometheus-cpp-core1.0 \
         libsodium23 libspdlog1.10 libssl3 libstdc++6 libtomlplusplus3 libzstd1 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 penstock && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin penstock
