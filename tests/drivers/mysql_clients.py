@@ -17,7 +17,7 @@ class Checks:
 
     options = ()
     client_options = ()
-    asked_for = {"temporary_object": "create temporary table", "sql_prepare": "prepare", "state_change": "deallocate prepare",
+    asked_for = {"opaque": "call p(1, @b)", "temporary_object": "create temporary table", "sql_prepare": "prepare", "state_change": "deallocate prepare",
                  "user_variable": "call p(1, @b), and set @OLD_TIME_ZONE=@@TIME_ZONE of dumps",
                  "unknown_setting": "what mariadb-dump sets at a server of MySQL"}
 

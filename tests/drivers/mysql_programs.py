@@ -20,7 +20,8 @@ JDBC = "/usr/share/java/mariadb-java-client.jar"
 
 @each_driver
 class OtherLanguages:
-    asked_for = {"temporary_object": "create temporary table", "state_change": "drop temporary table", "user_variable": "call p(1, @out)"}
+    asked_for = {"opaque": "call p(1, @out)", "temporary_object": "create temporary table", "state_change": "drop temporary table",
+                 "user_variable": "call p(1, @out)"}
     direct = ("test_mysqljs",)
     def start_program(self, arguments, **environment):
         return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=240, cwd=HERE,

@@ -26,7 +26,7 @@ THOUSAND = "with recursive n(x) as (select 0 union all select x + 1 from n where
 class DbApi:
     """What PyMySQL and mysqlclient are both asked; `module` is the driver, `unbuffered` its cursor that reads rows as they come."""
 
-    asked_for = {"temporary_object": "create temporary table", "user_variable": "call p(@_p_0), which callproc makes"}
+    asked_for = {"opaque": "call p()", "temporary_object": "create temporary table", "user_variable": "call p(@_p_0), which callproc makes"}
 
     def open(self, **options):
         connection = self.module.connect(**{"host": "127.0.0.1", "port": self.target.port, "user": "app", "password": PASSWORD,

@@ -68,15 +68,15 @@ class HundredClients(ProxyTest):
         self.assertLessEqual(len(self.server.backends()), 10)
 
     def test_the_limit_holds_while_connections_are_being_killed(self):
-        stop, peak = threading.Event(), []
+        stop, peak, killed = threading.Event(), [], set()
 
         def kill():
             watcher = self.server.connect(user="postgres")
             while not stop.is_set():
                 peak.append(value(watcher, "select count(*) from pg_stat_activity where usename = 'app' and "
                                            "backend_type = 'client backend'"))
-                rows(watcher, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' "
-                              "order by random() limit 1")
+                killed.update(pid for pid, _ in rows(watcher, "select pid, pg_terminate_backend(pid) from pg_stat_activity "
+                                                              "where usename = 'app' order by random() limit 1"))
             watcher.close()
 
         killer = threading.Thread(target=kill)
@@ -99,6 +99,7 @@ class HundredClients(ProxyTest):
             stop.set()
             killer.join()
         self.assertGreater(sum(answered), 0)
+        wait_until(lambda: not killed & {pid for pid, in self.server.sql("select pid from pg_stat_activity")}, "the last one killed is gone")
         # A terminated backend leaves pg_stat_activity a moment after its client's end of the connection is closed.
         self.assertLessEqual(max(peak), 10 + 10)
         self.assert_others_unaffected()
