@@ -108,6 +108,9 @@ constexpr std::array state_views{
     std::string_view{"pg_subscription"},
 };
 
+static_assert(std::is_sorted(read_nodes.begin(), read_nodes.end()));
+static_assert(std::is_sorted(session_nodes.begin(), session_nodes.end()));
+
 bool is_one_of(std::string_view name, const auto& sorted)
 {
     return std::binary_search(sorted.begin(), sorted.end(), name);

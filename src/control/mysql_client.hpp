@@ -3,7 +3,7 @@
 // sql_client for MySQL and MariaDB, never blocking the control thread.
 //
 // It logs in with the conversation that the data plane uses, so TLS modes, methods of authentication and bounds are the
-// same (ADR 14 says why it is not a client library). A host beginning with '/' is the path of a Unix socket; there TLS
+// same (ADR 15 says why it is not a client library). A host beginning with '/' is the path of a Unix socket; there TLS
 // is not asked for.
 #pragma once
 

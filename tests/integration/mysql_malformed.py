@@ -12,6 +12,7 @@ import unittest
 
 import mysql_packets as m
 import processes
+from bad_input import send_and_see_the_end
 from mysql_fixture import each_product
 from mysql_packets import FULL_FRAME, USUAL, Error, Gone, ServerError, frame, read_error, string
 from mysql_penstock import MySqlPenstock
@@ -154,26 +155,11 @@ class Malformed:
 
     # ---- the tables ----
 
-    def survives(self, wire, octets):
-        """Sends the octets and nothing more; whatever is answered, the connection then ends within the time limit."""
-        try:
-            wire.send(octets)
-            wire.socket.shutdown(1)
-            while wire.socket.recv(1 << 16):
-                pass
-        except (ConnectionResetError, BrokenPipeError):
-            pass
-        except OSError as error:
-            if "not connected" not in str(error):
-                raise
-        finally:
-            wire.close()
-
     def table(self, state, commands=None):
         for name, body in (commands or {**GOOD, **FOREIGN}).items():
             for form, octets in mutations(body, self.dice):
                 with self.subTest(f"{state}: {name} {form}"):
-                    self.survives(getattr(self, f"state_{state}")(), octets)
+                    send_and_see_the_end(getattr(self, f"state_{state}")(), octets)
         self.target.assert_alive()
 
     def test_greeted(self):
@@ -204,19 +190,19 @@ class Malformed:
         self.table("sending_a_file", GOOD)
         for name, octets in FILES.items():
             with self.subTest(name):
-                self.survives(self.state_sending_a_file(), octets)
+                send_and_see_the_end(self.state_sending_a_file(), octets)
 
     def test_absurd_numbers(self):
         for name, body in ABSURD.items():
             for state in ("idle", "in_transaction"):
                 with self.subTest(name, state=state):
-                    self.survives(getattr(self, f"state_{state}")(), m.frames(body) + frame(b"\x0e"))
+                    send_and_see_the_end(getattr(self, f"state_{state}")(), m.frames(body) + frame(b"\x0e"))
 
     def test_random_octets(self):
         for state in ("greeted", "asked_to_switch", "idle", "with_a_cursor", "sending_a_file"):
             for size in (1, 4, 5, 8, 64, 1000, 50_000):
                 for _ in range(4):
-                    self.survives(getattr(self, f"state_{state}")(), self.dice.randbytes(size))
+                    send_and_see_the_end(getattr(self, f"state_{state}")(), self.dice.randbytes(size))
 
     # ---- the handshake response ----
 
@@ -247,20 +233,20 @@ class Malformed:
         }
         for name, body in bodies.items():
             with self.subTest(name):
-                self.survives(self.state_greeted(), m.frames(body, 1))
+                send_and_see_the_end(self.state_greeted(), m.frames(body, 1))
         for name, octets in {"number 0": frame(good, 0), "number 2": frame(good, 2), "16 MiB announced": b"\xff\xff\xff\1" + good,
                              "an empty packet": frame(b"", 1), "half a header": b"\1\0", "a page of HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
                              "TLS without asking": b"\x16\3\1\2\0\1\0\1\xfc\3\3" + b"\0" * 100, "two responses": frame(good, 1) + frame(good, 2),
                              "TLS asked for and not begun": frame(struct.pack("<IIB", USUAL | m.SSL, 1 << 24, 45) + b"\0" * 23, 1) + frame(good, 2),
                              }.items():
             with self.subTest(name):
-                self.survives(self.state_greeted(), octets)
+                send_and_see_the_end(self.state_greeted(), octets)
 
     def test_answers_to_a_switch(self):
         for name, octets in {"nothing": frame(b"", 3), "too short": frame(b"x", 3), "too long": frame(b"x" * 60_000, 3), "number 0": frame(b"x" * 32, 0),
                              "a command": frame(b"\3select 1", 3), "16 MiB announced": b"\xff\xff\xff\3x", "twice": frame(b"x" * 32, 3) * 2}.items():
             with self.subTest(name):
-                self.survives(self.state_asked_to_switch(), octets)
+                send_and_see_the_end(self.state_asked_to_switch(), octets)
 
     def test_no_command_before_the_login_is_run(self):
         for name, body in GOOD.items():
