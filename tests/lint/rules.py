@@ -32,7 +32,7 @@ LAYERS = {
     "router": {"wire", "net", "core"},
     "pool": {"net", "core"},
     "control": {"router", "mysql", "wire", "net", "telemetry", "core"},
-    "settings": {"control", "pool", "net", "telemetry", "wire", "core"},
+    "settings": {"control", "router", "pool", "net", "telemetry", "wire", "core"},
     "proxy": {"settings", "control", "pool", "router", "postgresql", "mysql", "net", "telemetry", "wire", "core"},
     "admin": {"proxy", "control", "settings", "pool", "router", "postgresql", "net", "telemetry", "wire", "core"},
     "app": {"admin", "proxy", "control", "settings", "pool", "router", "postgresql", "mysql", "net", "telemetry", "wire",

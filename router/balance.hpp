@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which replica serves a read: a worker's own view of them, pure but for what it remembers.
+//
+// Candidates are up, known to be replicas, fresh enough and of a weight above 0. Those near us come first, then the
+// others, then backups. A node that fails is set aside for a time that doubles with each further failure, and comes
+// back slowly; while there is no primary none is, since then each of them may be the last.
+#pragma once
+
+#include "router/cluster_view.hpp"
+#include "router/decide.hpp"
+#include "router/freshness_board.hpp"
+#include "router/policy.hpp"
+#include "router/route.hpp"
+
+#include "core/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace penstock::router {
+
+class balance {
+public:
+    static constexpr duration first_rest = seconds{1};
+    static constexpr duration longest_rest = seconds{60};
+    static constexpr duration slow_start = seconds{30};
+
+    /// A replica and `wish`, or the primary and why none serves.
+    [[nodiscard]] route choose(const cluster_view& view,
+                               const policy& rules,
+                               const freshness_board& board,
+                               const freshness_needed& needed,
+                               route_reason wish,
+                               time_point now);
+
+    /// A request was sent there; ended() or failed() follows.
+    void began(std::size_t node) { ++at(node).outstanding; }
+    void ended(std::size_t node, duration took, time_point now);
+    /// It was not served for a reason of the node's: no connection, or a lost one.
+    void failed(std::size_t node, time_point now);
+    /// No longer under way, for a reason that says nothing of the node.
+    void withdrew(std::size_t node);
+
+    [[nodiscard]] std::uint32_t outstanding(std::size_t node) const
+    {
+        return node < nodes_.size() ? nodes_[node].outstanding : 0;
+    }
+    [[nodiscard]] bool is_set_aside(std::size_t node, time_point now) const
+    {
+        return node < nodes_.size() && nodes_[node].rests_until > now;
+    }
+
+private:
+    struct memory {
+        std::uint32_t outstanding = 0;
+        std::uint32_t failures = 0;  ///< in a row
+        time_point rests_until{};
+        time_point returned_at{};  ///< when it began to serve again after a failure, or was seen up after down
+        bool was_up = true;
+        double latency = 0;  ///< seconds, the newest counting an eighth
+        double credit = 0;   ///< of the ways that take turns
+    };
+    struct candidate {
+        std::size_t node;
+        double weight;
+    };
+
+    memory& at(std::size_t node);
+    void note_states(const cluster_view& view, time_point now);
+    [[nodiscard]] double weight_of(const memory& past, const node_preference& wanted, time_point now) const;
+    std::size_t pick(std::vector<candidate>& among, balance_method method);
+    std::size_t take_turns(const std::vector<candidate>& among, bool equal);
+    std::size_t least_loaded(const std::vector<candidate>& among, bool by_latency);
+
+    std::vector<memory> nodes_;
+    std::size_t turn_ = 0;  ///< where ties begin
+    std::vector<candidate> near_;
+    std::vector<candidate> far_;
+    std::vector<candidate> backups_;
+};
+
+}  // namespace penstock::router
