@@ -11,12 +11,42 @@ namespace penstock::pool {
 
 namespace {
 
-bool is_shared(refusal why)
+/// Who may bring down the count that is in the way.
+seat::scope scope_of(refusal in_the_way)
 {
-    return why == refusal::user || why == refusal::node || why == refusal::process;
+    switch (in_the_way) {
+        case refusal::none: return seat::scope::own;
+        case refusal::pool: return seat::scope::kinds;
+        case refusal::user:
+        case refusal::node:
+        case refusal::process: break;
+    }
+    return seat::scope::all;
 }
 
-/// How many shards on the board, besides this one, its pool's connections may help.
+bool is_same_pool(const account& one, const account& other)
+{
+    return one.joint == other.joint;
+}
+
+bool is_within(seat::scope scope, const account& who, const seat& caller)
+{
+    return &who != caller.of.get() &&
+           (scope == seat::scope::all || (scope == seat::scope::kinds && is_same_pool(who, *caller.of)));
+}
+
+/// Whether a connection is closed for this waiter of another pool or kind, rather than used where it is.
+bool gives_way(const spare_connection& what, const account& of, const seat& waiter)
+{
+    const bool same_pool = is_same_pool(of, *waiter.of);
+    if (what.oldest == nullptr) {
+        return same_pool && !what.was_idle;  // other pools close what was idle longest (order_room)
+    }
+    const bool has_served = same_pool && what.idle_since - what.opened >= eviction_margin;
+    return waiter.since() + (has_served ? duration{} : eviction_margin) < *what.oldest;
+}
+
+/// How many shards on the board, besides this one, its connections may help.
 std::uint32_t others_starving(const seat& who)
 {
     const auto starving = who.of->attention.load(std::memory_order_relaxed) & ~account::over_bit;
@@ -59,7 +89,7 @@ permit budget::claim(const std::shared_ptr<seat>& who, const need& what, std::ui
     if (what.hungry == 0) {
         return {};
     }
-    who->of->in_use = true;
+    who->of->joint->wanted_last = who->of.get();
     if (who->wants_permit() && refused_by(*who->of, purpose_of(*who)) == refusal::none) {
         return take_locked(who->of);  // nobody on the board could use it, or it would not be free
     }
@@ -76,34 +106,39 @@ void budget::step_down(const std::shared_ptr<seat>& who)
     remove_from_board(*who);
 }
 
-verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const time_point* oldest, time_point idle_since)
+verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const spare_connection& what)
 {
     const std::lock_guard lock{mutex_};
     auto* const sibling = oldest_sibling(*who);
-    if (is_over(*who->of, oldest != nullptr || sibling != nullptr)) {
+    if (is_over(*who->of, what.oldest != nullptr || sibling != nullptr)) {
         mark_leaving_locked(of);
         settle();
         return {verdict::kind::close};
     }
-    if (sibling != nullptr && (oldest == nullptr || sibling->since() + hand_over_margin < *oldest)) {
-        ++sibling->promised;
-        return {verdict::kind::hand_over, sibling->shared_from_this()};
+    const bool hands_over =
+        sibling != nullptr && (what.oldest == nullptr || sibling->since() + hand_over_margin < *what.oldest);
+    auto of_its_kind = what;
+    const auto siblings_oldest = hands_over ? sibling->since() : time_point{};
+    if (hands_over) {
+        of_its_kind.oldest = &siblings_oldest;
     }
-    if (oldest == nullptr) {
-        if (who->idle == seat::stock::none) {
-            who->idle = seat::stock::known;
-            who->oldest_idle = idle_since;
-        }
-        call_for_all();  // those in other pools, to whom this one may give room
-        return {};
-    }
-    auto* const elsewhere = oldest_elsewhere(*who);
-    if (elsewhere != nullptr && elsewhere->since() + eviction_margin < *oldest) {
+    if (auto* const elsewhere = first_to_give_way_to(*who, of_its_kind); elsewhere != nullptr) {
         ++elsewhere->room;
         of.owed_to_ = elsewhere->shared_from_this();
         mark_leaving_locked(of);
         settle();
         return {verdict::kind::close};
+    }
+    if (hands_over) {
+        ++sibling->promised;
+        return {verdict::kind::hand_over, sibling->shared_from_this()};
+    }
+    if (what.oldest == nullptr) {
+        if (who->idle == seat::stock::none) {
+            who->idle = seat::stock::known;
+            who->oldest_idle = what.idle_since;
+        }
+        call_for_all();  // those of other pools and kinds, to whom this one may give room
     }
     return {};
 }
@@ -155,29 +190,36 @@ void budget::add_to_board(seat& who)
 void budget::remove_from_board(seat& who)
 {
     if (who.on_board) {
-        widen(who, false);
+        widen(who, refusal::none);
         who.on_board = false;
         std::erase(board_, &who);
         who.of->attention.fetch_sub(1, std::memory_order_relaxed);
     }
 }
 
-/// A wide need is other pools' concern as well.
-void budget::widen(seat& who, bool wide)
+/// A need that a limit stands in the way of is the concern of all that count against that limit.
+void budget::widen(seat& who, refusal in_the_way)
 {
-    if (std::exchange(who.wide, wide) == wide) {
+    const auto after = scope_of(in_the_way);
+    const auto before = std::exchange(who.calls_on, after);
+    if (before == after) {
         return;
     }
-    for (auto* each : accounts_) {
-        if (each == who.of.get()) {
-            continue;
-        }
-        if (wide) {
+    const bool everybody = before == seat::scope::all || after == seat::scope::all;
+    for (auto* each : everybody ? accounts_ : who.of->joint->kinds) {
+        const bool was_called = is_within(before, *each, who);
+        const bool is_called = is_within(after, *each, who);
+        if (is_called && !was_called) {
             raise_attention(*each, who);
-        } else {
+        } else if (was_called && !is_called) {
             each->attention.fetch_sub(1, std::memory_order_relaxed);
         }
     }
+}
+
+bool budget::may_be_called(const account& of, const seat& by)
+{
+    return is_within(by.calls_on, of, by);
 }
 
 /// Shards that saw nobody starving until now have told nothing of their idle connections.
@@ -230,13 +272,13 @@ void budget::call_for(seat& who)
     if (!who.wants_more()) {
         return;
     }
-    widen(who, is_shared(refused_by(*who.of, purpose_of(who))));
+    widen(who, refused_by(*who.of, purpose_of(who)));
     bool asking = call_on(*who.of, who);
-    if (!who.wide || !who.wants_room()) {
+    if (who.calls_on == seat::scope::own || !who.wants_room()) {
         return;
     }
-    for (const auto* each : accounts_) {
-        if (each != who.of.get() && can_help(*each, *who.of)) {
+    for (const auto* each : called_on_by(who)) {
+        if (each != who.of.get() && can_help(*each, who)) {
             asking = call_on(*each, who) || asking;
         }
     }
@@ -245,7 +287,12 @@ void budget::call_for(seat& who)
     }
 }
 
-/// Asks the shards of a pool to look, where that may bring something. True while an answer is outstanding.
+const std::vector<account*>& budget::called_on_by(const seat& who) const
+{
+    return who.calls_on == seat::scope::all ? accounts_ : who.of->joint->kinds;
+}
+
+/// Asks the shards of a kind to look, where that may bring something. True while an answer is outstanding.
 bool budget::call_on(const account& of, const seat& on_behalf)
 {
     const bool sibling = on_behalf.of.get() == &of;
@@ -263,13 +310,13 @@ bool budget::call_on(const account& of, const seat& on_behalf)
     return asking;
 }
 
-/// Has other pools close what was idle longest, one connection per waiter that nothing else is promised to.
+/// Has other pools or kinds close what was idle longest, one connection per waiter that nothing else is promised to.
 void budget::order_room(seat& who)
 {
     while (who.wants_room()) {
         seat* oldest = nullptr;
-        for (const auto* each : accounts_) {
-            if (each == who.of.get() || !can_help(*each, *who.of)) {
+        for (const auto* each : called_on_by(who)) {
+            if (each == who.of.get() || !can_help(*each, who)) {
                 continue;
             }
             for (const auto& at : each->seats) {
@@ -288,15 +335,20 @@ void budget::order_room(seat& who)
     }
 }
 
-/// Whether closing a connection of `donor` brings down every shared count that is in the way of `blocked`.
-bool budget::can_help(const account& donor, const account& blocked) const
+/// Whether closing a connection of `donor` brings down every count that is in the way of `blocked`.
+bool budget::can_help(const account& donor, const seat& blocked) const
 {
     const auto full = [](std::uint32_t limit, const tally& count) { return limit != 0 && count.held >= limit; };
-    if (full(user_limit(blocked), *blocked.user_tally) && donor.user_tally != blocked.user_tally) {
+    const auto& of = *blocked.of;
+    const auto& pool = *of.joint;
+    const auto size = pool.limits.size + (blocked.may_use_reserve ? pool.limits.reserve : 0);
+    if (full(size, pool.total) && !is_same_pool(donor, of)) {
         return false;
     }
-    return !blocked.node_tally || !full(limits_.per_node, *blocked.node_tally) ||
-           donor.node_tally == blocked.node_tally;
+    if (full(user_limit(of), *of.user_tally) && donor.user_tally != of.user_tally) {
+        return false;
+    }
+    return !of.node_tally || !full(limits_.per_node, *of.node_tally) || donor.node_tally == of.node_tally;
 }
 
 purpose budget::purpose_of(const seat& who)
@@ -304,7 +356,7 @@ purpose budget::purpose_of(const seat& who)
     return who.may_use_reserve ? purpose::reserve : purpose::demand;
 }
 
-/// The shard of the same pool, not this one, whose first waiter has waited longest and has nothing promised.
+/// The shard of the same kind, not this one, whose first waiter has waited longest and has nothing promised.
 seat* budget::oldest_sibling(const seat& who) const
 {
     seat* oldest = nullptr;
@@ -317,13 +369,13 @@ seat* budget::oldest_sibling(const seat& who) const
     return oldest;
 }
 
-/// The same among other pools' shards that a connection of this pool stands in the way of.
-seat* budget::oldest_elsewhere(const seat& who) const
+/// The same among shards of other pools and kinds in whose way this connection stands, and for whom it is to be closed.
+seat* budget::first_to_give_way_to(const seat& who, const spare_connection& what) const
 {
     seat* oldest = nullptr;
     for (auto* each : board_) {
-        if (each->of != who.of && each->wide && each->wants_room() && can_help(*who.of, *each->of) &&
-            (oldest == nullptr || each->since() < oldest->since())) {
+        if (may_be_called(*who.of, *each) && each->wants_room() && can_help(*who.of, *each) &&
+            gives_way(what, *who.of, *each) && (oldest == nullptr || each->since() < oldest->since())) {
             oldest = each;
         }
     }

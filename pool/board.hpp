@@ -21,21 +21,29 @@
 
 namespace penstock::pool {
 
-/// One pool's part in the budget. Everything is guarded by the budget's mutex, except where said.
-struct account {
-    std::shared_ptr<budget> shared;  ///< never changes
-    pool_key key;                    ///< never changes
+/// What the kinds of one pool have in common: its limits and what counts against them. Guarded by the budget's mutex.
+struct joint_account {
     pool_limits limits{};
+    tally total{};
+    std::vector<account*> kinds{};
+    const account* wanted_last =
+        nullptr;  ///< the kind that the minimum is kept of; null: nobody has wanted a connection
+};
+
+/// The part in the budget of one kind of a pool; most pools have one. Everything is guarded by the budget's mutex,
+/// except where said.
+struct account {
+    std::shared_ptr<budget> shared;          ///< never changes
+    pool_key key;                            ///< never changes
+    std::shared_ptr<joint_account> joint{};  ///< never changes
     std::string node{};
     std::uint64_t generation = 0;  ///< of settings: connections of older ones are retired
     std::uint64_t moved = 0;       ///< the first generation with this node
-    tally own{};
     std::shared_ptr<tally> user_tally{};
     std::shared_ptr<tally> node_tally{};  ///< null where no node is named
     std::vector<std::shared_ptr<seat>> seats{};
-    bool in_use = false;  ///< somebody has wanted a connection: the minimum is kept from now on
 
-    /// How many shards on the board this pool's connections may help, plus over_bit while a limit of it is exceeded.
+    /// How many shards on the board these connections may help, plus over_bit while a limit of it is exceeded.
     /// Written under the mutex, read by every release without it.
     std::atomic<std::uint32_t> attention{0};
     static constexpr std::uint32_t over_bit = 1U << 31;
@@ -103,15 +111,21 @@ struct seat : std::enable_shared_from_this<seat> {
     std::uint32_t openable = 0;
     bool may_use_reserve = false;
     std::uint32_t promised = 0;  ///< permits and connections that are on their way to it
-    std::uint32_t room = 0;      ///< connections of other pools that are being closed for it
+    std::uint32_t room = 0;      ///< connections of other pools or kinds that are being closed for it
     bool present = false;        ///< between join and leave
     bool on_board = false;
-    bool wide = false;  ///< a shared limit is in its way: other pools may help
+
+    enum class scope : std::uint8_t {
+        own,    ///< no limit is in its way, or none that it can do anything about
+        kinds,  ///< the pool's: its other kinds may help
+        all,    ///< a shared one: other pools may help
+    };
+    scope calls_on = scope::own;  ///< whose connections may help it, besides its own kind's
 
     enum class stock : std::uint8_t {
         none,     ///< nothing idle
         unknown,  ///< it may have something idle
-        known,    ///< it has, for other pools: the oldest since oldest_idle
+        known,    ///< it has, for other pools and kinds: the oldest since oldest_idle
     };
     stock idle = stock::unknown;
     time_point oldest_idle{};
@@ -130,7 +144,9 @@ struct seat : std::enable_shared_from_this<seat> {
 /// A connection goes to another shard of its pool only if that one's first waiter is older by this much than the own
 /// one: a hand-over takes about that long, and less would only move connections to and fro between two busy shards.
 inline constexpr duration hand_over_margin = milliseconds{2};
-/// To serve another pool's waiter a connection must be closed and one opened, so that takes more.
+/// To serve a waiter of another pool or kind a connection must be closed and one opened, so that takes more. Among the
+/// kinds of one pool it is enough that the connection has served its own kind for so long: then the oldest waiter is
+/// next.
 inline constexpr duration eviction_margin = milliseconds{250};
 
 }  // namespace penstock::pool

@@ -25,6 +25,19 @@ bool exceeded(std::uint32_t limit, std::uint32_t held)
     return limit != 0 && held > limit;
 }
 
+/// What is shared under that key, made where nobody shares it yet.
+template <class Key, class Shared>
+std::shared_ptr<Shared> shared_under(std::map<Key, std::weak_ptr<Shared>>& among, const Key& key)
+{
+    std::erase_if(among, [](const auto& entry) { return entry.second.expired(); });
+    auto found = among[key].lock();
+    if (!found) {
+        found = std::make_shared<Shared>();
+        among[key] = found;
+    }
+    return found;
+}
+
 }  // namespace
 
 permit& permit::operator=(permit&& other) noexcept
@@ -87,7 +100,7 @@ tally budget::usage() const
 budget::account_settings budget::settings_of(const account& of) const
 {
     const std::lock_guard lock{mutex_};
-    return {of.limits, of.generation, of.moved};
+    return {of.joint->limits, of.generation, of.moved};
 }
 
 permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* blocked_by)
@@ -102,11 +115,13 @@ permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* bl
 
 refusal budget::refused_by(const account& of, purpose why) const
 {
-    const auto& limits = of.limits;
-    if (why == purpose::minimum && (!of.in_use || of.own.staying() >= std::min(limits.minimum, limits.size))) {
+    const auto& pool = *of.joint;
+    const auto& limits = pool.limits;
+    if (why == purpose::minimum &&
+        (pool.wanted_last != &of || pool.total.staying() >= std::min(limits.minimum, limits.size))) {
         return refusal::pool;
     }
-    if (of.own.held >= limits.size + (why == purpose::reserve ? limits.reserve : 0)) {
+    if (pool.total.held >= limits.size + (why == purpose::reserve ? limits.reserve : 0)) {
         return refusal::pool;
     }
     if (reached(user_limit(of), of.user_tally->held)) {
@@ -130,7 +145,7 @@ permit budget::take_locked(const std::shared_ptr<account>& of)
     taken.account_ = of;
     taken.node_ = of->node_tally;
     taken.node_name_ = of->node;
-    ++of->own.held;
+    ++of->joint->total.held;
     ++of->user_tally->held;
     if (taken.node_) {
         ++taken.node_->held;
@@ -145,7 +160,7 @@ void budget::mark_leaving_locked(permit& of)
     if (std::exchange(of.leaving_, true)) {
         return;
     }
-    ++of.account_->own.leaving;
+    ++of.account_->joint->total.leaving;
     ++of.account_->user_tally->leaving;
     if (of.node_) {
         ++of.node_->leaving;
@@ -162,7 +177,7 @@ void budget::put_back_locked(permit& of)
         --count.held;
         count.leaving -= leaving ? 1 : 0;
     };
-    put_back(held_by->own);
+    put_back(held_by->joint->total);
     put_back(*held_by->user_tally);
     if (of.node_) {
         put_back(*of.node_);
@@ -179,7 +194,8 @@ void budget::put_back_locked(permit& of)
 
 bool budget::is_over(const account& of, bool reserve_counts) const
 {
-    return of.own.staying() > of.limits.size + (reserve_counts ? of.limits.reserve : 0) || is_over_shared(of);
+    const auto& limits = of.joint->limits;
+    return of.joint->total.staying() > limits.size + (reserve_counts ? limits.reserve : 0) || is_over_shared(of);
 }
 
 bool budget::is_over_shared(const account& of) const
@@ -194,7 +210,9 @@ void budget::refresh_over(account& changed)
     if (any_shared_over_) {
         refresh_over_everywhere();
     } else {
-        mark_over(changed);
+        for (auto* each : changed.joint->kinds) {
+            mark_over(*each);
+        }
     }
 }
 
@@ -225,13 +243,15 @@ void budget::note_idle(const std::shared_ptr<seat>& who, std::uint32_t count)
 bool budget::may_shrink(const std::shared_ptr<seat>& who, permit& of)
 {
     const std::lock_guard lock{mutex_};
-    const auto& pool = *who->of;
+    const auto& pool = *who->of->joint;
     std::uint64_t idle = 0;
-    for (const auto& each : pool.seats) {
-        idle += each->idle_count;
+    for (const auto* kind : pool.kinds) {
+        for (const auto& each : kind->seats) {
+            idle += each->idle_count;
+        }
     }
     const auto allowed = std::uint64_t{pool.limits.size} * pool.limits.max_idle_percent / 100;
-    if (idle <= allowed || pool.own.staying() <= pool.limits.minimum) {
+    if (idle <= allowed || pool.total.staying() <= pool.limits.minimum) {
         return false;
     }
     --who->idle_count;
@@ -240,14 +260,19 @@ bool budget::may_shrink(const std::shared_ptr<seat>& who, permit& of)
     return true;
 }
 
-void budget::open_account(const std::shared_ptr<account>& of)
+void budget::open_account(const std::shared_ptr<account>& of, const pool_limits& limits)
 {
     const std::lock_guard lock{mutex_};
-    of->user_tally = tally_of(users_, of->key.user);
-    of->node_tally = of->node.empty() ? nullptr : tally_of(nodes_, of->node);
+    of->user_tally = shared_under(users_, of->key.user);
+    of->node_tally = of->node.empty() ? nullptr : shared_under(nodes_, of->node);
+    of->joint = shared_under(joint_accounts_, of->key.of_all_kinds());
+    if (of->joint->kinds.empty()) {
+        of->joint->limits = limits;
+    }
+    of->joint->kinds.push_back(of.get());
     accounts_.push_back(of.get());
     for (const auto* each : board_) {
-        if (each->wide) {
+        if (may_be_called(*of, *each)) {
             raise_attention(*of, *each);
         }
     }
@@ -258,23 +283,31 @@ void budget::close_account(const std::shared_ptr<account>& of)
 {
     const std::lock_guard lock{mutex_};
     std::erase(accounts_, of.get());
+    std::erase(of->joint->kinds, of.get());
+    if (of->joint->wanted_last == of.get()) {
+        of->joint->wanted_last = nullptr;
+    }
 }
 
 void budget::change_account(account& of, const account_change& to)
 {
     const std::lock_guard lock{mutex_};
-    if (to.limits) {
-        of.limits = *to.limits;
+    if (to.limits && *to.limits != of.joint->limits) {
+        of.joint->limits = *to.limits;
+        for (const auto* each : of.joint->kinds) {
+            tell_of_change(*each);
+        }
     }
     if (to.node && *to.node != of.node) {
         of.node = *to.node;
-        of.node_tally = of.node.empty() ? nullptr : tally_of(nodes_, of.node);
+        of.node_tally = of.node.empty() ? nullptr : shared_under(nodes_, of.node);
         of.moved = ++of.generation;
+        tell_of_change(of);
     } else if (to.retire) {
         ++of.generation;
+        tell_of_change(of);
     }
     refresh_over(of);
-    tell_of_change(of);
     settle();
 }
 
@@ -285,25 +318,13 @@ void budget::tell_of_change(const account& of)
     }
 }
 
-std::shared_ptr<tally> budget::tally_of(std::map<std::string, std::weak_ptr<tally>>& among, const std::string& name)
-{
-    std::erase_if(among, [](const auto& entry) { return entry.second.expired(); });
-    auto found = among[name].lock();
-    if (!found) {
-        found = std::make_shared<tally>();
-        among[name] = found;
-    }
-    return found;
-}
-
 shared_pool::shared_pool(std::shared_ptr<budget> shared, pool_key key, const pool_limits& limits, std::string node)
     : budget_{std::move(shared)}, account_{std::make_shared<account>()}
 {
     account_->shared = budget_;
     account_->key = std::move(key);
-    account_->limits = limits;
     account_->node = std::move(node);
-    budget_->open_account(account_);
+    budget_->open_account(account_, limits);
 }
 
 shared_pool::~shared_pool()
@@ -319,7 +340,7 @@ const pool_key& shared_pool::key() const
 pool_limits shared_pool::limits() const
 {
     const std::lock_guard lock{budget_->mutex_};
-    return account_->limits;
+    return account_->joint->limits;
 }
 
 void shared_pool::set_limits(const pool_limits& limits)
@@ -346,9 +367,12 @@ void shared_pool::retire()
 pool_usage shared_pool::usage() const
 {
     const std::lock_guard lock{budget_->mutex_};
-    pool_usage now{.held = account_->own.held, .leaving = account_->own.leaving};
-    for (const auto& each : account_->seats) {
-        now.starving += each->on_board && each->wants_more() ? 1 : 0;
+    const auto& pool = *account_->joint;
+    pool_usage now{.held = pool.total.held, .leaving = pool.total.leaving};
+    for (const auto* kind : pool.kinds) {
+        for (const auto& each : kind->seats) {
+            now.starving += each->on_board && each->wants_more() ? 1 : 0;
+        }
     }
     return now;
 }

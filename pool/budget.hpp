@@ -3,10 +3,10 @@
 // The process-wide budget of server connections: permits, and the board on which starving shards stand.
 //
 // A connection holds a permit from before it connects until its socket is known closed. A permit counts against its
-// pool's size, its user, its node and the process, in all of them or in none, and no count ever passes its limit. A
-// permit that comes back goes at once to the shard whose first waiter has waited longest among those it can help.
-// Everything here is thread-safe under one mutex, which the usual acquire and release of an idle connection never take:
-// they look at account::attention only.
+// pool's size (of whatever kind it is), its user, its node and the process, in all of them or in none, and no count
+// ever passes its limit. A permit that comes back goes at once to the shard whose first waiter has waited longest among
+// those it can help. Everything here is thread-safe under one mutex, which the usual acquire and release of an idle
+// connection never take: they look at account::attention only.
 #pragma once
 
 #include "pool/limits.hpp"
@@ -26,6 +26,7 @@ namespace penstock::pool {
 class budget;
 class permit;
 struct account;
+struct joint_account;
 struct message;
 struct need;
 struct seat;
@@ -69,6 +70,14 @@ private:
     std::shared_ptr<seat> owed_to_{};  ///< the shard for which its connection is being closed
     std::string node_name_{};
     bool leaving_ = false;
+};
+
+/// A connection that came free, or is idle, and may be of more use elsewhere.
+struct spare_connection {
+    time_point opened{};
+    time_point idle_since{};        ///< where it just came free: now
+    bool was_idle = false;          ///< it lay among the idle ones
+    const time_point* oldest = {};  ///< since when the first in its shard's queue waits; null: nobody does
 };
 
 /// What a shard is to do with a connection that came free.
@@ -116,9 +125,8 @@ public:
     permit claim(const std::shared_ptr<seat>& who, const need& what, std::uint32_t arrived);
     /// Takes a shard without a need off the board.
     void step_down(const std::shared_ptr<seat>& who);
-    /// Decides about a connection that came free and whose permit is given. `oldest` is the time of the own first
-    /// waiter, or null.
-    verdict offer(const std::shared_ptr<seat>& who, permit& of, const time_point* oldest, time_point idle_since);
+    /// Decides about a connection that came free and whose permit is given.
+    verdict offer(const std::shared_ptr<seat>& who, permit& of, const spare_connection& what);
     /// The shard has offered what it has idle, as it was asked to: whether anything is left, and since when the oldest.
     void end_look(const std::shared_ptr<seat>& who, bool has_idle, time_point oldest_idle);
     /// Delivers a connection to a shard that was promised one; false if that shard has left (the message stays whole).
@@ -134,7 +142,7 @@ private:
     friend class permit;
     friend class shared_pool;
 
-    void open_account(const std::shared_ptr<account>& of);
+    void open_account(const std::shared_ptr<account>& of, const pool_limits& limits);
     void close_account(const std::shared_ptr<account>& of);
     struct account_change {
         std::optional<pool_limits> limits{};
@@ -142,7 +150,6 @@ private:
         bool retire = false;
     };
     void change_account(account& of, const account_change& to);
-    std::shared_ptr<tally> tally_of(std::map<std::string, std::weak_ptr<tally>>& among, const std::string& name);
 
     // Under the mutex, all of these.
     [[nodiscard]] refusal refused_by(const account& of, purpose why) const;
@@ -158,7 +165,7 @@ private:
     void tell_of_change(const account& of);
     void add_to_board(seat& who);
     void remove_from_board(seat& who);
-    void widen(seat& who, bool wide);
+    void widen(seat& who, refusal in_the_way);
     static void raise_attention(account& of, const seat& because_of);
     void settle();
     void allot();
@@ -166,16 +173,19 @@ private:
     void call_for(seat& who);
     static bool call_on(const account& of, const seat& on_behalf);
     void order_room(seat& who);
-    [[nodiscard]] bool can_help(const account& donor, const account& blocked) const;
+    [[nodiscard]] static bool may_be_called(const account& of, const seat& by);
+    [[nodiscard]] const std::vector<account*>& called_on_by(const seat& who) const;
+    [[nodiscard]] bool can_help(const account& donor, const seat& blocked) const;
     [[nodiscard]] static purpose purpose_of(const seat& who);
     [[nodiscard]] seat* oldest_sibling(const seat& who) const;
-    [[nodiscard]] seat* oldest_elsewhere(const seat& who) const;
+    [[nodiscard]] seat* first_to_give_way_to(const seat& who, const spare_connection& what) const;
 
     mutable std::mutex mutex_;
     shared_limits limits_;
     tally process_;
     std::map<std::string, std::weak_ptr<tally>> users_;
     std::map<std::string, std::weak_ptr<tally>> nodes_;
+    std::map<pool_key, std::weak_ptr<joint_account>> joint_accounts_;  ///< by what all kinds have in common
     std::vector<account*> accounts_;
     std::vector<seat*> board_;      ///< shards with a need, or that had one a moment ago
     bool any_shared_over_ = false;  ///< a shared limit was lowered below what is held

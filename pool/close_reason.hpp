@@ -16,7 +16,7 @@ enum class close_reason : std::uint8_t {
     lifetime,      ///< as old as it may get
     retired,       ///< opened under settings that hold no longer
     moved,         ///< opened to a node that is not the pool's any more
-    limit,         ///< another pool needs its place, or a limit was lowered
+    limit,         ///< another pool or kind needs its place, or a limit was lowered
     reset_failed,  ///< the clean-up on return failed or took too long
     drained,       ///< the shard ends
     borrower,      ///< its borrower discarded it, and knows why

@@ -11,13 +11,16 @@
 
 namespace penstock::pool {
 
-/// Which pool: server connections of one account to one database of one cluster.
+/// Which connections can take each other's place: those of one account to one database of one cluster, and of one kind.
+/// All kinds of them together are one pool to the settings: they share its limits.
 struct pool_key {
     std::string cluster;
     std::string user;
     std::string database;
     std::uint64_t kind = 0;  ///< what connections were opened with, where that makes them differ for their users
     friend auto operator<=>(const pool_key&, const pool_key&) = default;
+    /// What all kinds have in common.
+    [[nodiscard]] pool_key of_all_kinds() const { return {cluster, user, database, 0}; }
 };
 
 /// Limits of one pool. Counts are connections, 0 meaning "no limit" only where said.

@@ -167,6 +167,7 @@ public:
     /// The idle slot that was used longest ago, or no_slot; and since when it is idle.
     [[nodiscard]] slot_id oldest_idle() const { return last_idle_; }
     [[nodiscard]] time_point idle_since(slot_id slot) const { return slots_[slot].idle_since; }
+    [[nodiscard]] time_point opened_at(slot_id slot) const { return slots_[slot].age.born; }
     /// The next idle slot, from the one used last (no_slot gives it) to the oldest.
     [[nodiscard]] slot_id next_idle(slot_id slot) const { return slot == no_slot ? first_idle_ : slots_[slot].next; }
 

@@ -57,7 +57,10 @@ void shard_core::place(slot_id slot, time_point now)
     if (attention != (on_board_ ? 1U : 0U)) {
         const bool waits = state_.waiters() != 0;
         const auto oldest = waits ? state_.oldest_request() : time_point{};
-        auto decision = shared().offer(seat_, permits_[slot], waits ? &oldest : nullptr, now);
+        auto decision =
+            shared().offer(seat_,
+                           permits_[slot],
+                           {.opened = state_.opened_at(slot), .idle_since = now, .oldest = waits ? &oldest : nullptr});
         if (decision.what == verdict::kind::hand_over) {
             state_.hand_over(slot, std::move(decision.to));
             return;  // give_away() follows
@@ -191,7 +194,10 @@ void shard_core::keep_minimum(time_point now)
 void shard_core::look()
 {
     for (auto slot = state_.oldest_idle(); slot != no_slot; slot = state_.oldest_idle()) {
-        auto decision = shared().offer(seat_, permits_[slot], nullptr, state_.idle_since(slot));
+        auto decision =
+            shared().offer(seat_,
+                           permits_[slot],
+                           {.opened = state_.opened_at(slot), .idle_since = state_.idle_since(slot), .was_idle = true});
         if (decision.what == verdict::kind::keep) {
             break;
         }

@@ -2,8 +2,9 @@
 //
 // shared_pool: what the shards of one pool have in common. One per pool_key and process; thread-safe.
 //
-// It holds the pool's limits and node, and its account in the process-wide budget. Changes reach the shards by
-// messages, so they take effect within a turn of each worker's loop.
+// It holds the pool's limits and node, and its account in the process-wide budget. Where a pool has several kinds, each
+// has a shared_pool, and limits and usage are those of all of them together. Changes reach the shards by messages, so
+// they take effect within a turn of each worker's loop.
 #pragma once
 
 #include "pool/limits.hpp"
@@ -17,7 +18,7 @@ namespace penstock::pool {
 class budget;
 struct account;
 
-/// How many connections of a pool exist, over all workers.
+/// How many connections of a pool exist, over all workers and kinds.
 struct pool_usage {
     std::uint32_t held = 0;      ///< permits: everything from before connecting until known closed
     std::uint32_t leaving = 0;   ///< of these, being closed
@@ -26,7 +27,8 @@ struct pool_usage {
 
 class shared_pool {
 public:
-    /// `node` names the server its connections go to, for the per-node limit; empty: not counted against one.
+    /// `node` names the server its connections go to, for the per-node limit; empty: not counted against one. `limits`
+    /// become the pool's with its first kind; another one follows those in force.
     shared_pool(std::shared_ptr<budget> shared, pool_key key, const pool_limits& limits, std::string node = {});
     ~shared_pool();
     shared_pool(const shared_pool&) = delete;
@@ -34,7 +36,7 @@ public:
 
     [[nodiscard]] const pool_key& key() const;
     [[nodiscard]] pool_limits limits() const;
-    /// New limits, live. Lowering closes no connection in use: surplus ones go as they come free.
+    /// New limits, live, for all kinds. Lowering closes no connection in use: surplus ones go as they come free.
     void set_limits(const pool_limits& limits);
 
     [[nodiscard]] std::string node() const;

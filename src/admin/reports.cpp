@@ -165,21 +165,14 @@ struct joint_pool {
     client_counts clients{};
 };
 
-/// Each of them has the limits of the settings, so together they may have as many connections more.
-void add_limits_and_use(pool_report& to, const joint_pool& from)
+/// Each of them knows the limits and the usage of all.
+void take_limits_and_use(pool_report& to, const joint_pool& from)
 {
-    for (const auto& record : from.records) {
-        const auto limits = record->shared->limits();
-        const auto so_far = std::exchange(to.limits, limits);
-        if (record != *from.records.begin()) {
-            to.limits.size += so_far.size;
-            to.limits.minimum += so_far.minimum;
-            to.limits.reserve += so_far.reserve;
-        }
-        to.mode = record->mode();
-        to.node = record->shared->node();
-        to.held += record->shared->usage().held;
-    }
+    const auto& any = **from.records.begin();
+    to.limits = any.shared->limits();
+    to.held = any.shared->usage().held;
+    to.mode = any.mode();
+    to.node = any.shared->node();
 }
 
 telemetry::totals count(const proxy::process& of)
@@ -257,7 +250,7 @@ void reporter::merge(gathering& from)
         pool_report one;
         one.key = {.cluster = name.cluster, .user = name.user, .database = name.database};
         one.database = client_name_of(*out->settings, one.key);
-        add_limits_and_use(one, sum);
+        take_limits_and_use(one, sum);
         one.servers = sum.servers;
         one.clients = sum.clients;
         if (const auto counted = out->totals.pools.find(name); counted != out->totals.pools.end()) {

@@ -141,12 +141,21 @@ std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
         if (const auto view = views_.find(key.cluster); view != views_.end() && view->second->primary() != nullptr) {
             node = text_of(*view->second->primary());
         }
+        const auto kin = std::find_if(pools_.begin(), pools_.end(), [&](const auto& each) {
+            return each.second && each.first.of_all_kinds() == key.of_all_kinds();
+        });
         record = std::make_shared<pool_record>();
         record->key = key;
-        record->database_entry = database.name;
-        record->user_entry = user == nullptr ? std::string{} : user->name;
-        record->follow(settings::effective_pool_mode(tree, database, user),
-                       settings::effective_init_query(tree, database));
+        if (kin != pools_.end()) {  // one pool, so the same entries of the settings
+            record->database_entry = kin->second->database_entry;
+            record->user_entry = kin->second->user_entry;
+            record->follow(kin->second->mode(), kin->second->init_query());
+        } else {
+            record->database_entry = database.name;
+            record->user_entry = user == nullptr ? std::string{} : user->name;
+            record->follow(settings::effective_pool_mode(tree, database, user),
+                           settings::effective_init_query(tree, database));
+        }
         record->shared = std::make_shared<pool::shared_pool>(
             budget_, key, settings::effective_limits(tree, database, user), std::move(node));
     }

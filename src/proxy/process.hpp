@@ -37,7 +37,7 @@ struct configuration {
 };
 using configuration_ptr = std::shared_ptr<const configuration>;
 
-/// A pool as the process knows it: one for each account and database.
+/// A pool as the process knows it: one for each account, database and kind.
 struct pool_record {
     pool::pool_key key{};
     std::shared_ptr<pool::shared_pool> shared{};
@@ -73,7 +73,8 @@ public:
     [[nodiscard]] router::cluster_view_ptr view_of(const std::string& cluster) const;
     void publish(router::cluster_view_ptr view);
 
-    /// The pool for these names, made at the first call.
+    /// The pool for these names, made at the first call. Another kind of a known pool has the same entries of the
+    /// settings.
     std::shared_ptr<pool_record> pool_for(const pool::pool_key& key,
                                           const settings::database_settings& database,
                                           const settings::user_settings* user,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random lives of two pools with three shards each, many thousand steps, with seeds: limits hold after every step,
-// nobody is stranded whenever the world comes to rest, everybody is served in the end, and every permit comes back.
+// Random lives of two pools with three shards each, or of one pool with two kinds, many thousand steps, with seeds:
+// limits hold after every step, nobody is stranded whenever the world comes to rest, everybody is served in the end,
+// and every permit comes back.
 #include "simulated_world.hpp"
 
 #include <gtest/gtest.h>
@@ -14,12 +15,13 @@ namespace {
 struct odds {
     bool failures = true;
     bool resizes = true;
+    ownership whose = ownership::users;
 };
 
 class random_life {
 public:
     random_life(std::uint32_t seed, const odds& which)
-        : random_{seed}, odds_{which}, world_{shared_at_first(), {limits_at_first(), limits_at_first()}, 3}
+        : random_{seed}, odds_{which}, world_{shared_at_first(), {limits_at_first(), limits_at_first()}, 3, which.whose}
     {
     }
 
@@ -213,6 +215,30 @@ TEST(PoolFairness, RandomLivesWithoutFailuresRejectNobody)
     for (std::uint32_t seed = 100; seed < 130 && !HasFatalFailure(); ++seed) {
         SCOPED_TRACE(seed);
         random_life life{seed, {.failures = false, .resizes = false}};
+        life.live(3000);
+        life.end();
+        EXPECT_EQ(life.simulated().rejected, 0U);
+    }
+}
+
+TEST(PoolFairness, RandomLivesOfKindsStrandNobody)
+{
+    std::uint64_t granted = 0;
+    for (std::uint32_t seed = 200; seed < 260 && !HasFatalFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        random_life life{seed, {.whose = ownership::kinds}};
+        life.live(3000);
+        life.end();
+        granted += life.simulated().granted;
+    }
+    EXPECT_GT(granted, 10000U);
+}
+
+TEST(PoolFairness, RandomLivesOfKindsWithoutFailuresRejectNobody)
+{
+    for (std::uint32_t seed = 300; seed < 330 && !HasFatalFailure(); ++seed) {
+        SCOPED_TRACE(seed);
+        random_life life{seed, {.failures = false, .resizes = false, .whose = ownership::kinds}};
         life.live(3000);
         life.end();
         EXPECT_EQ(life.simulated().rejected, 0U);

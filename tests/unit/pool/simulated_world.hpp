@@ -48,14 +48,24 @@ struct simulated_shard {
     std::map<slot_id, int> sockets{};  ///< which connection of the server each slot is
 };
 
+/// Whose the pools of a world are.
+enum class ownership {
+    users,  ///< of a user each
+    kinds,  ///< of one user: kinds of one pool, with the limits of the first
+};
+
 class world {
 public:
-    /// `pools` pools of `shards` shards each; every pool has its own user.
-    world(const shared_limits& shared, std::vector<pool_limits> pools, std::size_t shards)
+    /// `pools` pools of `shards` shards each.
+    world(const shared_limits& shared,
+          std::vector<pool_limits> pools,
+          std::size_t shards,
+          ownership whose = ownership::users)
         : budget_{std::make_shared<budget>(shared)}
     {
         for (std::size_t i = 0; i < pools.size(); ++i) {
-            pool_key key{"cluster", "user" + std::to_string(i), "database"};
+            const auto user = whose == ownership::users ? i : 0;
+            pool_key key{"cluster", "user" + std::to_string(user), "database", whose == ownership::kinds ? i : 0};
             pools_.push_back(std::make_shared<shared_pool>(budget_, std::move(key), pools[i], "node"));
             for (std::size_t j = 0; j < shards; ++j) {
                 auto& made = *shards_.emplace_back(std::make_unique<simulated_shard>());
@@ -259,8 +269,9 @@ public:
             }
             ASSERT_NE(why, refusal::none) << "somebody waits while a permit is free";
             for (auto& other : shards_) {
-                const bool helps = other->pool_index == each->pool_index ||
-                                   ((why == refusal::process || why == refusal::node) && !is_user_full(*each));
+                const bool helps =
+                    pools_[other->pool_index]->key().of_all_kinds() == pools_[each->pool_index]->key().of_all_kinds() ||
+                    ((why == refusal::process || why == refusal::node) && !is_user_full(*each));
                 ASSERT_TRUE(!helps || other->core->state().counts().idle == 0)
                     << "somebody waits while a connection is idle";
             }
@@ -398,11 +409,12 @@ private:
         }
     }
 
+    /// Of all its kinds.
     std::uint32_t sockets_of_pool(std::size_t index)
     {
         std::size_t count = 0;
         for (const auto& each : shards_) {
-            if (each->pool_index == index) {
+            if (pools_[each->pool_index]->key().of_all_kinds() == pools_[index]->key().of_all_kinds()) {
                 count += each->sockets.size();
                 for (const auto& message : each->box->messages) {
                     count += message.what == message::kind::gift ? 1U : 0U;
