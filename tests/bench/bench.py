@@ -41,11 +41,12 @@ def main():
                         cell = (link, mode, clients)
                         speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
                         print(report.speed_row(cell, speeds[cell]), flush=True)
+            on_one_core = measure_on_one_core(cluster, rivals, options)
         finally:
             for rival in rivals:
                 rival.stop()
         sizes = {} if options.no_memory else measure_memory(cluster, options)
-    text = report.document(speeds, sizes, rivals, options, cluster_version())
+    text = report.document(speeds, on_one_core, sizes, rivals, options, cluster_version())
     print("\n" + text)
     if not options.no_write:
         report.write(ROOT / "docs/performance.md", text, lambda heading: not heading.startswith("## MySQL"))
@@ -102,6 +103,25 @@ def measure_cell(rivals, cell, rounds, seconds):
         for sample, base in zip(taken, samples[PgBouncer.name]):
             sample.update({f"{key} ratio": sample[key] / base[key] for key in ("tps", "cpu")})
     return {name: summary(taken) for name, taken in samples.items()}
+
+
+def measure_on_one_core(cluster, rivals, options):
+    """The cells of one client once more, with everybody on one core: server, contestant and pgbench. With one client they take turns anyway,
+    and where they run free, most of the difference between two rounds is which core the kernel wakes whom on."""
+    if 1 not in (options.clients or CLIENTS):
+        return {}
+    processes.confine(processes.family(cluster.primary.process.pid), [0])
+    for rival in rivals:
+        processes.confine([rival.pid], [0])
+    os.sched_setaffinity(0, [0])
+    speeds = {}
+    for link in options.link or LINKS:
+        for mode in options.mode or MODES:
+            cell = (link, mode, 1)
+            speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
+            print("one core, " + report.speed_row(cell, speeds[cell]), flush=True)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    return speeds
 
 
 def summary(taken):

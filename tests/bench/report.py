@@ -25,7 +25,7 @@ def ratio(speeds, what):
     return f"{figures[f'{what} ratio']:.2f} ±{figures[f'{what} error']:.2f}"
 
 
-def document(speeds, sizes, rivals, options, postgresql):
+def document(speeds, on_one_core, sizes, rivals, options, postgresql):
     lines = ["# Performance", "",
              "Written by `./dev bench`; the last run on the machine below. CPU is user plus system time of the proxy's process alone, per",
              "transaction; every figure is the median of its rounds, in which the contestants take turns. `pgbench -S`, pool of 20 server",
@@ -36,6 +36,9 @@ def document(speeds, sizes, rivals, options, postgresql):
              *machine(rivals, options, postgresql), ""]
     if speeds:
         lines += speed_table(speeds) + [""] + verdict(speeds) + [""]
+    if on_one_core:
+        lines += ["Server, proxy and pgbench on one core, which takes away what is left to chance with one client: the core that the kernel wakes",
+                  "each of them on.", "", *table_of(on_one_core), ""]
     if sizes:
         lines += memory_table(sizes, options) + [""]
     return "\n".join(lines)
@@ -65,12 +68,15 @@ def machine_notes(versions, options):
 
 
 def speed_table(speeds):
+    return ["## Speed", "", "Ratios are Penstock's to PgBouncer's in the same round, medians with their standard error: CPU should be at most 1.0, tps at",
+            "least 1.0.", "", *table_of(speeds)]
+
+
+def table_of(speeds):
     names = list(next(iter(speeds.values())))
     head = ["link", "mode", "clients", *(f"{name} tps" for name in names), *(f"{name} CPU us" for name in names), "CPU ratio",
             "tps ratio"]
-    lines = ["## Speed", "", "Ratios are Penstock's to PgBouncer's in the same round, medians with their standard error: CPU should be at most 1.0, tps at",
-             "least 1.0.", "", row(head),
-             row(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    lines = [row(head), row(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for (link, mode, clients), cell in speeds.items():
         lines.append(row([link, mode, clients, *(f"{cell[name]['tps']:.0f}" for name in names),
                           *(f"{cell[name]['cpu']:.1f}" for name in names), ratio(cell, "cpu"), ratio(cell, "tps")]))

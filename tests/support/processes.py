@@ -3,6 +3,7 @@
 # Child processes of the tests: started so that they end with the program that started them, stopped by their process id, and
 # looked at through /proc.
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -85,6 +86,23 @@ def cpu_seconds(pid):
 def user_seconds(pid):
     """The part of it that was not the kernel's, as coarsely as the kernel tells."""
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
+
+
+def family(pid):
+    """The process and all its descendants."""
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:  # it has ended since
+        children = []
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def confine(pids, cores):
+    """Lets every thread of these processes run on these cores only; what they start later inherits that."""
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process that has ended since
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), cores)
 
 
 def open_descriptors(pid):
