@@ -21,6 +21,8 @@ struct sql_reading {
     bool ansi_quotes = false;
     /// The client's character set has characters whose later octets look like ASCII (big5, cp932, gb18030, gbk, sjis).
     bool ambiguous = false;
+    /// It is UTF-8: octets above 127 are parts of names. In other sets they may be blanks or operators.
+    bool utf8 = false;
 
     friend bool operator==(const sql_reading&, const sql_reading&) = default;
 };

@@ -196,6 +196,17 @@ bool session_state::is_too_large() const
     return current_->entries().size() > most_entries;
 }
 
+namespace {
+
+/// By the numbers that logins name; those of one product alone are not among them.
+bool is_collation_of_utf8(unsigned number)
+{
+    const auto within = [number](unsigned first, unsigned last) { return number >= first && number <= last; };
+    return number == 33 || number == 83 || within(45, 46) || within(192, 215) || within(223, 247) || within(255, 323);
+}
+
+}  // namespace
+
 sql_reading session_state::reading(std::string_view default_sql_mode) const
 {
     const auto* const own = current_->find("sql_mode");
@@ -211,6 +222,7 @@ sql_reading session_state::reading(std::string_view default_sql_mode) const
         how.ambiguous = is_in(*charset, ambiguous) ||
                         std::find(std::begin(ambiguous_collations), std::end(ambiguous_collations), number) !=
                             std::end(ambiguous_collations);
+        how.utf8 = charset->starts_with("utf8") || is_collation_of_utf8(number);
     }
     return how;
 }
