@@ -8,6 +8,7 @@
 #include "protocols/mysql/errors.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock::mysql {
 
@@ -211,7 +212,11 @@ void front::forward(
 /// Now that the server owes nothing: what has to be known before somebody else gets it.
 bool front::settle(back& server, outbox& to_server, outbox&)
 {
-    if (is_mid_message() || !server.is_quiet() || server.must_close) {
+    if (is_mid_message() || !server.is_quiet()) {
+        return false;
+    }
+    if (server.must_close) {
+        insert_id_is_exact_ = true;  // as exact as it will be: the next server's is another session's
         return false;
     }
     counters_.evicted += server.close_excess(to_server.made(), 0);
@@ -227,8 +232,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
     }
-    if (leaves && store_.reads_insert_ids && !insert_id_is_exact_) {
-        insert_id_is_exact_ = true;
+    if (leaves && !std::exchange(insert_id_is_exact_, true) && store_.reads_insert_ids) {  // now or never
         ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");
     }
     if (wishes_.take_question()) {

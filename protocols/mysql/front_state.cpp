@@ -282,6 +282,7 @@ void front::forget_session(back* server)
 
 bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
 {
+    insert_id_is_exact_ = true;  // nobody is left to be asked
     if (server.is_mid_relay() || server.wants_file() || server.in_transaction() || must_stay()) {
         return false;
     }

@@ -286,6 +286,36 @@ TEST(MysqlEarlier, LastInsertIdIsThereOnAnotherServer)
     EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
 }
 
+TEST(MysqlEarlier, LastInsertIdIsAskedOfTheServerThatHasItOrOfNone)
+{
+    exchange talk;
+    talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42})});
+    talk.store.reads_insert_ids = true;  // another session's doing, behind this one's INSERT
+    talk.move_to(1);
+    talk.server->insert_id = 99;  // and its number
+    talk.send(ask::query("SELECT 1"));
+    talk.answer(packets({say::ok()}));
+    EXPECT_FALSE(talk.settle());
+    talk.sent_to_server();
+    talk.send(ask::query("SELECT LAST_INSERT_ID()"));
+    EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
+}
+
+TEST(MysqlEarlier, LastInsertIdOfALostServerIsAskedOfNoOther)
+{
+    exchange talk;
+    talk.store.reads_insert_ids = true;
+    constexpr auto open = server_status::in_transaction | server_status::autocommit;
+    talk.run("BEGIN", {say::ok({.status = open})});
+    talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42, .status = open})});
+    outbox to_client{talk.client_scratch};
+    talk.client.on_server_lost(*talk.server, {error_kind::server_lost, {}, {}}, to_client);
+    talk.move_to(1);
+    talk.send(ask::query("SELECT 1"));
+    talk.answer(packets({say::ok()}));
+    EXPECT_FALSE(talk.settle());
+}
+
 TEST(MysqlEarlier, WarningsAreKeptForShowWarnings)
 {
     exchange talk;

@@ -4,6 +4,7 @@
 # are killed, and clients vanish in the middle. Every row carries the token of the session that asked; a foreign token, once, is a failure.
 
 import contextlib
+import itertools
 import os
 import random
 import threading
@@ -12,14 +13,14 @@ import traceback
 import unittest
 
 import mysql_packets as m
-from mysql_fixture import each_product, rows
+from mysql_fixture import each_product, rows, shared_mysql
 from mysql_packets import Error, Gone, Rows, ServerError
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
 from mysql_wire import Wire
 from wait import wait_until
 
-SESSIONS, CONNECTIONS, ROUNDS, NUMBERS = 24, 4, 60, 500
+SESSIONS, CONNECTIONS, ROUNDS, NUMBERS, KILLS = 24, 4, 60, 500, 6  # rounds and kills: at least so many
 # Killed connections and statements, as the servers say it and as Penstock does.
 EXPECTED_ERRORS = {1053, 1317, 1927, 1969, 2003, 2006, 2013, 3024}
 
@@ -39,8 +40,10 @@ class Session:
         self.wire = None
         self.rows_seen = self.logins = 0
 
-    def work(self):
-        for _ in range(ROUNDS):
+    def work(self, killed_enough):
+        for number in itertools.count():
+            if number >= ROUNDS and killed_enough():
+                break
             try:
                 if self.wire is None:
                     self.log_in()
@@ -58,8 +61,7 @@ class Session:
         wire = Wire(self.penstock.port, timeout=60)
         try:
             wire.log_in("app", "app", PASSWORD, self.capabilities)
-            # One for cursors and one for all else: MySQL 9.7.4 answers an execution behind a cursor of the same statement with OK in the place
-            # of rows now and then, also on a direct connection, and no client can read that.
+            # One for cursors and one for all else: see CursorsOfMySql.
             self.mine, self.scrolled = (wire.prepare("select ? as token, n from numbers where n < ?" + end) for end in ("", " and 1"))
             for made in (self.mine, self.scrolled):
                 if isinstance(made, Error):
@@ -176,10 +178,11 @@ class CrossedRows:
         self.server.connect().close()
         sessions = [Session(number, self.target, random.Random(seed * 1000 + number), self.is_mariadb) for number in range(SESSIONS)]
         failures, stop = [], threading.Event()
+        self.killed = 0
 
         def body(session):
             try:
-                session.work()
+                session.work(lambda: self.killed >= KILLS)
             except Exception as error:
                 failures.append("".join(traceback.format_exception(error)[-4:]))
 
@@ -194,11 +197,10 @@ class CrossedRows:
         self.assertEqual(failures, [])
         self.assertFalse(any(thread.is_alive() for thread in threads), "a client is stuck")
         self.assertGreater(sum(session.rows_seen for session in sessions), SESSIONS * ROUNDS)
-        self.assertGreater(self.killed, 5)
+        self.assertGreaterEqual(self.killed, KILLS)
         self.assert_clean_afterwards()
 
     def kill_now_and_then(self, stop, dice):
-        self.killed = 0
         watcher = self.server.connect("root")
         while not stop.wait(dice.uniform(0.02, 0.2)):
             candidates = rows(watcher, "select id from information_schema.processlist where user = 'app'")
@@ -218,6 +220,26 @@ class CrossedRows:
             self.assertEqual(wire.query("select * from mine")[0].code, 1146)
         for wire in fresh:
             wire.close()
+
+
+class CursorsOfMySql(unittest.TestCase):
+    """Why the sessions above have a statement of its own for cursors. MySQL 9.7.4, without anything in between: where a statement has had a
+    cursor, and that was reset, an execution without one gets the definitions, then OK (0x00) in the place of the rows and of their end.
+    No client can read that; a later server that answers it rightly makes this test fail, and the statements above one."""
+
+    def test_an_execution_behind_a_cursor_of_the_same_statement_gets_ok_in_the_place_of_rows(self):
+        server = shared_mysql("mysql").primary
+        server.connect().close()
+        with contextlib.closing(Wire(server.port)) as wire:
+            wire.log_in("app", "app", PASSWORD)
+            made = wire.prepare("select ? as token")
+            opened = wire.execute(made.id, ("mine",), 1)[-1]
+            self.assertTrue(opened.status & m.CURSOR_EXISTS)
+            self.assertEqual(wire.fetch(made.id, 5, opened.columns).rows, [(b"mine",)])
+            self.assertIsInstance(wire.simple(m.RESET, made.id.to_bytes(4, "little")), m.Ok)
+            wire.send_execute(made.id, ("mine",))
+            count, _definition, end = (wire.packet() for _ in range(3))
+            self.assertEqual((count, end), (b"\1", b"\0\0\0\2\0\0\0"))
 
 
 if __name__ == "__main__":
