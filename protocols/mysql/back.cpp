@@ -66,7 +66,7 @@ void back::note_user(std::uint64_t stamp)
     own_variables_.clear();
 }
 
-void back::announce(expected_reply reply)
+void back::announce(expected_reply&& reply)
 {
     expected_.push(std::move(reply));
     if (expected_.size() == 1) {
@@ -130,18 +130,24 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
             hop(chunk, to_client);
             continue;
         }
+        if (follower_.is_among_rows() && held_.empty()) {
+            take_rows(chunk, client, to_client);
+            if (chunk.empty()) {
+                break;
+            }
+        }
         const bool copied = !held_.empty();
-        auto need = octets_needed(copied ? bytes{held_} : chunk);
-        while (copied && need > held_.size() && !chunk.empty()) {
-            const auto part = chunk.substr(0, need - held_.size());
+        auto next = judge(copied ? bytes{held_} : chunk);
+        while (copied && next.need > held_.size() && !chunk.empty()) {
+            const auto part = chunk.substr(0, next.need - held_.size());
             held_.append(part);
             chunk.remove_prefix(part.size());
-            need = octets_needed(held_);
+            next = judge(held_);
         }
-        if (need > longest_held + header_size) {
+        if (next.need > longest_held + header_size) {
             return fault("a packet longer than what is held");
         }
-        if (need > (copied ? held_.size() : chunk.size())) {
+        if (next.need > (copied ? held_.size() : chunk.size())) {
             if (!copied) {
                 held_ = chunk;
             }
@@ -150,10 +156,10 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
         auto outcome = advance_result::ok;
         if (copied) {
             const auto start = std::exchange(held_, {});
-            outcome = frame(start, true, client, to_client);
+            outcome = frame(start, next.role, true, client, to_client);
         } else {
             const auto size = std::min(load_header(chunk).frame_size(), chunk.size());
-            outcome = frame(chunk.substr(0, size), false, client, to_client);
+            outcome = frame({chunk.data(), size}, next.role, false, client, to_client);
             chunk.remove_prefix(size);
         }
         if (outcome != advance_result::ok) {
@@ -163,24 +169,24 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
     return advance_result::ok;
 }
 
-/// Octets of the packet at the front of `start` that have to be there before it can be dealt with.
-std::size_t back::octets_needed(bytes start) const
+back::next_packet back::judge(bytes start) const
 {
+    constexpr auto none = message_role::unexpected;
     if (start.size() < header_size) {
-        return header_size;
+        return {header_size, none};
     }
     const auto header = load_header(start);
     if (continues_ || header.length == 0) {
-        return header_size;
+        return {header_size, none};
     }
     if (start.size() == header_size) {
-        return header_size + 1;
+        return {header_size + 1, none};
     }
     if (expected_.empty()) {
-        return header.frame_size();
+        return {header.frame_size(), none};
     }
     const auto role = follower_.role_of(static_cast<std::uint8_t>(start[header_size]), header.length);
-    return must_be_whole(role) || captures() ? header.frame_size() : header_size + 1;
+    return {must_be_whole(role) || captures() ? header.frame_size() : header_size + 1, role};
 }
 
 /// Rows of what was asked for behind the client's back are read.
@@ -195,11 +201,11 @@ bool back::must_be_whole(message_role role)
     return role != message_role::row && role != message_role::unexpected;
 }
 
-advance_result back::frame(bytes some, bool copied, front& client, outbox& to_client)
+advance_result back::frame(bytes some, message_role role, bool copied, front& client, outbox& to_client)
 {
     const auto header = load_header(some);
     if (expected_.empty()) {
-        const auto err = decode_err(some.substr(header_size));
+        const auto err = decode_err(payload_of(some));
         if (!err) {
             return fault("a packet that answers nothing");
         }
@@ -215,7 +221,6 @@ advance_result back::frame(bytes some, bool copied, front& client, outbox& to_cl
     if (header.length == 0) {
         return fault("an empty packet");
     }
-    const auto role = follower_.role_of(static_cast<std::uint8_t>(some[header_size]), header.length);
     switch (role) {
         case message_role::unexpected: return fault("a packet that fits no reply");
         case message_role::row:
@@ -224,7 +229,7 @@ advance_result back::frame(bytes some, bool copied, front& client, outbox& to_cl
             }
             ++expected_.front().rows;
             if (captures()) {
-                client.on_captured_row(some.substr(header_size), expected_.front(), *this);
+                client.on_captured_row(payload_of(some), expected_.front(), *this);
             }
             return begin_hop(header, some, copied, to_client);
         default: return message(role, some, copied, client, to_client);
@@ -252,9 +257,36 @@ void back::hop(bytes& chunk, outbox& to_client)
     chunk.remove_prefix(part.size());
 }
 
+/// Rows that are there whole, up to the first octets that need a closer look.
+void back::take_rows(bytes& chunk, const front& client, outbox& to_client)
+{
+    if (expected_.empty() || continues_ || captures()) {
+        return;
+    }
+    auto& head = expected_.front();
+    while (chunk.size() > header_size) {
+        const auto header = load_header(chunk);
+        const auto size = header.frame_size();
+        const bool is_whole_row = size > header_size && size <= chunk.size() && !header.goes_on() &&
+                                  follower_.is_row(static_cast<std::uint8_t>(chunk[header_size]), header.length);
+        if (!is_whole_row || (header.sequence != server_sequence_.next() && !counts_frames_)) {
+            return;
+        }
+        server_sequence_.set_next(static_cast<std::uint8_t>(header.sequence + 1));
+        if (owes_eof_) {
+            insert_eof(client, to_client);
+        }
+        ++head.rows;
+        if (head.relayed) {
+            relay({chunk.data(), size}, false, to_client);
+        }
+        chunk.remove_prefix(size);
+    }
+}
+
 advance_result back::message(message_role role, bytes whole, bool copied, front& client, outbox& to_client)
 {
-    const auto payload = whole.substr(header_size);
+    const auto payload = payload_of(whole);
     const bool is_old_eof = payload.size() < 6 && static_cast<std::uint8_t>(payload[0]) == eof_header;
     switch (role) {
         case message_role::ok: return on_ok(whole, copied, false, client, to_client);

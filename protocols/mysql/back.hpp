@@ -53,28 +53,33 @@ enum class purpose : std::uint8_t {
 };
 
 struct expected_reply {
-    reply_kind kind = reply_kind::ok;
+    explicit expected_reply(reply_kind of, purpose reason = purpose::client)
+        : kind{of}, why{reason}, relayed{reason == purpose::client}
+    {
+    }
+
+    reply_kind kind;
+    purpose why;
+    bool relayed;                   ///< to the client; else only taken notice of
     command what = command::sleep;  ///< the client's command, where that matters when it is done
-    purpose why = purpose::client;
-    bool relayed = true;          ///< to the client; else only taken notice of
-    bool answers_client = false;  ///< its error answers the client, although it is not relayed
+    bool answers_client = false;    ///< its error answers the client, although it is not relayed
     bool may_ask_for_file = false;
     bool failed = false;
     std::uint8_t client_sequence = 1;  ///< the number of the first packet the client gets
     std::uint8_t server_sequence = 1;  ///< and of the first one the server sends
-    text_effects_ptr effects{};        ///< null: leaves nothing behind
-    statement_ptr prepares{};
-    std::uint32_t client_statement = 0;
-    std::uint16_t error_code = 0;
-    std::uint16_t warnings = 0;        ///< of the last result
-    std::uint64_t last_insert_id = 0;  ///< of the results: the last that was not 0
-    std::uint64_t affected_rows = 0;   ///< of the last result, where it was OK
-    std::uint64_t rows = 0;            ///< of the last result
     bool had_rows = false;             ///< the last result was a result set
     bool opened_cursor = false;
     bool sent_last_row = false;
     bool reported_variables = false;
     bool reported_state = false;  ///< "something has changed", with nothing that would explain it
+    std::uint16_t error_code = 0;
+    std::uint16_t warnings = 0;  ///< of the last result
+    std::uint32_t client_statement = 0;
+    std::uint64_t last_insert_id = 0;  ///< of the results: the last that was not 0
+    std::uint64_t affected_rows = 0;   ///< of the last result, where it was OK
+    std::uint64_t rows = 0;            ///< of the last result
+    text_effects_ptr effects{};        ///< null: leaves nothing behind
+    statement_ptr prepares{};
 };
 
 class back {
@@ -86,7 +91,7 @@ public:
     // --- what is sent ---
 
     /// The command has been put into the server's outbox.
-    void announce(expected_reply reply);
+    void announce(expected_reply&& reply);
     /// A frame of the client's file goes on: gives the number it has to have. An empty packet ends the file.
     std::uint8_t file_frame(packet_header header);
     /// Closes what is to be closed, and statements over the limit: gives how many those were.
@@ -156,12 +161,18 @@ public:
     bool must_close = false;
 
 private:
-    [[nodiscard]] std::size_t octets_needed(bytes start) const;
+    /// The packet that comes next, as far as it is there.
+    struct next_packet {
+        std::size_t need;   ///< octets of it that have to be there before it can be dealt with
+        message_role role;  ///< what it is, once they are
+    };
+    [[nodiscard]] next_packet judge(bytes start) const;
     [[nodiscard]] static bool must_be_whole(message_role role);
     [[nodiscard]] bool captures() const;
-    advance_result frame(bytes some, bool copied, front& client, outbox& to_client);
+    advance_result frame(bytes some, message_role role, bool copied, front& client, outbox& to_client);
     advance_result begin_hop(packet_header header, bytes some, bool copied, outbox& to_client);
     void hop(bytes& chunk, outbox& to_client);
+    void take_rows(bytes& chunk, const front& client, outbox& to_client);
     advance_result message(message_role role, bytes whole, bool copied, front& client, outbox& to_client);
     advance_result on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);
     advance_result on_eof(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);

@@ -32,7 +32,7 @@ void back::relay(bytes whole, bool copied, outbox& to_client)
     auto& out = to_client.made();
     const auto place = out.size();
     out.append(whole);
-    out[place + 3] = static_cast<char>(number);
+    out.data()[place + 3] = static_cast<char>(number);
 }
 
 void back::insert_eof(const front& client, outbox& to_client)
@@ -47,7 +47,7 @@ void back::insert_eof(const front& client, outbox& to_client)
 /// An OK packet, in its own place or (ends_rows) in that of EOF.
 advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
 {
-    const auto ok = decode_ok(whole.substr(header_size), agreed_);
+    const auto ok = decode_ok(payload_of(whole), agreed_);
     if (!ok || !take_changes(*ok, client)) {
         return fault("a malformed OK packet");
     }
@@ -72,7 +72,7 @@ advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& clie
 /// An EOF packet of a server that does not deprecate them.
 advance_result back::on_eof(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
 {
-    const auto eof = decode_eof(whole.substr(header_size));
+    const auto eof = decode_eof(payload_of(whole));
     if (!eof) {
         return fault("a malformed EOF packet");
     }
@@ -125,7 +125,7 @@ void back::relay_end(const ok_packet& ok, bool ends_rows, const front& client, o
 
 advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_client)
 {
-    const auto err = decode_err(whole.substr(header_size));
+    const auto err = decode_err(payload_of(whole));
     if (!err) {
         return fault("a malformed ERR packet");
     }
@@ -146,7 +146,7 @@ advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_
 
 advance_result back::on_column_count(bytes whole, bool copied, const front& client, outbox& to_client)
 {
-    const auto payload = whole.substr(header_size);
+    const auto payload = payload_of(whole);
     if (!follower_.on_column_count(payload)) {
         return fault("an impossible number of columns");
     }
@@ -188,8 +188,8 @@ advance_result back::on_definition(bytes whole, bool copied, front& client, outb
         if (extended == wanted) {
             relay(whole, copied, to_client);
         } else {
-            wire_reader in{whole.substr(header_size)};
-            const auto payload = whole.substr(header_size);
+            wire_reader in{payload_of(whole)};
+            const auto payload = payload_of(whole);
             for (int names = 0; names < 6; ++names) {
                 in.lenenc_string();
             }
@@ -224,7 +224,7 @@ advance_result back::on_definition(bytes whole, bool copied, front& client, outb
 
 advance_result back::on_prepared(bytes whole, front& client, outbox& to_client)
 {
-    const auto header = follower_.on_prepared(whole.substr(header_size));
+    const auto header = follower_.on_prepared(payload_of(whole));
     if (!header) {
         return fault("a malformed answer to COM_STMT_PREPARE");
     }

@@ -60,9 +60,8 @@ execute_parse parse_execute(bytes payload, std::uint16_t parameters, capability_
     return execute_parse::ok;
 }
 
-std::string encode_execute(const execute_head& head, capability_flags server)
+void encode_execute(const execute_head& head, capability_flags server, std::string& out)
 {
-    std::string out;
     const bool attributes = has(server, capability::query_attributes);
     auto flags = static_cast<std::uint8_t>(head.flags & ~parameter_count_available);
     if (attributes) {
@@ -74,21 +73,21 @@ std::string encode_execute(const execute_head& head, capability_flags server)
         to.lenenc(head.parameters);
     }
     if (head.parameters == 0) {
-        return out;
+        return;
     }
     to.raw(head.null_bitmap).u8(head.has_types ? 1 : 0);
     if (!head.has_types) {
-        return out;
+        return;
     }
     if (!attributes) {
-        return out.append(head.types);
+        to.raw(head.types);
+        return;
     }
     wire_reader names{head.names};
     for (std::size_t each = 0; each < head.types.size(); each += 2) {
         to.raw(bytes{head.types}.substr(each, 2));
         to.lenenc_string(names.left() > 0 ? names.lenenc_string() : bytes{});
     }
-    return out;
 }
 
 }  // namespace penstock::mysql

@@ -3,16 +3,6 @@
 
 namespace penstock::mysql {
 
-std::uint64_t wire_reader::fixed(std::size_t count)
-{
-    const auto octets = in_.take(count);
-    std::uint64_t value = 0;
-    for (std::size_t place = octets.size(); place-- > 0;) {
-        value = value << 8 | static_cast<unsigned char>(octets[place]);
-    }
-    return value;
-}
-
 bytes wire_reader::counted(std::uint64_t count)
 {
     if (count > in_.left()) {
@@ -22,9 +12,8 @@ bytes wire_reader::counted(std::uint64_t count)
     return in_.take(static_cast<std::size_t>(count));
 }
 
-std::uint64_t wire_reader::lenenc()
+std::uint64_t wire_reader::long_lenenc(std::uint8_t first)
 {
-    const auto first = u8();
     switch (first) {
         case 0xfb:
         case 0xff: fail(); return 0;

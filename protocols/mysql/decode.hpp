@@ -22,14 +22,18 @@ public:
     explicit wire_reader(bytes input) : in_{input} {}
 
     std::uint8_t u8() { return in_.u8(); }
-    std::uint16_t u16() { return static_cast<std::uint16_t>(fixed(2)); }
-    std::uint32_t u24() { return static_cast<std::uint32_t>(fixed(3)); }
-    std::uint32_t u32() { return static_cast<std::uint32_t>(fixed(4)); }
-    std::uint64_t u48() { return fixed(6); }
-    std::uint64_t u64() { return fixed(8); }
+    std::uint16_t u16() { return static_cast<std::uint16_t>(fixed<2>()); }
+    std::uint32_t u24() { return static_cast<std::uint32_t>(fixed<3>()); }
+    std::uint32_t u32() { return static_cast<std::uint32_t>(fixed<4>()); }
+    std::uint64_t u48() { return fixed<6>(); }
+    std::uint64_t u64() { return fixed<8>(); }
 
     /// A length-encoded integer. 0xFB (NULL) and 0xFF (ERR) are none: a fault.
-    std::uint64_t lenenc();
+    std::uint64_t lenenc()
+    {
+        const auto first = u8();
+        return first < 0xfb ? first : long_lenenc(first);
+    }
     /// A length-encoded string.
     bytes lenenc_string() { return counted(lenenc()); }
     /// A length-encoded string, or NULL.
@@ -53,7 +57,17 @@ public:
     void fail() { in_.take(in_.left() + 1); }
 
 private:
-    std::uint64_t fixed(std::size_t count);
+    template <std::size_t Count>
+    std::uint64_t fixed()
+    {
+        const auto octets = in_.take(Count);
+        std::uint64_t value = 0;
+        for (std::size_t place = octets.size(); place-- > 0;) {
+            value = value << 8 | static_cast<unsigned char>(octets[place]);
+        }
+        return value;
+    }
+    std::uint64_t long_lenenc(std::uint8_t first);
     bytes counted(std::uint64_t count);
 
     byte_reader in_;

@@ -3,7 +3,21 @@
 
 #include "protocols/mysql/packet.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace penstock::mysql {
+
+namespace {
+
+std::array<char, 5> eof_body(const eof_packet& eof)
+{
+    const auto octet = [](int value) { return static_cast<char>(value); };
+    return {
+        octet(eof_header), octet(eof.warnings), octet(eof.warnings >> 8), octet(eof.status), octet(eof.status >> 8)};
+}
+
+}  // namespace
 
 void encode_ok_payload(const ok_packet& ok, capability_flags agreed, std::string& out, std::uint8_t header)
 {
@@ -23,7 +37,8 @@ void encode_ok_payload(const ok_packet& ok, capability_flags agreed, std::string
 
 void encode_eof_payload(const eof_packet& eof, std::string& out)
 {
-    wire_writer{out}.u8(eof_header).u16(eof.warnings).u16(eof.status);
+    const auto body = eof_body(eof);
+    out.append(body.data(), body.size());
 }
 
 std::uint8_t encode_ok(
@@ -36,9 +51,12 @@ std::uint8_t encode_ok(
 
 std::uint8_t encode_eof(const eof_packet& eof, std::string& out, std::uint8_t sequence)
 {
-    const auto place = begin_packet(out);
-    encode_eof_payload(eof, out);
-    return end_packet(out, place, sequence);
+    const auto body = eof_body(eof);
+    std::array<char, header_size + body.size()> packet;
+    store_header(packet.data(), {body.size(), sequence});
+    std::copy(body.begin(), body.end(), packet.begin() + header_size);
+    out.append(packet.data(), packet.size());
+    return static_cast<std::uint8_t>(sequence + 1);
 }
 
 }  // namespace penstock::mysql

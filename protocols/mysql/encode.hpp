@@ -56,9 +56,11 @@ public:
 private:
     wire_writer& fixed(std::uint64_t value, std::size_t count)
     {
+        char octets[8];
         for (std::size_t place = 0; place < count; ++place) {
-            out_.push_back(static_cast<char>(value >> (8 * place)));
+            octets[place] = static_cast<char>(value >> (8 * place));
         }
+        out_.append(octets, count);
         return *this;
     }
 

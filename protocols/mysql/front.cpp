@@ -207,7 +207,7 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
         return *stop;
     }
     const bool is_query = what == command::query;
-    expected_reply reply;
+    expected_reply reply{is_query ? reply_kind::query : reply_kind::prepare};
     std::string head{payload.substr(0, 1)};
     std::size_t replaced = 1;
     if (is_query) {
@@ -233,7 +233,6 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
         unkept->context = parameter_set::none();
         reply.prepares = unkept;
     }
-    reply.kind = is_query ? reply_kind::query : reply_kind::prepare;
     collector_ = std::make_unique<effects_collector>();
     collector_->begin(reading());
     counters_.evicted += server->close_excess(to_server.made(), 1);
@@ -242,7 +241,7 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
 }
 
 /// The command's first octets, so many of which are replaced by `head`, have come.
-void front::start_stream(stream_kind kind, std::string head, std::size_t replaced, expected_reply reply, back& server)
+void front::start_stream(stream_kind kind, std::string head, std::size_t replaced, expected_reply&& reply, back& server)
 {
     stream_ = kind;
     stream_begun_ = true;
@@ -344,7 +343,7 @@ void front::end_stream(outbox& to_client)
     stream_reply_.server_sequence = rewriter_.frames();
     stream_server_->note_user(stamp_);
     note_statement(*stream_server_);
-    stream_server_->announce(std::exchange(stream_reply_, {}));
+    stream_server_->announce(std::exchange(stream_reply_, expected_reply{reply_kind::ok}));
 }
 
 /// Octets of the file that the client sends for LOAD DATA LOCAL: its frames go on with the server's numbers. Gives npos

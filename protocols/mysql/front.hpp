@@ -101,7 +101,7 @@ private:
     std::size_t stream(bytes rest, outbox& to_server, outbox& to_client);
     void stream_octets(bytes part, outbox& to_server);
     void end_stream(outbox& to_client);
-    void start_stream(stream_kind kind, std::string head, std::size_t replaced, expected_reply reply, back& server);
+    void start_stream(stream_kind kind, std::string head, std::size_t replaced, expected_reply&& reply, back& server);
     void drop_stream(std::optional<client_error> why);
     std::size_t take_file(bytes rest, back& server, outbox& to_server);
     front_need fail(error_kind kind, std::string detail);
@@ -122,10 +122,9 @@ private:
     [[nodiscard]] static bool runs_code(const text_effects& effects, const back& server);
     void inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server);
     bool inject_catch_up(const parameter_set_ptr& wanted, back& server, outbox& to_server);
-    void send(bytes payload, expected_reply reply, back& server, outbox& to_server);
+    void send(bytes head, bytes rest, expected_reply&& reply, back& server, outbox& to_server);
     void note_statement(back& server);
-    void forward(
-        command what, reply_kind kind, bytes payload, text_effects_ptr effects, back& server, outbox& to_server);
+    void forward(command what, reply_kind kind, bytes payload, back& server, outbox& to_server);
 
     // front_commands.cpp
     front_need query(bytes payload, back* server, outbox& to_server, outbox& to_client);
@@ -154,10 +153,7 @@ private:
                                                   known_statements::instance*& found,
                                                   outbox& to_server,
                                                   outbox& to_client);
-    static std::string execute_form(execute_head& head,
-                                    client_statement& wanted,
-                                    known_statements::instance& found,
-                                    const back& server);
+    static void fit_execute(execute_head& head, client_statement& wanted, known_statements::instance& found);
     client_statement* find_statement(std::uint32_t& id);
     front_need unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client);
 
@@ -228,7 +224,7 @@ private:
     message_rewriter rewriter_;
     std::unique_ptr<effects_collector> collector_{};
     std::optional<client_error> stream_error_{};
-    expected_reply stream_reply_{};
+    expected_reply stream_reply_{reply_kind::ok};
     back* stream_server_ = nullptr;
     kill_request wanted_kill_{};
     client_error error_{};

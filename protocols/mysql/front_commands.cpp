@@ -116,6 +116,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return answer({error_kind::protocol_violation, "malformed query attributes", {}}, to_client);
     }
     const bool is_plain = is_plain_text(*text);
+    if (is_plain && server == nullptr && !refusal_) {
+        return front_need::server;
+    }
     const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
     if (effects.only_shows_warnings && diagnostics_ == diagnostics::kept && !warnings_.empty() &&
         (server == nullptr || !ran_last(*server))) {
@@ -196,16 +199,15 @@ void front::send_text(bytes payload, bytes text, text_effects_ptr effects, back&
     const bool theirs = has(capabilities_, capability::query_attributes);
     const bool servers = has(server.agreed(), capability::query_attributes);
     const bool is_same = text.data() >= payload.data() && text.data() <= payload.data() + payload.size();
-    if (theirs == servers && is_same) {
-        forward(command::query, reply_kind::query, payload, std::move(effects), server, to_server);
-        return;
+    expected_reply reply{reply_kind::query};
+    reply.what = command::query;
+    reply.may_ask_for_file = effects && effects->load_local;
+    reply.effects = std::move(effects);
+    bytes head{"\3\0\1", servers ? 3U : 1U};
+    if (theirs && servers && is_same) {
+        head = payload.substr(0, payload.size() - text.size());
     }
-    std::string made{'\3'};
-    if (servers) {
-        made.append(is_same && theirs ? payload.substr(1, payload.size() - 1 - text.size()) : bytes{"\0\1", 2});
-    }
-    made.append(text);
-    forward(command::query, reply_kind::query, made, std::move(effects), server, to_server);
+    send(head, text, std::move(reply), server, to_server);
 }
 
 front_need front::init_db(bytes payload, back* server, outbox& to_server, outbox& to_client)
@@ -218,7 +220,7 @@ front_need front::init_db(bytes payload, back* server, outbox& to_server, outbox
     if (const auto stop = get_ready(server, wanted, to_server, to_client)) {
         return *stop;
     }
-    forward(command::init_db, reply_kind::ok, payload, nullptr, *server, to_server);
+    forward(command::init_db, reply_kind::ok, payload, *server, to_server);
     return front_need::more;
 }
 
@@ -240,7 +242,7 @@ front_need front::set_option(bytes payload, back* server, outbox& to_server, out
         state_.erase(multi_statements_entry);
     }
     server->parameters = state_.current();
-    forward(command::set_option, reply_kind::eof, payload, nullptr, *server, to_server);
+    forward(command::set_option, reply_kind::eof, payload, *server, to_server);
     return front_need::more;
 }
 
@@ -258,7 +260,7 @@ front_need front::reset_connection(bytes payload, back* server, outbox& to_serve
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
     }
-    forward(command::reset_connection, reply_kind::ok, payload, nullptr, *server, to_server);
+    forward(command::reset_connection, reply_kind::ok, payload, *server, to_server);
     return front_need::more;
 }
 
@@ -268,7 +270,7 @@ front_need front::simple(
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
     }
-    forward(what, kind, payload, nullptr, *server, to_server);
+    forward(what, kind, payload, *server, to_server);
     return front_need::more;
 }
 

@@ -89,8 +89,7 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
     } else {
         append_packet(out, 0, payload);
     }
-    expected_reply reply{.kind = kind, .why = why, .relayed = false};
-    server.announce(std::move(reply));
+    server.announce(expected_reply{kind, why});
     if (why != purpose::warnings) {
         server.last_statement = {};  // it has the diagnostics of this now
     }
@@ -181,12 +180,13 @@ bool front::runs_code(const text_effects& effects, const back& server)
     return effects.runs_code || (effects.calls_unknown & unknown) != 0;
 }
 
-/// Sends a whole command of the client's and announces its reply.
-void front::send(bytes payload, expected_reply reply, back& server, outbox& to_server)
+/// Sends a whole command of the client's, in two parts, and announces its reply.
+void front::send(bytes head, bytes rest, expected_reply&& reply, back& server, outbox& to_server)
 {
-    counters_.evicted += server.close_excess(to_server.made(), 0);
+    auto& out = to_server.made();
+    counters_.evicted += server.close_excess(out, 0);
     reply.client_sequence = command_sequence_;
-    reply.server_sequence = append_packet(to_server.made(), 0, payload);
+    reply.server_sequence = append_packet(out, 0, head, rest);
     server.note_user(stamp_);
     note_statement(server);
     server.announce(std::move(reply));
@@ -199,14 +199,11 @@ void front::note_statement(back& server)
     server.last_statement = {stamp_, ++sent_};
 }
 
-void front::forward(
-    command what, reply_kind kind, bytes payload, text_effects_ptr effects, back& server, outbox& to_server)
+void front::forward(command what, reply_kind kind, bytes payload, back& server, outbox& to_server)
 {
-    expected_reply reply{.kind = kind};
+    expected_reply reply{kind};
     reply.what = what;
-    reply.may_ask_for_file = what == command::query && effects && effects->load_local;
-    reply.effects = std::move(effects);
-    send(payload, std::move(reply), server, to_server);
+    send({}, payload, std::move(reply), server, to_server);
 }
 
 /// Now that the server owes nothing: what has to be known before somebody else gets it.

@@ -65,14 +65,14 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     }
     ++counters_.client_parses;
     ++counters_.server_parses;
-    expected_reply reply{.kind = reply_kind::prepare};
+    expected_reply reply{reply_kind::prepare};
     reply.prepares = store_.intern(payload.substr(1), state_.context(), reading());
     if (const auto& effects = reply.prepares->effects;
         effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
         pins_.add(pin_reason::diagnostics);
     }
     counters_.evicted += server->close_excess(to_server.made(), 1);
-    send(payload, std::move(reply), *server, to_server);
+    send({}, payload, std::move(reply), *server, to_server);
     return front_need::more;
 }
 
@@ -125,7 +125,7 @@ std::optional<front_need> front::get_statement_ready(std::uint32_t id,
     }
     counters_.evicted += server->close_excess(to_server.made(), 1);
     append_packet(to_server.made(), 0, static_cast<char>(command::stmt_prepare) + wanted.what->text);
-    expected_reply reply{.kind = reply_kind::prepare, .why = purpose::prepare, .relayed = false};
+    expected_reply reply{reply_kind::prepare, purpose::prepare};
     reply.answers_client = answers;
     reply.client_sequence = command_sequence_;
     reply.prepares = wanted.what;
@@ -191,28 +191,30 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
         const client_error why{error_kind::unsupported_feature, "this server takes no query attributes", {}};
         return whole ? answer(why, to_client) : fail(why.kind, why.detail);
     }
-    std::string made = is_bulk ? with_id(some.substr(0, 5), found->id) : execute_form(head, *wanted, *found, *server);
+    auto& made = store_.scratch();
+    if (is_bulk) {
+        made = with_id(some.substr(0, 5), found->id);
+    } else {
+        fit_execute(head, *wanted, *found);
+        encode_execute(head, server->agreed(), made);
+    }
     const auto replaced = is_bulk ? 5 : head.size;
     ++counters_.queries;
     ++counters_.binds;
-    expected_reply reply{.kind = reply_kind::execute};
+    expected_reply reply{reply_kind::execute};
     reply.what = command::stmt_execute;
     reply.client_statement = id;
     reply.effects = effects;
     if (whole) {
-        made.append(some.substr(replaced));
-        send(made, std::move(reply), *server, to_server);
+        send(made, some.substr(replaced), std::move(reply), *server, to_server);
         return front_need::more;
     }
-    start_stream(stream_kind::execute, std::move(made), replaced, std::move(reply), *server);
+    start_stream(stream_kind::execute, made, replaced, std::move(reply), *server);
     return front_need::more;
 }
 
-/// The head in this server's form; with the types, where the client relies on a server that has not seen them.
-std::string front::execute_form(execute_head& head,
-                                client_statement& wanted,
-                                known_statements::instance& found,
-                                const back& server)
+/// The server's number, and the types where the client relies on a server that has not seen them.
+void front::fit_execute(execute_head& head, client_statement& wanted, known_statements::instance& found)
 {
     head.statement = found.id;
     if (head.has_types) {
@@ -227,7 +229,6 @@ std::string front::execute_form(execute_head& head,
         found.types = head.types;
         found.has_types = true;
     }
-    return encode_execute(head, server.agreed());
 }
 
 front_need front::fetch(bytes payload, back* server, outbox& to_server, outbox& to_client)
@@ -252,10 +253,10 @@ front_need front::fetch(bytes payload, back* server, outbox& to_server, outbox& 
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
     }
-    expected_reply reply{.kind = reply_kind::fetch};
+    expected_reply reply{reply_kind::fetch};
     reply.what = command::stmt_fetch;
     reply.client_statement = id;
-    send(with_id(payload, found->id), std::move(reply), *server, to_server);
+    send({}, with_id(payload, found->id), std::move(reply), *server, to_server);
     return front_need::more;
 }
 
@@ -274,10 +275,10 @@ front_need front::reset_statement(bytes payload, back* server, outbox& to_server
     if (found == nullptr) {
         return answer_ok(to_client);  // nothing of it is anywhere
     }
-    expected_reply reply{.kind = reply_kind::ok};
+    expected_reply reply{reply_kind::ok};
     reply.what = command::stmt_reset;
     reply.client_statement = id;
-    send(with_id(payload, found->id), std::move(reply), *server, to_server);
+    send({}, with_id(payload, found->id), std::move(reply), *server, to_server);
     return front_need::more;
 }
 
@@ -333,7 +334,11 @@ front_need front::long_data(bytes some, bool whole, back* server, outbox& to_ser
         append_packet(to_server.made(), 0, with_id(some, found->id));
         return front_need::more;
     }
-    start_stream(stream_kind::long_data, with_id(some.substr(0, head_size), found->id), head_size, {}, *server);
+    start_stream(stream_kind::long_data,
+                 with_id(some.substr(0, head_size), found->id),
+                 head_size,
+                 expected_reply{reply_kind::ok},
+                 *server);
     return front_need::more;
 }
 
@@ -357,6 +362,9 @@ void front::on_statement_done(const expected_reply& reply, back& server)
             wanted.has_cursor = false;
             break;
         default: return;
+    }
+    if (!held && !wanted.holds_server()) {
+        return;
     }
     if (auto* const instance = server.statements.find(*wanted.what, reply.client_statement)) {
         instance->held_by = wanted.holds_server() ? reply.client_statement : 0;

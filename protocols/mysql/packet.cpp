@@ -36,6 +36,18 @@ std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes payloa
     }
 }
 
+std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes head, bytes rest)
+{
+    const auto length = head.size() + rest.size();
+    if (length >= longest_frame) {
+        return append_packet(out, sequence, std::string{head}.append(rest));
+    }
+    char header[header_size];
+    store_header(header, {static_cast<std::uint32_t>(length), sequence});
+    out.append(header, header_size).append(head).append(rest);
+    return static_cast<std::uint8_t>(sequence + 1);
+}
+
 packet_follower::piece packet_follower::take(bytes input)
 {
     piece next{};

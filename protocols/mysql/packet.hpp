@@ -38,6 +38,12 @@ inline packet_header load_header(bytes at)
     return {octet(0) | octet(1) << 8 | octet(2) << 16, static_cast<std::uint8_t>(octet(3))};
 }
 
+/// What stands behind the header of a frame, which holds header_size octets at least.
+inline bytes payload_of(bytes frame)
+{
+    return {frame.data() + header_size, frame.size() - header_size};
+}
+
 inline void store_header(char* at, packet_header header)
 {
     at[0] = static_cast<char>(header.length);
@@ -49,7 +55,7 @@ inline void store_header(char* at, packet_header header)
 /// Starts a message in `out`, to which the caller appends the payload, and gives the place for end_packet().
 inline std::size_t begin_packet(std::string& out)
 {
-    out.append(header_size, '\0');
+    out.append("\0\0\0", header_size);
     return out.size() - header_size;
 }
 
@@ -58,6 +64,8 @@ std::uint8_t end_packet(std::string& out, std::size_t place, std::uint8_t sequen
 
 /// A whole message with a ready payload. Gives the sequence number that comes next.
 std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes payload);
+/// The same with a payload in two parts.
+std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes head, bytes rest);
 
 /// Follows the frames and messages of one direction wherever the stream is cut, without keeping any of it.
 ///

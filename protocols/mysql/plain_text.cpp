@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Sixteen places of the text are looked at in one go, each with the octet behind it. Most hold nothing to think about;
+// where some do, these sixteen are gone through one by one.
 #include "protocols/mysql/plain_text.hpp"
 
 #include "protocols/mysql/builtin_functions.hpp"
@@ -6,36 +9,47 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace penstock::mysql {
 
 namespace {
 
-/// What an octet may mean.
-enum class octet_class : unsigned char {
-    harmless,
-    doubtful,    ///< may begin a comment, a variable or a second statement, or is not ASCII
-    dash,        ///< two of them may begin a comment
-    open,        ///< a call, if a name stands in front of it
-    underscore,  ///< in most names of which effects.hpp takes notice
-    vee,         ///< of VALUE, which FOR may follow
-};
+constexpr std::size_t width = 16;
 
-constexpr auto classes = [] {
-    std::array<octet_class, 256> all{};
-    for (std::size_t octet = 128; octet < all.size(); ++octet) {
-        all[octet] = octet_class::doubtful;
-    }
-    for (const char octet : std::string_view{"@;/#\0", 5}) {
-        all[static_cast<unsigned char>(octet)] = octet_class::doubtful;
-    }
-    all['-'] = octet_class::dash;
-    all['('] = octet_class::open;
-    all['_'] = octet_class::underscore;
-    all['v'] = all['V'] = octet_class::vee;
-    return all;
-}();
+using octets = std::uint8_t __attribute__((vector_size(width)));
+
+octets load(const char* from)
+{
+    octets loaded;
+    std::memcpy(&loaded, from, sizeof loaded);
+    return loaded;
+}
+
+bool any(octets found)
+{
+    std::array<std::uint64_t, 2> halves{};
+    std::memcpy(halves.data(), &found, sizeof found);
+    return (halves[0] | halves[1]) != 0;
+}
+
+/// Not zero where comments, variables or a second statement may begin at some of sixteen places, or all is not ASCII.
+octets find_doubtful(octets here, octets next)
+{
+    const auto single = (here == '@') | (here == ';') | (here == '/') | (here == '#') | (here == 0);
+    const auto comment = (here == '-') & (next == '-');
+    return (here & 0x80) | reinterpret_cast<octets>(single | comment);
+}
+
+/// Not zero where a call, VALUE or CALC_ may begin at some of sixteen places: is_harmless() is to be asked.
+octets find_suspects(octets here, octets next)
+{
+    const auto value = ((here | 0x20) == 'v') & ((next | 0x20) == 'a');
+    const auto calculates = (here == '_') & ((next | 0x20) == 'c');
+    return reinterpret_cast<octets>((here == '(') | value | calculates);
+}
 
 bool is_blank(char octet)
 {
@@ -56,23 +70,33 @@ bool is_word(bytes text, std::string_view word)
            });
 }
 
+constexpr std::uint64_t number_of(std::string_view text)
+{
+    std::uint64_t number = 0;
+    for (std::size_t place = text.size(); place-- > 0;) {
+        number = number << 8 | static_cast<unsigned char>(text[place]);
+    }
+    return number;
+}
+
+/// The first eight octets as a number, letters in lower case; nothing else becomes a letter by that.
+constexpr std::uint64_t first_letters(std::string_view text)
+{
+    constexpr std::uint64_t lower_case = 0x2020202020202020;
+    return (text.size() >= 8 ? number_of({text.data(), 8}) : number_of(text)) | lower_case;
+}
+
 /// The first word is that of a statement which leaves nothing behind by itself.
 bool begins_plainly(bytes text)
 {
-    std::size_t size = 0;
-    while (size < text.size() && is_name(text[size])) {
-        ++size;
-    }
-    const auto word = text.substr(0, size);
-    switch (size) {
-        case 5: return is_word(word, "begin") && size == text.size();  // BEGIN NOT ATOMIC runs code
-        case 6:
-            return is_word(word, "select") || is_word(word, "insert") || is_word(word, "update") ||
-                   is_word(word, "delete") || is_word(word, "commit");
-        case 7: return is_word(word, "replace");
-        case 8: return is_word(word, "rollback");
-        default: return false;
-    }
+    const auto first = first_letters(text);
+    const auto is = [&](std::string_view word) {
+        const auto rest = 8 * (8 - word.size());
+        return first << rest >> rest == number_of(word) &&
+               (text.size() == word.size() || !is_name(text[word.size()]));
+    };
+    return is("select") || is("insert") || is("update") || is("delete") || is("commit") || is("replace") ||
+           is("rollback") || (is("begin") && text.size() == 5);  // BEGIN NOT ATOMIC runs code
 }
 
 /// Whether no function stands in front of the parenthesis at `place` but a server's own, without an underscore.
@@ -126,6 +150,21 @@ bool may_calculate(bytes text, std::size_t underscore)
     return is_word(text.substr(underscore + 1, rest.size()), rest);
 }
 
+/// Whether the places from `from` to `to` hold no call of somebody's own function, no VALUE of a sequence and no CALC_.
+bool is_harmless(bytes text, std::size_t from, std::size_t to)
+{
+    for (auto place = from; place < std::min(to, text.size()); ++place) {
+        const char octet = text[place];
+        const bool is_harmful = (octet == '(' && !opens_plainly(text, place)) ||
+                                (octet == '_' && may_calculate(text, place)) ||
+                                ((octet | 0x20) == 'v' && may_ask_sequence(text, place));
+        if (is_harmful) {
+            return false;
+        }
+    }
+    return true;
+}
+
 }  // namespace
 
 bool is_plain_text(bytes text)
@@ -133,33 +172,23 @@ bool is_plain_text(bytes text)
     if (!begins_plainly(text)) {
         return false;
     }
-    for (std::size_t place = 0; place < text.size(); ++place) {
-        switch (classes[static_cast<unsigned char>(text[place])]) {
-            case octet_class::harmless: break;
-            case octet_class::doubtful: return false;
-            case octet_class::dash:
-                if (place + 1 < text.size() && text[place + 1] == '-') {
-                    return false;
-                }
-                break;
-            case octet_class::open:
-                if (!opens_plainly(text, place)) {
-                    return false;
-                }
-                break;
-            case octet_class::vee:
-                if (may_ask_sequence(text, place)) {
-                    return false;
-                }
-                break;
-            case octet_class::underscore:
-                if (may_calculate(text, place)) {
-                    return false;
-                }
-                break;
+    octets doubtful{};
+    std::size_t place = 0;
+    for (; text.size() - place > width; place += width) {
+        const auto here = load(text.data() + place);
+        const auto next = load(text.data() + place + 1);
+        doubtful |= find_doubtful(here, next);
+        if (any(find_suspects(here, next)) && !is_harmless(text, place, place + width)) {
+            return false;
         }
     }
-    return true;
+    std::array<char, width + 1> rest{};
+    rest.fill(' ');  // the octets behind the text are blank
+    std::memcpy(rest.data(), text.data() + place, text.size() - place);
+    const auto here = load(rest.data());
+    const auto next = load(rest.data() + 1);
+    doubtful |= find_doubtful(here, next);
+    return !any(doubtful) && (!any(find_suspects(here, next)) || is_harmless(text, place, text.size()));
 }
 
 }  // namespace penstock::mysql

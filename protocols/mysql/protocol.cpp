@@ -23,7 +23,7 @@ void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
     const auto text = payload.substr(1);
     append_packet(
         to_server.made(), 0, has_attributes ? std::string{'\3', '\0', '\1'}.append(text) : std::string{payload});
-    expected_reply reply{.kind = kind, .why = purpose::housekeeping, .relayed = false};
+    expected_reply reply{kind, purpose::housekeeping};
     server.announce(std::move(reply));
     server.last_statement = {};
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/reply_follower.hpp"
 
-#include "protocols/mysql/decode.hpp"
-
 #include <utility>
 
 namespace penstock::mysql {
@@ -28,7 +26,7 @@ void reply_follower::begin(reply_kind kind, capability_flags agreed)
 
 message_role reply_follower::role_of(std::uint8_t first, std::uint32_t length) const
 {
-    const bool ends_rows = first == eof_header && (deprecate_eof_ ? length < 0xffffff : length < 9);
+    const bool is_end = ends_rows(first, length);
     if (state_ == state::ended || state_ == state::file) {
         return message_role::unexpected;
     }
@@ -37,8 +35,8 @@ message_role reply_follower::role_of(std::uint8_t first, std::uint32_t length) c
     }
     switch (state_) {
         case state::definitions: return message_role::definition;
-        case state::definitions_end: return ends_rows ? message_role::definitions_end : message_role::unexpected;
-        case state::rows: return ends_rows ? message_role::rows_end : message_role::row;
+        case state::definitions_end: return is_end ? message_role::definitions_end : message_role::unexpected;
+        case state::rows: return is_end ? message_role::rows_end : message_role::row;
         case state::after_file: return first == ok_header ? message_role::ok : message_role::unexpected;
         default: break;
     }
@@ -54,12 +52,10 @@ message_role reply_follower::role_of(std::uint8_t first, std::uint32_t length) c
             }
             return first == local_infile_header || length > 11 ? message_role::unexpected : message_role::column_count;
         case reply_kind::prepare: return first == ok_header ? message_role::prepared : message_role::unexpected;
-        case reply_kind::field_list: return ends_rows ? message_role::rows_end : message_role::definition;
+        case reply_kind::field_list: return is_end ? message_role::rows_end : message_role::definition;
         case reply_kind::ok: return first == ok_header ? message_role::ok : message_role::unexpected;
         case reply_kind::eof:
-            return ends_rows            ? message_role::rows_end
-                   : first == ok_header ? message_role::ok
-                                        : message_role::unexpected;
+            return is_end ? message_role::rows_end : first == ok_header ? message_role::ok : message_role::unexpected;
         case reply_kind::text: return message_role::text;
         case reply_kind::fetch: break;
     }

@@ -9,6 +9,7 @@
 
 #include "core/bytes.hpp"
 #include "protocols/mysql/capabilities.hpp"
+#include "protocols/mysql/decode.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -59,6 +60,12 @@ public:
     /// What a message with this first octet is; `length` is its first frame's and at least 1.
     [[nodiscard]] message_role role_of(std::uint8_t first, std::uint32_t length) const;
 
+    /// Whether role_of() says row: most messages are.
+    [[nodiscard]] bool is_row(std::uint8_t first, std::uint32_t length) const
+    {
+        return state_ == state::rows && first != err_header && !ends_rows(first, length);
+    }
+
     // Each message that has come is told here, by its role.
     /// False where the count is none that a server could mean.
     [[nodiscard]] bool on_column_count(bytes payload);
@@ -92,6 +99,10 @@ private:
         ended,
     };
     void end_group();
+    [[nodiscard]] bool ends_rows(std::uint8_t first, std::uint32_t length) const
+    {
+        return first == eof_header && (deprecate_eof_ ? length < 0xffffff : length < 9);
+    }
 
     reply_kind kind_ = reply_kind::ok;
     state state_ = state::ended;

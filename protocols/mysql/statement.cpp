@@ -57,6 +57,16 @@ const text_effects& statement_store::inspect_whole(bytes text, sql_reading readi
     return collector_.finish();
 }
 
+std::string& statement_store::scratch()
+{
+    constexpr std::size_t most_kept = 64 * 1024;
+    scratch_.clear();
+    if (scratch_.capacity() > most_kept) {
+        std::string{}.swap(scratch_);  // assignment would keep the memory
+    }
+    return scratch_;
+}
+
 const text_effects& statement_store::plain()
 {
     static const text_effects one{.statements = 1};

@@ -38,6 +38,8 @@ public:
     /// The effects of every text that is_plain_text() says to be one.
     static const text_effects& plain();
     [[nodiscard]] std::size_t size() const { return statements_.size(); }
+    /// An empty string to put a command together in; its memory is kept. Good until the next call.
+    std::string& scratch();
 
     /// Some client of this worker has asked for LAST_INSERT_ID(): from now on it is asked for after inserts.
     bool reads_insert_ids = false;
@@ -46,6 +48,7 @@ private:
     std::unordered_map<std::string, std::weak_ptr<const statement>> statements_;
     std::size_t sweep_at_ = 1024;
     effects_collector collector_;
+    std::string scratch_;
 };
 
 /// A statement as a client knows it.

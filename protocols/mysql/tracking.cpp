@@ -117,7 +117,7 @@ bool tracking_wishes::wants_variable(std::string_view name) const
         while (!entry.empty() && entry.back() == ' ') {
             entry.remove_suffix(1);
         }
-        if (entry == name || lower_case(entry) == name) {
+        if (entry.size() == name.size() && (entry == name || lower_case(entry) == name)) {
             return true;
         }
     }

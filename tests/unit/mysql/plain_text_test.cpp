@@ -55,6 +55,22 @@ TEST(MysqlPlainText, IsNothingInDoubt)
     }
 }
 
+/// The quick look goes over sixteen places at a time: what it has to find stands at each of them, and at the end.
+TEST(MysqlPlainText, FindsDoubtsWhereverTheyStand)
+{
+    const std::string doubts[] = {"@", ";", "/", "#", "--", std::string(1, '\0'), "\xc3", "f(", "value for", "_calc"};
+    for (const auto& doubt : doubts) {
+        for (std::size_t before = 0; before < 40; ++before) {
+            for (const std::size_t behind : {0, 1, 2, 15, 16, 17}) {
+                auto text = "select " + std::string(before, ' ') + doubt + std::string(behind, ' ');
+                EXPECT_FALSE(is_plain_text(text)) << text << "|";
+                text.replace(7 + before, doubt.size(), doubt.size(), 'x');
+                EXPECT_TRUE(is_plain_text(text)) << text << "|";
+            }
+        }
+    }
+}
+
 /// Pieces put together at random: whenever the quick look is sure, the lexer agrees, however it reads.
 TEST(MysqlPlainText, HasNoEffectsUnderAnyReading)
 {
