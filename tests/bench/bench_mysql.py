@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Speed and size of Penstock in front of MySQL: sysbench's point selects and read-write transactions, as text and prepared, with 1, 32 and
-# 200 clients on a pool of 20, beside a direct connection, HAProxy in TCP mode and Penstock's own way to PostgreSQL, with the same load by
+# 200 clients on a pool of 20, beside a direct connection, HAProxy in TCP mode and both proxies' way to PostgreSQL, with the same load by
 # sysbench's other driver; and the memory of 5,000 idle clients. The contestants take turns within each cell, several times over; ratios
 # are taken within a round. The result becomes sections of docs/performance.md. Run it by ./dev bench mysql.
 
@@ -38,8 +38,8 @@ class Direct:
     def __init__(self, cluster):
         self.port = cluster.primary.port
 
-    def cpu_times(self):
-        return 0.0, 0.0
+    def used(self):
+        return 0.0, 0.0, 0
 
 
 def main():
@@ -95,7 +95,8 @@ def measure_speed(cluster, options, ends):
     sysbench.prepare("postgresql", postgresql.primary.port)
     rivals = [Penstock(cluster, POOL_SIZE, options.penstock, options.workers, engine="mysql"),
               HaProxy(cluster, POOL_SIZE, engine="mysql"),
-              Penstock(postgresql, POOL_SIZE, options.penstock, options.workers, name=report_mysql.OWN_POSTGRESQL)]
+              Penstock(postgresql, POOL_SIZE, options.penstock, options.workers, name=report_mysql.OWN_POSTGRESQL),
+              HaProxy(postgresql, POOL_SIZE, name=report_mysql.COPIED_POSTGRESQL)]
     for rival in rivals:
         ends.callback(rival.start().stop)
     rivals.append(Direct(cluster))
@@ -110,15 +111,19 @@ def measure_speed(cluster, options, ends):
 
 
 def measure_cell(rivals, cell, options):
-    """Contestant's name -> {"qps", "cpu", "user", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to this contestant's."""
+    """Contestant's name -> {"qps", "cpu", "user", "sleeps", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to
+    this contestant's, HAProxy's where it is HAProxy in front of PostgreSQL."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(options.rounds):
         for turn in range(len(rivals)):
             rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
             samples[rival.name].append(sysbench.measure(rival, *cell, options.seconds))
-    ours = samples["Penstock"]
     return {name: {key: statistics.median(sample[key] for sample in taken) for key in taken[0]} |
-            ratios(ours, taken, "qps") | ratios(ours, taken, "cpu") for name, taken in samples.items()}
+            ratios(against(name, samples), taken, "qps") | ratios(against(name, samples), taken, "cpu") for name, taken in samples.items()}
+
+
+def against(name, samples):
+    return samples["HAProxy" if name == report_mysql.COPIED_POSTGRESQL else "Penstock"]
 
 
 def ratios(ours, theirs, what):

@@ -56,9 +56,9 @@ class Contestant:
     def pid(self):
         return self.process.pid
 
-    def cpu_times(self):
-        """Seconds the process has used so far, and of these in user space."""
-        return processes.cpu_seconds(self.pid), processes.user_seconds(self.pid)
+    def used(self):
+        """What the process has used so far: seconds of CPU, of these in user space, and how often it slept."""
+        return processes.cpu_seconds(self.pid), processes.user_seconds(self.pid), processes.sleeps(self.pid)
 
     def write(self, name, text):
         path = self.folder / name
@@ -164,9 +164,9 @@ log_disconnections = 0
 class HaProxy(Contestant):
     name = "HAProxy"
 
-    def __init__(self, cluster, pool_size, engine="postgresql"):
+    def __init__(self, cluster, pool_size, name="HAProxy", engine="postgresql"):
         super().__init__(cluster, pool_size)
-        self.engine = engine
+        self.name, self.engine = name, engine
         self.version = self.installed_version()
 
     @staticmethod

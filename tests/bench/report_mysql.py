@@ -9,6 +9,7 @@ import sysbench
 from contestants import HaProxy
 
 OWN_POSTGRESQL = "Penstock to PostgreSQL"
+COPIED_POSTGRESQL = "HAProxy to PostgreSQL"
 BOUNDS = {"HAProxy": 1.3, OWN_POSTGRESQL: 1.1}  # of Penstock's CPU per query, by theirs
 
 
@@ -36,18 +37,19 @@ def document(speeds, sizes, server, options):
 def speed_section(speeds, server, options):
     names = list(next(iter(speeds.values())))
     head = ["workload", "mode", "clients", *(f"{name} q/s" for name in names), *(f"{name} CPU us" for name in names if name != "directly"),
-            *(f"CPU by {name}" for name in BOUNDS)]
+            *(f"CPU by {name}" for name in BOUNDS), "HAProxy by HAProxy to PostgreSQL"]
     lines = ["## MySQL: speed", "",
              "Written by `./dev bench mysql`: sysbench's `oltp_point_select` and `oltp_read_write`, as text and with prepared statements",
              "(`--db-ps-mode`), pool of 20 server connections, one thread. CPU is that of the proxy's process, user and system, per query.",
-             "The last two columns are ratios within a round, medians with their standard error: by HAProxy, which copies octets (bound",
-             f"{BOUNDS['HAProxy']}), and by Penstock's own way to PostgreSQL (bound {BOUNDS[OWN_POSTGRESQL]}), with the same load through sysbench's other driver.", "",
+             "The last three columns are ratios within a round, medians with their standard error: by HAProxy, which copies octets (bound",
+             f"{BOUNDS['HAProxy']}), by Penstock's own way to PostgreSQL (bound {BOUNDS[OWN_POSTGRESQL]}), with the same load through sysbench's other driver; and what",
+             "that other server and driver make of HAProxy.", "",
              *report.machine_notes(f"{server}, HAProxy {HaProxy.installed_version()}, sysbench {sysbench.version()}", options), "",
              report.row(head), report.row(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for (workload, mode, clients), cell in speeds.items():
         lines.append(report.row([workload, mode, clients, *(f"{cell[name]['qps']:.0f}" for name in names),
                                  *(f"{cell[name]['cpu']:.1f}" for name in names if name != "directly"),
-                                 *(ratio(cell, name) for name in BOUNDS)]))
+                                 *(ratio(cell, name) for name in (*BOUNDS, COPIED_POSTGRESQL))]))
     return lines + ["", *verdict(speeds)]
 
 
@@ -57,12 +59,14 @@ def verdict(speeds):
         above = [cell[name] for cell in speeds.values() if cell[name]["cpu ratio"] > bound]
         clear = [each for each in above if each["cpu ratio"] - 2 * each["cpu error"] > bound]
         said.append(f"Of {len(speeds)} cells, {len(above)} take more than {bound} x the CPU of {name} ({len(clear)} by more than two standard errors).")
-    own = {name: statistics.median(cell[name]["user"] for cell in speeds.values()) for name in ("Penstock", *BOUNDS)}
-    kernel = {name: statistics.median(cell[name]["cpu"] - cell[name]["user"] for cell in speeds.values()) for name in own}
-    said.append("The programs' own part of it (user time) and the kernel's, medians over the cells: " +
-                ", ".join(f"{name} {own[name]:.1f} and {kernel[name]:.1f} us" for name in own) + ".")
-    said.append("HAProxy's shows what the kernel takes for sending to MySQL and waking it, whoever does it.")
-    return said
+    names = ("Penstock", *BOUNDS, COPIED_POSTGRESQL)
+    lines = ["", "Where it goes, medians over the cells with more than one client, in microseconds per query:", "",
+             report.row(["way", "own (user time)", "the kernel's", "sleeps per query"]), report.row(["---"] + ["---:"] * 3)]
+    several = [cell for (_, _, clients), cell in speeds.items() if clients > 1] or list(speeds.values())
+    for name in names:
+        own, whole, sleeps = (statistics.median(cell[name][what] for cell in several) for what in ("user", "cpu", "sleeps"))
+        lines.append(report.row([name, f"{own:.1f}", f"{whole - own:.1f}", f"{sleeps:.2f}"]))
+    return said + lines
 
 
 def memory_section(sizes, server, options):

@@ -33,7 +33,7 @@ def prepare(engine, port):
 
 
 def measure(contestant, workload, mode, clients, seconds):
-    """{"qps", "cpu" and "user" (microseconds of the contestant's process per query)}; the first second, with the logins, counts for nothing."""
+    """{"qps", "cpu" and "user" (microseconds of the contestant's process per query), "sleeps" (per query)}; the first second, with the logins, counts for nothing."""
     process = subprocess.Popen(
         command(contestant.engine, contestant.port, workload, f"--db-ps-mode={MODES[mode]}", f"--threads={clients}",
                 f"--time={seconds + 2}", "--report-interval=1", "--rand-type=uniform", "run"),
@@ -47,7 +47,7 @@ def measure(contestant, workload, mode, clients, seconds):
             continue
         if marks:
             queries += float(found.group(2)) * (float(found.group(1)) - marks[-1][0])
-        marks.append((float(found.group(1)), *contestant.cpu_times()))
+        marks.append((float(found.group(1)), *contestant.used()))
         if len(marks) > seconds:
             process.terminate()
             break
@@ -55,5 +55,5 @@ def measure(contestant, workload, mode, clients, seconds):
     process.wait()
     if len(marks) <= seconds or not queries:
         raise RuntimeError(f"sysbench through {contestant.name} failed ({workload}, {mode}, {clients}):\n{''.join(other)[-2000:]}")
-    passed, cpu, user = (last - first for first, last in zip(marks[0], marks[-1]))
-    return {"qps": queries / passed, "cpu": cpu / queries * 1e6, "user": user / queries * 1e6}
+    passed, cpu, user, sleeps = (last - first for first, last in zip(marks[0], marks[-1]))
+    return {"qps": queries / passed, "cpu": cpu / queries * 1e6, "user": user / queries * 1e6, "sleeps": sleeps / queries}

@@ -88,6 +88,13 @@ def user_seconds(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
 
 
+def sleeps(pid):
+    """How often its threads have gone to sleep by themselves so far."""
+    each = pathlib.Path(f"/proc/{pid}/task").glob("*/status")
+    lines = [line for status in each for line in status.read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches:"))
+
+
 def family(pid):
     """The process and all its descendants."""
     try:
