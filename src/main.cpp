@@ -4,6 +4,7 @@
 // unhealthy, 2 the settings or the command line are wrong.
 #include "admin/health.hpp"
 #include "app/application.hpp"
+#include "app/explain.hpp"
 #include "settings/load.hpp"
 #include "settings/lookup.hpp"
 #include "settings/url.hpp"
@@ -168,6 +169,13 @@ int main(int count, char** values)
     auto* const health_command = parser.add_subcommand("health", "ask a running Penstock; status 0 while it lives");
     health_command->add_option("--admin", asked, "its admin port (or PENSTOCK_ADMIN; else 127.0.0.1:6430)");
     health_command->add_option("-c,--config", asked_file, "the settings file that names its admin port");
+    std::string explained;
+    bool of_mysql = false;
+    auto* const explain_command =
+        parser.add_subcommand("explain", "what a statement is to Penstock: its class, functions, hint, pins and route");
+    explain_command->add_option("statement", explained, "the text; several statements count as the strictest")
+        ->required();
+    explain_command->add_flag("--mysql", of_mysql, "read it as MySQL and MariaDB do, not as PostgreSQL does");
     try {
         parser.parse(count, values);
     } catch (const CLI::ParseError& wrong) {
@@ -178,6 +186,10 @@ int main(int count, char** values)
     }
     if (*health_command) {
         return health(asked, asked_file);
+    }
+    if (*explain_command) {
+        std::cout << app::explain(explained, of_mysql ? engine::mysql : engine::postgresql);
+        return 0;
     }
     if (given.url.empty() && given.file.empty()) {
         const char* const upstream = std::getenv("PENSTOCK_UPSTREAM");

@@ -153,7 +153,6 @@ void effects_collector::take_first(std::string_view word)
             kill_place_ = kill_place::word;
             break;
         case verb::prepare: effects_.pins.add(pin_reason::sql_prepare); break;
-        case verb::unlock: effects_.unlocks = true; break;
         case verb::set:
             set_place_ = set_place::target;
             set_global_ = false;
@@ -255,9 +254,14 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
             break;
         case verb::kill: take_in_kill(kind, text); break;
         case verb::lock:
-            if (is_word && tokens_ == 2) {  // LOCK TABLES is reported by the server, and so is its end; these are not
-                effects_.pins.add(one_of(text, {"tables", "table"}) ? pin_set{} : pin_set{pin_reason::table_lock});
+            // LOCK TABLES is reported by the server, and so is its end. LOCK INSTANCE is not; it may be held together
+            // with a table_lock, so it has another reason, and UNLOCK INSTANCE ends neither.
+            if (is_word && tokens_ == 2 && !one_of(text, {"tables", "table"})) {
+                effects_.pins.add(pin_reason::advisory_lock);
             }
+            break;
+        case verb::unlock:
+            effects_.unlocks = effects_.unlocks || (is_word && tokens_ == 2 && one_of(text, {"tables", "table"}));
             break;
         case verb::set_statement: take_set_statement(kind, text); break;
         case verb::show:

@@ -119,13 +119,19 @@ private:
     const char* end_;
     sql_reading reading_;
     shape_text out_;
+    bool watch_names_ = false;  ///< octets above 127 in names are not understood, and there are such octets
     bool in_executable_ = false;
     std::string_view hint_{};
 };
 
 bool maker::run()
 {
-    if (reading_.ambiguous && std::any_of(at_, end_, is_high)) {
+    unsigned char all = 0;
+    for (const char* each = at_; each != end_; ++each) {  // without an early end it takes many octets at once
+        all = static_cast<unsigned char>(all | static_cast<unsigned char>(*each));
+    }
+    watch_names_ = all > 127 && !reading_.utf8;
+    if (reading_.ambiguous && all > 127) {
         return false;
     }
     while (at_ != end_) {
@@ -188,7 +194,7 @@ bool maker::word()
 {
     const char* const from = at_;
     at_ = out_.name(at_, end_);
-    if (!reading_.utf8 && std::any_of(from, at_, is_high)) {
+    if (watch_names_ && std::any_of(from, at_, is_high)) {
         return false;
     }
     if (end_ - at_ >= 2 && *at_ == ' ' && kind_of(at_[1]) != kind::space) {

@@ -47,7 +47,9 @@ TEST(MysqlEffects, PinWhatCannotBeCarried)
     EXPECT_EQ(pins_of("PREPARE s FROM 'SELECT 1'"), "sql_prepare");
     EXPECT_EQ(pins_of("FLUSH TABLES WITH READ LOCK"), "table_lock");
     EXPECT_EQ(pins_of("FLUSH TABLES t FOR EXPORT"), "table_lock");
-    EXPECT_EQ(pins_of("LOCK INSTANCE FOR BACKUP"), "table_lock");
+    EXPECT_EQ(pins_of("LOCK INSTANCE FOR BACKUP"), "advisory_lock");
+    EXPECT_TRUE(inspect("UNLOCK TABLES", {}).unlocks);
+    EXPECT_FALSE(inspect("UNLOCK INSTANCE", {}).unlocks) << "a read lock may be held beside it";
     EXPECT_EQ(pins_of("LOCK TABLES t READ"), "");  // the server reports these itself
     EXPECT_EQ(pins_of("HANDLER t OPEN"), "handler");
     EXPECT_EQ(pins_of("SET ROLE a"), "role");
