@@ -126,12 +126,9 @@ private:
 
 bool maker::run()
 {
-    unsigned char all = 0;
-    for (const char* each = at_; each != end_; ++each) {  // without an early end it takes many octets at once
-        all = static_cast<unsigned char>(all | static_cast<unsigned char>(*each));
-    }
-    watch_names_ = all > 127 && !reading_.utf8;
-    if (reading_.ambiguous && all > 127) {
+    const bool has_high = has_high_octets({at_, end_});
+    watch_names_ = has_high && !reading_.utf8;
+    if (reading_.ambiguous && has_high) {
         return false;
     }
     while (at_ != end_) {

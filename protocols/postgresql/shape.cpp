@@ -100,8 +100,7 @@ private:
 
 bool maker::run()
 {
-    const auto is_high = [](char octet) { return (octet & 0x80) != 0; };
-    if (mode_.ambiguous_encoding && std::any_of(at_, end_, is_high)) {
+    if (mode_.ambiguous_encoding && has_high_octets({at_, end_})) {
         return false;
     }
     while (at_ != end_) {

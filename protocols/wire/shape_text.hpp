@@ -65,6 +65,22 @@ inline constexpr std::array<char, 256> lowered = [] {
     return detail::in_names[static_cast<unsigned char>(octet)];
 }
 
+/// There are octets above 127 in it.
+[[nodiscard]] inline bool has_high_octets(std::string_view text)
+{
+    std::uint64_t all = 0;
+    while (text.size() >= sizeof all) {
+        std::uint64_t some = 0;
+        std::memcpy(&some, text.data(), sizeof some);
+        all |= some;
+        text.remove_prefix(sizeof some);
+    }
+    for (const char octet : text) {
+        all |= static_cast<unsigned char>(octet);
+    }
+    return (all & 0x8080808080808080U) != 0;
+}
+
 /// The text of a shape while it is written. Octets may be written without asking for room, as long as no more are
 /// written than the text had that they stand for; up to `slack` octets behind those may be overwritten.
 class shape_text {
