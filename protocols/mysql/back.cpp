@@ -126,6 +126,9 @@ bool back::owes_client() const
 advance_result back::advance(bytes chunk, front& client, outbox& to_client)
 {
     while (!chunk.empty()) {
+        if (expected_.empty()) {
+            return unasked(chunk);
+        }
         if (frame_left_ > 0) {
             hop(chunk, to_client);
             continue;
@@ -169,6 +172,19 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
     return advance_result::ok;
 }
 
+/// Nothing is owed, so nothing may come, whatever its number: not even the start of a packet. A server that ends the
+/// connection says why in an ERR packet.
+advance_result back::unasked(bytes chunk)
+{
+    if (chunk.size() > header_size && load_header(chunk).frame_size() <= chunk.size()) {
+        if (const auto err = decode_err(chunk.substr(header_size, load_header(chunk).length))) {
+            last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
+            return advance_result::lost;
+        }
+    }
+    return fault("what answers nothing");
+}
+
 back::next_packet back::judge(bytes start) const
 {
     constexpr auto none = message_role::unexpected;
@@ -181,9 +197,6 @@ back::next_packet back::judge(bytes start) const
     }
     if (start.size() == header_size) {
         return {header_size + 1, none};
-    }
-    if (expected_.empty()) {
-        return {header.frame_size(), none};
     }
     const auto role = follower_.role_of(static_cast<std::uint8_t>(start[header_size]), header.length);
     return {must_be_whole(role) || captures() ? header.frame_size() : header_size + 1, role};
@@ -204,14 +217,6 @@ bool back::must_be_whole(message_role role)
 advance_result back::frame(bytes some, message_role role, bool copied, front& client, outbox& to_client)
 {
     const auto header = load_header(some);
-    if (expected_.empty()) {
-        const auto err = decode_err(payload_of(some));
-        if (!err) {
-            return fault("a packet that answers nothing");
-        }
-        last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
-        return advance_result::lost;
-    }
     if (!server_sequence_.accept(header.sequence) && !counts_frames_) {
         return fault("a packet out of order");
     }

@@ -101,7 +101,7 @@ public:
 
     advance_result advance(bytes chunk, front& client, outbox& to_client);
     /// Takes bytes that came while nobody held the connection. False: it cannot be used any more.
-    bool advance_idle(bytes chunk) { return chunk.empty(); }
+    bool advance_idle(bytes chunk) { return chunk.empty() || unasked(chunk) == advance_result::ok; }
 
     // --- state ---
 
@@ -169,6 +169,7 @@ private:
     [[nodiscard]] next_packet judge(bytes start) const;
     [[nodiscard]] static bool must_be_whole(message_role role);
     [[nodiscard]] bool captures() const;
+    advance_result unasked(bytes chunk);
     advance_result frame(bytes some, message_role role, bool copied, front& client, outbox& to_client);
     advance_result begin_hop(packet_header header, bytes some, bool copied, outbox& to_client);
     void hop(bytes& chunk, outbox& to_client);

@@ -28,6 +28,7 @@ public:
 
     std::size_t open(bytes from_wire, char* into, std::size_t room) final;
     [[nodiscard]] bool has_input() const final { return !left_over_.empty() || reader_.may_go_on(); }
+    [[nodiscard]] bool is_between_frames() const final { return left_over_.empty() && reader_.is_between_frames(); }
     void begin_answer() override {}
     void answer_early() override {}
     [[nodiscard]] const client_error* fault() const final { return fault_ ? &*fault_ : nullptr; }

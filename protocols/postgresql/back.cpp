@@ -213,6 +213,15 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
 
 bool back::advance_idle(bytes chunk)
 {
+    const bool is_allowed = take_idle(chunk);
+    if (!is_allowed) {
+        last_error_ = {error_kind::server_lost, "the server said what an idle one does not say", {}};
+    }
+    return is_allowed;
+}
+
+bool back::take_idle(bytes chunk)
+{
     while (chunk.size() >= header_size) {
         const auto header = load_header(chunk);
         if (!header.is_sound() || header.frame_size() > chunk.size()) {

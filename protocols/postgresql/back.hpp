@@ -202,6 +202,7 @@ public:
     bool must_close = false;
 
 private:
+    bool take_idle(bytes chunk);
     advance_result frame(char type, bytes whole, front& client, outbox& to_client, bool copied);
     advance_result begin_hop(const frame_header& header, bytes start, outbox& to_client, bool copied);
     advance_result on_error(bytes body, bytes whole, front& client, outbox& to_client, bool copied);

@@ -24,6 +24,8 @@ public:
     virtual std::size_t open(bytes from_wire, char* into, std::size_t room) = 0;
     /// open() may give more without anything having come.
     [[nodiscard]] virtual bool has_input() const = 0;
+    /// Nothing of a frame has come that is not whole, and nothing is kept.
+    [[nodiscard]] virtual bool is_between_frames() const = 0;
     /// Appends to `to_wire` what goes out for a part of `messages`, which is taken off its front. Never without
     /// progress.
     virtual void seal(bytes& messages, std::string& to_wire) = 0;

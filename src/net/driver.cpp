@@ -24,6 +24,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <span>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -360,15 +361,17 @@ void driver::wait_and_dispatch(int timeout_ms)
     auto& events = state_->events;
     const auto count = calls::wait(state_->epoll, events.data(), static_cast<int>(events.size()), timeout_ms);
     now_ = clock::now();
-    for (int i = 0; i < count; ++i) {
-        const auto& ready = events[static_cast<std::size_t>(i)];
-        const registration where = ready.data.u64;
-        if (where == nobody) {
-            continue;
+    const auto found = std::span{events}.first(static_cast<std::size_t>(std::max(count, 0)));
+    if (found.size() > 1) {
+        for (const auto& each : found) {
+            if (auto* const target = target_of(each.data.u64)) {
+                target->on_arrival(each.events);
+            }
         }
-        const auto& tenant = state_->slots[index_of(where)];
-        if (tenant.target != nullptr && tenant.generation == generation_of(where)) {
-            tenant.target->on_ready(ready.events);  // may add and remove slots: `tenant` is void after it
+    }
+    for (const auto& each : found) {
+        if (auto* const target = target_of(each.data.u64)) {
+            target->on_ready(each.events);  // may add and remove slots
         }
     }
     if (sealed_buffer_.capacity() > sealed_buffer_kept) {
@@ -376,10 +379,35 @@ void driver::wait_and_dispatch(int timeout_ms)
     }
 }
 
+/// Who is registered there; null where that was somebody who is gone.
+pollable* driver::target_of(registration where) const
+{
+    if (where == nobody) {
+        return nullptr;
+    }
+    const auto& tenant = state_->slots[index_of(where)];
+    return tenant.generation == generation_of(where) ? tenant.target : nullptr;
+}
+
 void driver::wake()
 {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = write(state_->wake_up, &one, sizeof one);
+}
+
+driver::other_buffers::other_buffers(driver& on)
+    : driver_{on},
+      receive_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)},
+      plain_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)}
+{
+    swap();
+}
+
+void driver::other_buffers::swap()
+{
+    driver_.receive_buffer_.swap(receive_);
+    driver_.plain_buffer_.swap(plain_);
+    driver_.unwrapped_buffer_.swap(unwrapped_);
 }
 
 void driver::enqueue(event& ready)

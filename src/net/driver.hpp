@@ -25,6 +25,9 @@ class event;
 class pollable {
 public:
     virtual ~pollable() = default;
+    /// Told of all that one turn of the loop found before any on_ready() is: whoever runs first then knows what has
+    /// come for others as well. `events` are epoll's bits.
+    virtual void on_arrival(std::uint32_t) {}
     /// `events` are epoll's bits. Called from the dispatch only.
     virtual void on_ready(std::uint32_t events) = 0;
 };
@@ -97,6 +100,22 @@ public:
     }
     [[nodiscard]] std::string& wrapped_buffer() { return wrapped_buffer_; }
 
+    /// As long as it lives, what is received goes into other buffers, and views into the usual ones stay valid: for
+    /// whoever has to look at one stream while it deals with what another gave. Not for every day.
+    class other_buffers {
+    public:
+        explicit other_buffers(driver& on);
+        ~other_buffers() { swap(); }
+        other_buffers(const other_buffers&) = delete;
+        other_buffers& operator=(const other_buffers&) = delete;
+
+    private:
+        void swap();
+
+        driver& driver_;
+        std::unique_ptr<char[]> receive_, plain_, unwrapped_{};
+    };
+
 private:
     friend class event;
     struct state;
@@ -107,6 +126,7 @@ private:
     void resume_ready();
     void run_posted();
     void run_due_timers();
+    [[nodiscard]] pollable* target_of(registration where) const;
     void wait_and_dispatch(int timeout_ms);
     registration add_with(int descriptor, pollable& target, std::uint32_t events);
     void wake();

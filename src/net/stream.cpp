@@ -195,6 +195,11 @@ std::size_t stream::read_socket(char* into, std::size_t size, received::kind& ho
     return 0;
 }
 
+bool stream::holds_part() const
+{
+    return (tls_ && tls_->holds_part()) || (layer_ && !layer_->is_between_frames());
+}
+
 std::size_t stream::peek(char* into, std::size_t size)
 {
     const auto count = ::recv(descriptor_, into, size, MSG_PEEK | MSG_DONTWAIT);
@@ -274,11 +279,16 @@ void stream::send_raw(bytes data)
     backlog_.append(data);
 }
 
+void stream::on_arrival(std::uint32_t events)
+{
+    readable_ = readable_ || (events & input_bits) != 0;
+    peer_gone_ = peer_gone_ || (events & hang_up_bits) != 0;
+}
+
 void stream::on_ready(std::uint32_t events)
 {
     bool tell = (events & input_bits) != 0;
-    readable_ = readable_ || tell;
-    peer_gone_ = peer_gone_ || (events & hang_up_bits) != 0;
+    on_arrival(events);
     if (backlog() > 0 && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
         tell = flush() || tell;
     }

@@ -57,6 +57,9 @@ public:
     [[nodiscard]] bool readable() const { return readable_; }
     /// Up to driver::receive_buffer_size octets. Drives a TLS handshake under way as well.
     received receive();
+    /// The start of something has come, a frame of the layer's or a record of TLS, of which receive() gives nothing
+    /// yet.
+    [[nodiscard]] bool holds_part() const;
     /// Looks at the first octets of a plain stream without consuming them (MSG_PEEK). Returns how many there are now;
     /// none while readable() still holds means that receive() has an end or an error to tell.
     std::size_t peek(char* into, std::size_t size);
@@ -121,6 +124,7 @@ public:
     [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
     [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
 
+    void on_arrival(std::uint32_t events) override;
     void on_ready(std::uint32_t events) override;
 
 private:

@@ -209,6 +209,11 @@ bool tls_session::peer_closed() const
     return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
+bool tls_session::holds_part() const
+{
+    return leftover_ || SSL_has_pending(ssl_.get()) == 1;
+}
+
 bool tls_session::has_input() const
 {
     return state_ == tls_state::established && (leftover_ || peer_closed() || SSL_pending(ssl_.get()) > 0);

@@ -41,6 +41,8 @@ public:
     [[nodiscard]] bool peer_closed() const;
     /// open() has more to give without new octets from the wire.
     [[nodiscard]] bool has_input() const;
+    /// A record has begun to come and is not whole.
+    [[nodiscard]] bool holds_part() const;
     /// Octets a single open() may give for `wire` new ones: these and the rest of a record held by OpenSSL.
     static constexpr std::size_t largest_record = 17 * 1024;
 

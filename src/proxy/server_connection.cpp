@@ -3,8 +3,10 @@
 
 #include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
+#include "telemetry/log.hpp"
 
 #include <atomic>
+#include <optional>
 
 namespace penstock::proxy {
 
@@ -38,19 +40,42 @@ server_connection<P>::server_connection(net::driver& on,
     half_.logged_in(identity_);
 }
 
+/// A session asks for it while it deals with octets of its client, which are in the driver's buffers.
 template <protocol P>
 bool server_connection<P>::is_usable()
 {
+    std::optional<net::driver::other_buffers> elsewhere;
+    if (wire_->readable()) {
+        elsewhere.emplace(*driver_);
+    }
     while (wire_->readable()) {
         const auto in = wire_->receive();
         if (in.how == net::received::kind::would_block) {
             break;
         }
-        if (in.how != net::received::kind::data || !half_.advance_idle(in.data)) {
-            return false;
+        if (in.how == net::received::kind::data && half_.advance_idle(in.data)) {
+            continue;
         }
+        if (in.how == net::received::kind::data) {
+            note_unasked(half_.last_error());
+        } else if (const auto* const fault = wire_->layer_fault()) {
+            note_unasked(*fault);
+        }
+        return false;
+    }
+    if (wire_->holds_part()) {
+        note_unasked({error_kind::outcome_unknown, "the server sent the start of what answers nothing", {}});
+        return false;
     }
     return !wire_->peer_gone() && !wire_->failed() && !half_.must_close;
+}
+
+/// Nobody's exchange ends with it, so the log is where it is told.
+template <protocol P>
+void server_connection<P>::note_unasked(const client_error& why) const
+{
+    const auto tell = why.kind == error_kind::server_lost ? log::info : log::warning;
+    tell("idle server connection closed", {{"server", place_.node}, {"reason", why.detail}});
 }
 
 template <protocol P>

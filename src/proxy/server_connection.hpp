@@ -82,6 +82,7 @@ public:
     std::uint64_t lent_to = 0;  ///< the session's id; 0 while nobody has it
 
 private:
+    void note_unasked(const client_error& why) const;
     /// Sends what was announced and waits until the server owes nothing.
     task<bool> settle(outbox& to_server, typename P::front& asker, time_point deadline);
 

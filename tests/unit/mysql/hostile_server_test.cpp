@@ -59,6 +59,16 @@ TEST(MysqlHostileServer, MayNotSpeakUnasked)
 {
     exchange talk;
     EXPECT_EQ(talk.answer(packets({say::ok()})), advance_result::violation);
+    for (int number = 0; number < 256; ++number) {  // also with the one that comes next, and in parts
+        const auto row = packets({"\1", say::column("a"), say::text("of somebody else"), say::end()},
+                                 static_cast<std::uint8_t>(number));
+        for (const auto size : {std::size_t{1}, header_size, row.size()}) {
+            exchange quiet;
+            quiet.run("SELECT 1", {say::ok()});
+            EXPECT_FALSE(quiet.server->advance_idle(bytes{row}.substr(0, size))) << number << " " << size;
+            EXPECT_EQ(quiet.answer(bytes{row}.substr(0, size)), advance_result::violation) << number << " " << size;
+        }
+    }
     exchange killed;
     EXPECT_EQ(killed.answer(packets({say::err(1927, "Connection was killed", "70100")}, 0)), advance_result::lost);
     EXPECT_EQ(killed.server->last_error().detail, "Connection was killed");

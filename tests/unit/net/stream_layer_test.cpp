@@ -39,6 +39,7 @@ public:
         return count;
     }
     [[nodiscard]] bool has_input() const override { return kept_.size() >= 2; }
+    [[nodiscard]] bool is_between_frames() const override { return kept_.empty(); }
     void seal(bytes& messages, std::string& to_wire) override
     {
         const auto part = messages.substr(0, most);

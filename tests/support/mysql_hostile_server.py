@@ -7,9 +7,10 @@ import contextlib
 import socket
 import struct
 import threading
+import zlib
 
-from mysql_packets import (AUTOCOMMIT, CONNECT_WITH_DB, DEPRECATE_EOF, MULTI_RESULTS, MULTI_STATEMENTS, PLUGIN_AUTH, PLUGIN_AUTH_LENENC,
-                           PROTOCOL_41, PS_MULTI_RESULTS, SECURE_CONNECTION, SESSION_TRACK, TRANSACTIONS, frame, lenenc, string)
+from mysql_packets import (AUTOCOMMIT, COMPRESS, CONNECT_WITH_DB, DEPRECATE_EOF, MULTI_RESULTS, MULTI_STATEMENTS, PLUGIN_AUTH, PLUGIN_AUTH_LENENC,
+                           PROTOCOL_41, PS_MULTI_RESULTS, SECURE_CONNECTION, SESSION_TRACK, SSL, TRANSACTIONS, frame, lenenc, string)
 
 CAPABILITIES = (1 | PROTOCOL_41 | CONNECT_WITH_DB | TRANSACTIONS | SECURE_CONNECTION | MULTI_STATEMENTS | MULTI_RESULTS | PS_MULTI_RESULTS |
                 PLUGIN_AUTH | PLUGIN_AUTH_LENENC | SESSION_TRACK | DEPRECATE_EOF)
@@ -46,14 +47,51 @@ class Gone(Exception):
     pass
 
 
-class HostileMySql:
-    """`answers`: text of a query -> what is sent for it: octets, or a function of the peer. Other texts get OK, and 'fine' the row 'fine'."""
+def compressed_frame(octets, number):
+    return len(octets).to_bytes(3, "little") + bytes([number & 255]) + b"\0\0\0" + octets
 
-    def __init__(self, answers=None):
+
+class Framed:
+    """A connection whose packets go through the compressed protocol. `number` is the one the next frame has."""
+
+    def __init__(self, peer):
+        self.peer, self.number, self.plain = peer, 0, b""
+
+    def recv(self, count):
+        if not self.plain:
+            header = self.exactly(7)
+            self.number = header[3] + 1
+            payload = self.exactly(int.from_bytes(header[:3], "little"))
+            self.plain = zlib.decompress(payload) if any(header[4:]) else payload
+        part, self.plain = self.plain[:count], self.plain[count:]
+        return part
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            chunk = self.peer.recv(count - len(data))
+            if not chunk:
+                raise Gone
+            data += chunk
+        return data
+
+    def sendall(self, octets):
+        self.peer.sendall(compressed_frame(octets, self.number))
+        self.number += 1
+
+
+class HostileMySql:
+    """`answers`: text of a query -> what is sent for it: octets, or a function of the peer. Other texts get OK, and 'fine' the row 'fine'.
+    `tls`, a server's context: it offers TLS, and `raw` then are the sockets below."""
+
+    def __init__(self, answers=None, compresses=False, tls=None):
         self.answers = answers or {}
+        self.tls = tls
+        self.compresses = compresses
         self.at_login = None
         self.received = bytearray()
         self.peers = []
+        self.lines = []  # of those that have logged in and not left: (socket, what packets go through)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -74,6 +112,7 @@ class HostileMySql:
             while True:
                 peer, _ = self.listener.accept()
                 peer.settimeout(20)
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent has come when sendall() returns
                 self.peers.append(peer)
                 threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
@@ -82,11 +121,24 @@ class HostileMySql:
             if self.at_login is not None:
                 self.at_login(peer, self)
                 return
-            peer.sendall(frame(greeting()))
-            self.packet(peer)
-            peer.sendall(frame(ok(), 2))
+            self.serve_well(peer)
+
+    def serve_well(self, peer):
+        peer.sendall(frame(greeting(capabilities=CAPABILITIES | (COMPRESS if self.compresses else 0) | (SSL if self.tls else 0))))
+        self.packet(peer)
+        line = peer
+        if self.tls:
+            line = self.tls.wrap_socket(peer.dup(), server_side=True)
+            line.settimeout(20)
+            self.packet(line)
+        line.sendall(frame(ok(), 3 if self.tls else 2))
+        line = Framed(line) if self.compresses else line
+        self.lines.append((peer, line))
+        try:
             while True:
-                self.answer(peer, self.packet(peer))
+                self.answer(line, self.packet(line))
+        finally:
+            self.lines.remove((peer, line))
 
     def answer(self, peer, command):
         text = command[1:]

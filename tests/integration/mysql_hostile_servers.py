@@ -5,17 +5,22 @@
 # goes out in clear, and no file of Penstock's own host is read.
 
 import contextlib
-
+import os
+import pathlib
+import signal
+import ssl
 import tempfile
 import unittest
 
 import processes
-from mysql_hostile_server import CAPABILITIES, HostileMySql, column, err, greeting, numbered, ok, result
-from mysql_packets import (DEPRECATE_EOF, LOCAL_FILES, MORE_RESULTS, PLUGIN_AUTH, PROTOCOL_41, SECURE_CONNECTION, SESSION_STATE_CHANGED,
+from certificates import Authority
+from mysql_hostile_server import CAPABILITIES, HostileMySql, column, compressed_frame, err, greeting, numbered, ok, result
+from mysql_packets import (AUTOCOMMIT, DEPRECATE_EOF, IN_TRANSACTION, LOCAL_FILES, MORE_RESULTS, PLUGIN_AUTH, PROTOCOL_41, SECURE_CONNECTION, SESSION_STATE_CHANGED,
                            SESSION_TRACK, USUAL, Error, Gone, OutOfOrder, Rows, ServerError, frame, lenenc, string)
 from mysql_products import PASSWORD
 from mysql_wire import Wire
 from penstock import Penstock
+from wait import wait_until
 
 FILE_TOKEN = "octets of a file on the host of Penstock"
 
@@ -188,13 +193,23 @@ def flood_frames(peer):
         number += 1
 
 
-class HostileServers(unittest.TestCase):
+class OneServer(unittest.TestCase):
+    """Penstock in front of one server that misbehaves."""
+
+    cluster = {}
+    workers = 0
+
+    @classmethod
+    def make_server(cls):
+        return HostileMySql()
+
     @classmethod
     def setUpClass(cls):
-        cls.server = HostileMySql()
+        cls.server = cls.make_server()
         cls.addClassCleanup(cls.server.close)
         cls.penstock = Penstock(nodes=[], settings={
-            "cluster": [{"name": "main", "engine": "mysql", "nodes": [f"127.0.0.1:{cls.server.port}"], "sslmode": "prefer"}],
+            "workers": cls.workers,
+            "cluster": [{"name": "main", "engine": "mysql", "nodes": [f"127.0.0.1:{cls.server.port}"], "sslmode": "prefer"} | cls.cluster],
             "pool": {"pool_size": 40, "connection_borrow_timeout": "1s", "server_connect_timeout": "1s", "server_retry_first": "10ms", "server_retry_longest": "50ms"}})
         cls.penstock.settings["listen"] = {"mysql": [f"127.0.0.1:{cls.penstock.port}"]}
         cls.penstock.write_settings()
@@ -234,6 +249,16 @@ class HostileServers(unittest.TestCase):
             except (ValueError, AssertionError):
                 return "nonsense"  # which is this client's to find out
 
+    def ask_until_served(self):
+        """A server that failed is left alone for a moment."""
+        for _ in range(20):
+            answer = self.ask("select 'fine'")
+            if isinstance(answer, list) and isinstance(answer[-1], Rows):
+                break
+        return answer
+
+
+class HostileServers(OneServer):
     def test_at_login(self):
         for name, script in AT_LOGIN.items():
             with self.subTest(name):
@@ -249,14 +274,6 @@ class HostileServers(unittest.TestCase):
                 self.server.at_login = None
                 self.server.drop_all()
                 self.assert_served(self.ask_until_served())
-
-    def ask_until_served(self):
-        """A server that failed is left alone for a moment."""
-        for _ in range(20):
-            answer = self.ask("select 'fine'")
-            if isinstance(answer, list) and isinstance(answer[-1], Rows):
-                break
-        return answer
 
     def test_in_answer_to_a_query(self):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -315,6 +332,132 @@ class HostileServers(unittest.TestCase):
         self.ask("select 'logged'")
         line = self.penstock.wait_for_log(r".*server connection lost.*out of order.*")[0]
         self.assertIn(f"127.0.0.1:{self.server.port}", line)
+
+
+STOLEN = result(b"stolen")
+
+
+class Unasked(OneServer):
+    """What a server says on a connection at rest. In MySQL's protocol nothing may come there, whatever its number."""
+
+    workers = 1
+    parts = ()  # no octet of a packet yet: found out when nobody has the connection
+    unasked = {
+        **{f"a result numbered {number}": numbered(STOLEN, number) for number in (0, 1, 2, 5, 255)},
+        "a row": frame(string(b"stolen"), 1),
+        "OK": frame(ok(), 1),
+        "an error numbered as an answer": frame(err(1064, b"stolen"), 1),
+        "last words": frame(err(4031, b"The client was disconnected by the server because of inactivity.")),
+        "one octet": b"\1",
+        "a header": numbered(STOLEN)[:4],
+        "half a result": numbered(STOLEN)[:20],
+    }
+
+    def say(self, peer, line, octets):
+        line.sendall(octets)
+
+    def say_everywhere(self, octets):
+        """On every connection that there is; gives them."""
+        lines = list(self.server.lines)
+        self.assertTrue(lines)
+        for peer, line in lines:
+            self.say(peer, line, octets)
+        return lines
+
+    def test_answers_that_were_asked_for_do_no_harm(self):
+        lines = list(self.server.lines)
+        for _ in range(5):
+            self.assert_served(self.ask("select 'fine'"))
+        self.assertEqual(self.server.lines, lines)
+
+    def test_while_nobody_has_the_connection(self):
+        for name, octets in self.unasked.items():
+            with self.subTest(name):
+                self.assert_served(self.ask("select 'fine'"))
+                lines = self.say_everywhere(octets)
+                wait_until(lambda: not any(each in self.server.lines for each in lines), "the connections are closed")
+                self.assert_served(self.ask("select 'fine'"))
+                self.assert_harmless()
+
+    def test_between_the_statements_of_a_transaction(self):
+        for name, octets in self.unasked.items():
+            if name in self.parts:
+                continue
+            with self.subTest(name), contextlib.closing(Wire(self.penstock.port, timeout=15)) as wire:
+                self.server.drop_all()
+                self.server.answers[b"begin"] = frame(ok(AUTOCOMMIT | IN_TRANSACTION), 1)
+                wire.log_in("app", "app", PASSWORD)
+                self.assertEqual(wire.query("begin")[-1].status & IN_TRANSACTION, IN_TRANSACTION)
+                self.say_everywhere(octets)
+                came = wire.expect_end()  # that its transaction is gone, and nothing else
+                self.assertEqual((came[4], int.from_bytes(came[:3], "little")), (0xff, len(came) - 4), came)
+                self.assert_served(self.ask_until_served())
+                self.assert_harmless()
+
+    def test_before_the_request_that_waits_already(self):
+        """Both have come when Penstock looks: the request has not been sent, so it goes to another connection."""
+        for name, octets in self.unasked.items():
+            with self.subTest(name), contextlib.closing(Wire(self.penstock.port, timeout=15)) as wire:
+                wire.log_in("app", "app", PASSWORD)
+                self.assert_served(wire.query("select 'fine'"))
+                asked = len(self.server.received)
+                os.kill(self.penstock.pid, signal.SIGSTOP)
+                try:
+                    wait_until(self.penstock_stands_still, "Penstock stands still")
+                    wire.send_query("select 'fine'")
+                    self.say_everywhere(octets)
+                finally:
+                    os.kill(self.penstock.pid, signal.SIGCONT)
+                self.assert_served(wire.results())
+                self.assertEqual(self.server.received[asked:].count(b"select 'fine'"), 1)
+
+    def penstock_stands_still(self):
+        threads = pathlib.Path(f"/proc/{self.penstock.pid}/task").glob("*/stat")
+        return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+
+    def test_the_log_names_the_server_and_what_it_did(self):
+        self.assert_served(self.ask("select 'fine'"))
+        self.say_everywhere(numbered(STOLEN))
+        line = self.penstock.wait_for_log(r".*idle server connection closed.*")[0]
+        self.assertIn(f"127.0.0.1:{self.server.port}", line)
+
+
+class UnaskedOverCompression(Unasked):
+    """Frames are numbered as well as packets, so any pair of numbers; and the part of a frame that is no octet of a packet yet."""
+
+    cluster = {"compression": "zlib"}
+    parts = ("half a header", "a frame of zlib that has given nothing yet")
+    unasked = {
+        **{f"frame {number}, packet {inner}": compressed_frame(numbered(STOLEN, inner), number)
+           for number in (0, 1, 2, 255) for inner in (0, 1)},
+        "half a frame": compressed_frame(numbered(STOLEN), 1)[:20],
+        "half a header": compressed_frame(numbered(STOLEN), 1)[:3],
+        "a frame of zlib that has given nothing yet": b"\x40\0\0\1\xff\0\0\x78",
+    }
+
+    @classmethod
+    def make_server(cls):
+        return HostileMySql(compresses=True)
+
+    def say(self, peer, line, octets):
+        peer.sendall(octets)
+
+
+class UnaskedUnderTls(Unasked):
+    parts = ("a record that is not whole",)
+    unasked = {"a result numbered 1": numbered(STOLEN), "a record that is not whole": None}
+
+    @classmethod
+    def make_server(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        certificate, key = Authority(pathlib.Path(folder.name)).issue_for_localhost()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        return HostileMySql(tls=context)
+
+    def say(self, peer, line, octets):
+        line.sendall(octets) if octets else peer.sendall(b"\x17\3\3\0\x60" + b"start of a record")
 
 
 if __name__ == "__main__":
