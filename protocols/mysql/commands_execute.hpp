@@ -27,6 +27,8 @@ struct execute_head {
     std::string types{};   ///< two octets each
     std::string names{};   ///< length-encoded, one for each; empty where there are none
     std::size_t size = 0;  ///< octets of the client's form, the command's own included
+
+    [[nodiscard]] bool wants_cursor() const { return (flags & 7) != 0; }
 };
 
 enum class execute_parse : std::uint8_t { ok, incomplete, malformed };

@@ -165,6 +165,10 @@ void effects_collector::take_first(std::string_view word)
 /// What counts in any statement.
 void effects_collector::take_anywhere(sql_token kind, std::string_view text, bool clipped)
 {
+    if (effects_.reads_insert_id && word_before_ == "last_insert_id" && last_word_.empty() &&
+        kind != sql_token::close) {
+        effects_.sets_insert_id = true;
+    }
     switch (kind) {
         case sql_token::open:
             take_unknown_call();

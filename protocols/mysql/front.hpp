@@ -159,6 +159,7 @@ private:
 
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
+    void retire_scrolled(std::uint32_t id, client_statement& wanted, back& server);
     void on_statement_done(const expected_reply& reply, back& server);
     void apply(const expected_reply& reply, back& server);
     void note_unreported(const text_effects& effects, bool failed, const back& server);

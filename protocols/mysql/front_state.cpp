@@ -101,11 +101,12 @@ void front::on_client_done(expected_reply& reply, back& server)
         found_rows_ = reply.had_rows ? reply.rows : found_rows_;
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
     }
+    const bool sets_insert_id = reply.effects && reply.effects->sets_insert_id;
+    if ((reply.last_insert_id != 0 || sets_insert_id) && std::exchange(insert_id_is_exact_, false)) {
+        insert_id_before_ = insert_id_;
+        servers_insert_id_before_ = server.insert_id;
+    }
     if (reply.last_insert_id != 0) {
-        if (std::exchange(insert_id_is_exact_, false)) {
-            insert_id_before_ = insert_id_;
-            servers_insert_id_before_ = server.insert_id;
-        }
         insert_id_ = reply.last_insert_id;
         server.insert_id = insert_id_;
     }

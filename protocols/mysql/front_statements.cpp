@@ -170,6 +170,9 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
         drop_stream(client_error{error_kind::unsupported_feature, "KILL with parameters", {}});
         return front_need::more;
     }
+    if (server != nullptr && !is_bulk && !head.wants_cursor()) {
+        retire_scrolled(id, *wanted, *server);
+    }
     known_statements::instance* found = nullptr;
     if (const auto stop = get_statement_ready(id, *wanted, whole, server, found, to_server, to_client)) {
         if (!whole && *stop == front_need::more) {
@@ -211,6 +214,23 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     }
     start_stream(stream_kind::execute, made, replaced, std::move(reply), *server);
     return front_need::more;
+}
+
+/// MySQL (seen with 9.7.4) answers an execution without a cursor by definitions and OK, with no rows, where the
+/// statement has had a cursor before. That may have been another session's, so such an instance is closed, and prepared
+/// anew.
+void front::retire_scrolled(std::uint32_t id, client_statement& wanted, back& server)
+{
+    if (!server.statements.any_had_cursor || server.is_mariadb() || wanted.has_long_data || wanted.what->text.empty()) {
+        return;
+    }
+    auto* old = server.statements.find(*wanted.what, id);
+    while (old != nullptr && old->had_cursor) {
+        server.to_close.push_back(old->id);
+        server.statements.erase(old->id);
+        holding_ -= std::exchange(wanted.has_cursor, false) ? 1 : 0;  // its own was the first that was found
+        old = server.statements.find(*wanted.what, id);
+    }
 }
 
 /// The server's number, and the types where the client relies on a server that has not seen them.
@@ -368,6 +388,8 @@ void front::on_statement_done(const expected_reply& reply, back& server)
     }
     if (auto* const instance = server.statements.find(*wanted.what, reply.client_statement)) {
         instance->held_by = wanted.holds_server() ? reply.client_statement : 0;
+        instance->had_cursor = instance->had_cursor || reply.opened_cursor;
+        server.statements.any_had_cursor = server.statements.any_had_cursor || reply.opened_cursor;
     }
     holding_ += (wanted.holds_server() ? 1U : 0U) - (held ? 1U : 0U);
 }

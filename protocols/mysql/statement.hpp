@@ -73,6 +73,7 @@ public:
         std::uint32_t id = 0;  ///< the server's
         std::string types{};   ///< as last bound here
         bool has_types = false;
+        bool had_cursor = false;
         std::uint32_t held_by = 0;  ///< the id of the client statement whose cursor or long data it has; 0: free
     };
 
@@ -86,10 +87,13 @@ public:
     std::uint32_t take_excess(std::size_t limit);
     void clear()
     {
+        any_had_cursor = false;
         by_use_.clear();
         places_.clear();
     }
     [[nodiscard]] std::size_t size() const { return by_use_.size(); }
+
+    bool any_had_cursor = false;
 
 private:
     std::list<instance> by_use_;  ///< most recently used first

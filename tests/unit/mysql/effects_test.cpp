@@ -96,6 +96,9 @@ TEST(MysqlEffects, TellWhatAsksForEarlierStatements)
     EXPECT_TRUE(inspect("SELECT @@identity", {}).reads_insert_id);
     EXPECT_TRUE(inspect("SELECT @@session.last_insert_id", {}).reads_insert_id);
     EXPECT_FALSE(inspect("SELECT last_insert_id FROM t", {}).reads_insert_id);
+    EXPECT_TRUE(inspect("SELECT LAST_INSERT_ID(5)", {}).sets_insert_id);
+    EXPECT_TRUE(inspect("UPDATE t SET a = last_insert_id( a + 1 )", {}).sets_insert_id);
+    EXPECT_FALSE(inspect("SELECT LAST_INSERT_ID(), 1", {}).sets_insert_id);
     EXPECT_TRUE(inspect("SELECT ROW_COUNT()", {}).reads_row_count);
     EXPECT_TRUE(inspect("SELECT FOUND_ROWS ()", {}).reads_found_rows);
     EXPECT_TRUE(inspect("SELECT SQL_CALC_FOUND_ROWS 1", {}).calculates_found_rows);

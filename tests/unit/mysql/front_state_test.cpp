@@ -301,6 +301,20 @@ TEST(MysqlEarlier, LastInsertIdIsAskedOfTheServerThatHasItOrOfNone)
     EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
 }
 
+TEST(MysqlEarlier, LastInsertIdThatAResultWithRowsSetIsAsked)
+{
+    exchange talk;
+    talk.send(ask::query("SELECT LAST_INSERT_ID(77)"));
+    talk.answer(packets({"\1", say::column("a"), say::text("77"), say::end()}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
+    talk.answer(packets({"\1", say::column("a"), say::text("77"), say::end()}));
+    talk.move_to(1);
+    talk.send(ask::query("SELECT LAST_INSERT_ID()"));
+    EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(77)"));
+}
+
 TEST(MysqlEarlier, LastInsertIdOfALostServerIsAskedOfNoOther)
 {
     exchange talk;

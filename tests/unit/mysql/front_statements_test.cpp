@@ -169,6 +169,27 @@ TEST(MysqlStatements, WithTheSameTextDoNotShareAnInstanceThatHasACursor)
     EXPECT_EQ(talk.sent_to_server(), ask::on_statement(command::stmt_fetch, 77, ask::number(1)));
 }
 
+/// MySQL 9.7.4 answers an execution without a cursor behind one with a cursor by OK in the place of rows.
+TEST(MysqlStatements, ThatHadACursorArePreparedAnewForAnExecutionWithoutOne)
+{
+    exchange talk{modern, modern | capability::long_password};
+    prepare(talk, "SELECT ?", 77);
+    talk.send(ask::execute(1, bound_long, 1));
+    talk.answer(packets({"\1", say::column("a"), say::end({.status = server_status::cursor_exists})}));
+    talk.send(ask::on_statement(command::stmt_reset, 1));
+    talk.answer(packets({say::ok()}));
+    talk.sent_to_server();
+    talk.send(ask::execute(1, bound_long, 1));
+    EXPECT_EQ(talk.sent_to_server(), ask::execute(77, bound_long, 1)) << "a cursor behind a cursor does no harm";
+    talk.answer(packets({"\1", say::column("a"), say::end({.status = server_status::cursor_exists})}));
+    EXPECT_EQ(talk.send(ask::execute(1, bound_long)), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), ask::on_statement(command::stmt_close, 77) + ask::prepare("SELECT ?"));
+    EXPECT_FALSE(talk.client.must_stay());
+    talk.answer(packets({say::prepared(78, 0, 1), say::column("?")}));
+    talk.send("");
+    EXPECT_EQ(talk.sent_to_server(), ask::execute(78, bound_long));
+}
+
 TEST(MysqlStatements, WithLongDataKeepTheServerUntilTheyAreExecuted)
 {
     exchange talk;
