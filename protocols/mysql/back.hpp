@@ -11,6 +11,7 @@
 
 #include "protocols/mysql/capabilities.hpp"
 #include "protocols/mysql/decode.hpp"
+#include "protocols/mysql/found_rows.hpp"
 #include "protocols/mysql/packet.hpp"
 #include "protocols/mysql/reply_follower.hpp"
 #include "protocols/mysql/statement.hpp"
@@ -68,6 +69,8 @@ struct expected_reply {
     std::uint8_t client_sequence = 1;  ///< the number of the first packet the client gets
     std::uint8_t server_sequence = 1;  ///< and of the first one the server sends
     bool had_rows = false;             ///< the last result was a result set
+    row_finder finds = row_finder::result;
+    std::optional<std::uint64_t> found_rows{};  ///< what FOUND_ROWS() gives now, where that has changed
     bool opened_cursor = false;
     bool sent_last_row = false;
     bool reported_variables = false;

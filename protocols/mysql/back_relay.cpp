@@ -292,6 +292,10 @@ void back::end_result(const ok_packet& ok, front& client)
     head.sent_last_row = (ok.status & server_status::last_row_sent) != 0;
     head.had_rows = had_rows;
     head.affected_rows = ok.affected_rows;
+    if (const auto found =
+            found_rows_behind(head.finds, is_mariadb(), had_rows ? std::optional{head.rows} : std::nullopt, ok.info)) {
+        head.found_rows = found;
+    }
     if (ok.last_insert_id != 0) {
         head.last_insert_id = ok.last_insert_id;
     }

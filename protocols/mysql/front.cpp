@@ -117,6 +117,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         command_sequence_ = 1;
         const auto payload = rest.substr(header_size, header.length);
         stream_begun_ = false;
+        if (server != nullptr) {
+            state_.on_server(server->is_mariadb());
+        }
         const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
                                   : whole_command(what, payload, server, to_server, to_client);
         if (need == front_need::kill || need == front_need::log_in) {

@@ -41,11 +41,11 @@ bool is_simple(bytes text)
            text.find("/*") == bytes::npos;
 }
 
-/// Where `name`, parentheses and all, stands in the text, and how long it is there.
-std::pair<std::size_t, std::size_t> find_call(std::string_view text, std::string_view name)
+/// Where `name`, parentheses and all, stands in the text from there on, and how long it is.
+std::pair<std::size_t, std::size_t> find_call(std::string_view text, std::string_view name, std::size_t from)
 {
     const auto folded = lower_case(text);
-    const auto at = folded.find(name);
+    const auto at = folded.find(name, from);
     if (at == std::string::npos) {
         return {at, 0};
     }
@@ -66,6 +66,35 @@ std::string_view trimmed(std::string_view text)
     const auto first = text.find_first_not_of(blank);
     return first == std::string_view::npos ? std::string_view{}
                                            : text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+bool is_letter(char octet)
+{
+    return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '_';
+}
+
+bool has_word(std::string_view folded, std::string_view word)
+{
+    for (auto at = folded.find(word); at != std::string_view::npos; at = folded.find(word, at + 1)) {
+        const auto end = at + word.size();
+        if ((at == 0 || !is_letter(folded[at - 1])) && (end == folded.size() || !is_letter(folded[end]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Whether what stands between these two parts of a simple text is a column of a SELECT, which has its text for a name.
+bool is_column(std::string_view before, std::string_view after)
+{
+    const auto head = lower_case(trimmed(before));
+    const auto tail = lower_case(trimmed(after));
+    const bool begins = head == "select" || (head.starts_with("select") && head.ends_with(','));
+    const bool ends = tail.empty() || tail.starts_with(',') || (tail.starts_with("from") && has_word(tail, "from"));
+    const bool is_nested = std::count(head.begin(), head.end(), '(') != std::count(head.begin(), head.end(), ')');
+    return begins && ends && !is_nested && !has_word(head, "from") && !has_word(head, "into") &&
+           !has_word(head, "order") && !has_word(head, "group") && !has_word(head, "where") &&
+           !has_word(head, "having") && !has_word(head, "limit") && !has_word(head, "union");
 }
 
 bool is_use(std::string_view text)
@@ -164,18 +193,18 @@ std::string front::with_known_counts(bytes text, const text_effects& effects, co
         return changed;
     }
     const auto replace = [&](std::string_view name, const std::string& value) {
-        const auto whole = trimmed(text);
+        std::size_t from = 0;
         for (int most = 0; most < 100; ++most) {
-            const auto [at, size] = find_call(changed, name);
+            const auto [at, size] = find_call(changed, name, from);
             if (size == 0) {
                 return;
             }
+            const std::string_view seen{changed};
             const auto called = changed.substr(at, size);
-            const bool is_all = lower_case(whole.substr(0, 7)) == "select " && trimmed(whole.substr(7)) == called;
-            changed.replace(at, size, is_all ? value + " AS `" + called + "`" : "(" + value + ")");
-            if (is_all) {
-                return;
-            }
+            const auto known = is_column(seen.substr(0, at), seen.substr(at + size)) ? value + " AS `" + called + "`"
+                                                                                     : "(" + value + ")";
+            changed.replace(at, size, known);
+            from = at + known.size();
         }
     };
     if (effects.reads_connection_id && connection_id_ != 0) {
@@ -201,6 +230,7 @@ void front::send_text(bytes payload, bytes text, text_effects_ptr effects, back&
     const bool is_same = text.data() >= payload.data() && text.data() <= payload.data() + payload.size();
     expected_reply reply{reply_kind::query};
     reply.what = command::query;
+    reply.finds = row_finder_of(text);
     reply.may_ask_for_file = effects && effects->load_local;
     reply.effects = std::move(effects);
     bytes head{"\3\0\1", servers ? 3U : 1U};

@@ -17,6 +17,13 @@ namespace {
 /// So many servers may refuse the session's state before the client is told.
 constexpr std::uint32_t most_failures = 2;
 
+/// What servers say to LOAD DATA LOCAL by a client that sends no files.
+constexpr std::pair<error_code, std::string_view> no_local_files_on_mysql{
+    {3948, "42000"}, "Loading local data is disabled; this must be enabled on both the client and server sides"};
+constexpr std::pair<error_code, std::string_view> no_local_files_on_mariadb{
+    {4166, "HY000"},
+    "The used command is not allowed because the MariaDB server or client has disabled the local infile capability"};
+
 }  // namespace
 
 /// Whether a command may go to the server now, under these settings.
@@ -58,7 +65,8 @@ bool front::inject_catch_up(const parameter_set_ptr& wanted, back& server, outbo
         server.parameters = wanted;
         return injected;
     }
-    const auto commands = catch_up_commands(*server.parameters, *wanted, server.initial_schema());
+    const auto commands = catch_up_commands(
+        *server.parameters, *wanted, {.initial_schema = server.initial_schema(), .is_mariadb = server.is_mariadb()});
     if (!commands) {
         server.must_close = true;
         return true;
@@ -102,10 +110,8 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
                                                     outbox& to_client)
 {
     if (effects.load_local && !has(capabilities_, capability::local_files)) {
-        encode_err({3948, "42000"},
-                   "Loading local data is disabled; this must be enabled on both the client and server sides",
-                   to_client.made(),
-                   command_sequence_);
+        const auto [code, text] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
+        encode_err(code, text, to_client.made(), command_sequence_);
         return front_need::more;
     }
     if (auto failed = std::exchange(injection_error_, {})) {

@@ -98,7 +98,7 @@ void front::on_client_done(expected_reply& reply, back& server)
     }
     if (is_statement) {
         row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);
-        found_rows_ = reply.had_rows ? reply.rows : found_rows_;
+        found_rows_ = reply.failed ? found_rows_ : reply.found_rows.value_or(found_rows_);
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
     }
     const bool sets_insert_id = reply.effects && reply.effects->sets_insert_id;
@@ -252,7 +252,7 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
     }
 }
 
-/// The session is as after its login; its schema stays.
+/// The session is as after its login; its schema stays, and with both products so does what FOUND_ROWS() gives.
 void front::forget_session(back* server)
 {
     statements_.clear();
@@ -270,13 +270,13 @@ void front::forget_session(back* server)
     warnings_.clear();
     row_count_ = 0;
     ++sent_;
-    found_rows_ = 0;
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;
     unreported_.clear();
     status_ = static_cast<std::uint16_t>(status_ & ~server_status::in_transaction) | server_status::autocommit;
     if (server != nullptr) {
+        state_.on_server(server->is_mariadb());
         server->was_reset();
     }
 }

@@ -208,6 +208,7 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     reply.what = command::stmt_execute;
     reply.client_statement = id;
     reply.effects = effects;
+    reply.finds = row_finder_of(wanted->what->text);
     if (whole) {
         send(made, some.substr(replaced), std::move(reply), *server, to_server);
         return front_need::more;

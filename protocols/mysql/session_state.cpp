@@ -43,6 +43,9 @@ constexpr std::string_view not_carriable[] = {"insert_id",
                                               "proxy_user",
                                               "wsrep_on"};
 
+/// What a client's login sets by the number of a collation.
+constexpr std::string_view of_login[] = {"character_set_client", "character_set_results", "collation_connection"};
+
 constexpr std::string_view of_context[] = {
     "=schema", "character_set_client", "character_set_connection", "collation_connection", "sql_mode"};
 
@@ -82,6 +85,30 @@ bool differs(const parameter_set& from, const parameter_set& to, std::string_vie
     const auto* const left = from.find(name);
     const auto* const right = to.find(name);
     return (left == nullptr) != (right == nullptr) || (left != nullptr && *left != *right);
+}
+
+/// The number of a collation that MariaDB does not take in the place of a character set's name, as MySQL does: it takes
+/// those of default collations only. Empty where none has to be set.
+std::string collation_of_login(const parameter_set& from, const parameter_set& to)
+{
+    static constexpr std::string_view usual_defaults[] = {"8", "33", "45", "63"};
+    for (const auto& name : of_login) {
+        const auto* const value = to.find(name);
+        if (value != nullptr && is_number(*value) && differs(from, to, name) && !is_in(*value, usual_defaults)) {
+            return *value;
+        }
+    }
+    return {};
+}
+
+/// As a login with that collation sets them: all three, and the collation itself stands for the character set.
+void add_login_with(std::string_view collation, std::vector<std::string>& commands)
+{
+    const auto query = [&](std::string_view text) {
+        commands.push_back(static_cast<char>(command::query) + std::string{text});
+    };
+    query("SET @@session.collation_connection=" + std::string{collation});
+    query("EXECUTE IMMEDIATE CONCAT('SET NAMES ',@@character_set_connection,' COLLATE ',@@collation_connection)");
 }
 
 }  // namespace
@@ -127,12 +154,20 @@ void session_state::reset()
         }
     }
     asks_collation_ = false;
+    was_reset_ = true;
+}
+
+void session_state::on_server(bool is_mariadb)
+{
+    if (std::exchange(was_reset_, false) && !is_mariadb) {
+        forget_numbered_collation();
+    }
 }
 
 bool session_state::forget_numbered_collation()
 {
     bool found = false;
-    for (const auto* const name : {"character_set_client", "character_set_results", "collation_connection"}) {
+    for (const auto& name : of_login) {
         const auto* const value = current_->find(name);
         if (value != nullptr && is_number(*value)) {
             found = true;
@@ -252,12 +287,12 @@ parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_se
 
 std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& from,
                                                           const parameter_set& to,
-                                                          std::string_view initial_schema)
+                                                          const told_server& server)
 {
     std::vector<std::string> commands;
     if (differs(from, to, schema_entry)) {
         const auto* const wanted = to.find(schema_entry);
-        const std::string_view schema = wanted != nullptr ? std::string_view{*wanted} : initial_schema;
+        const std::string_view schema = wanted != nullptr ? std::string_view{*wanted} : server.initial_schema;
         if (schema.empty()) {
             return std::nullopt;
         }
@@ -267,10 +302,15 @@ std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& f
         const bool on = to.find(multi_statements_entry) != nullptr;
         commands.push_back(static_cast<char>(command::set_option) + std::string{on ? '\0' : '\1', '\0'});
     }
+    const auto login = server.is_mariadb ? collation_of_login(from, to) : std::string{};
+    if (!login.empty()) {
+        add_login_with(login, commands);
+    }
+    const auto is_set_by_login = [&](std::string_view name) { return !login.empty() && is_in(name, of_login); };
     std::string assignments;
     std::string user_variables;
     const bool charset_differs =
-        differs(from, to, "character_set_connection") || differs(from, to, "collation_connection");
+        differs(from, to, "character_set_connection") || differs(from, to, "collation_connection") || !login.empty();
     const auto add = [&](const std::string& name, const std::string* value) {
         if (name.starts_with('=')) {
             return;
@@ -288,7 +328,10 @@ std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& f
         add("collation_connection", nullptr);
     }
     for (const auto& [name, value] : to.entries()) {
-        if (is_connection_charset(name) ? charset_differs : differs(from, to, name)) {
+        if (is_set_by_login(name) && value == login) {
+            continue;
+        }
+        if (is_connection_charset(name) ? charset_differs : differs(from, to, name) || is_set_by_login(name)) {
             add(name, &value);
         }
     }

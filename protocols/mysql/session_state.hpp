@@ -34,6 +34,9 @@ public:
     [[nodiscard]] const parameter_set_ptr& startup() const { return startup_; }
     /// The client has reset its session; COM_RESET_CONNECTION leaves the schema and COM_SET_OPTION's switch alone.
     void reset();
+    /// What kind of server the session is on, before anything is sent there: MySQL forgets the collation named at login
+    /// when a session is reset, and MariaDB goes back to it.
+    void on_server(bool is_mariadb);
     /// The collation that the client named by number at login is unknown to a server: as with a server of its own, the
     /// server's default takes its place. False where there was no such number.
     bool forget_numbered_collation();
@@ -60,13 +63,20 @@ private:
     parameter_set_ptr startup_;
     parameter_set_ptr current_;
     bool asks_collation_ = false;
+    bool was_reset_ = false;  ///< and has been on no server since
 };
 
-/// The commands, as payloads, that turn a connection with `from` set into one with `to` set; `initial_schema` is what
-/// it had at login. Nothing where it cannot be done: a schema cannot be un-chosen.
+/// A server connection, as far as it decides how it is told of settings.
+struct told_server {
+    std::string_view initial_schema{};  ///< what it had at login
+    bool is_mariadb = false;
+};
+
+/// The commands, as payloads, that turn a connection with `from` set into one with `to` set. Nothing where it cannot be
+/// done: a schema cannot be un-chosen.
 [[nodiscard]] std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& from,
                                                                         const parameter_set& to,
-                                                                        std::string_view initial_schema);
+                                                                        const told_server& server);
 
 /// `base` with what decides about a prepared text taken from `context`.
 [[nodiscard]] parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_set& context);

@@ -123,7 +123,7 @@ class StateLeak:
 
     def new_pair(self, number):
         capabilities = self.dice.choice(CAPABILITIES)
-        charset = self.dice.choice([45, 45, 45, 8, 33, 224])
+        charset = self.dice.choice([45, 45, 45, 8, 33, 46, 192, 224])
         wires = [Wire(port, timeout=30).log_in("app", "app", PASSWORD, capabilities, charset=charset)
                  for port in (self.target.port, self.server.port)]
         pair = Pair(number, *wires, self)
@@ -374,7 +374,6 @@ class StateLeak:
         pair.pinned = pair.table_lock = pair.characteristics = False
         pair.statements.clear()
         pair.cursors.clear()
-        pair.sql("set names utf8mb4")  # the servers forget the login's collation, Penstock goes back to it
 
     def end_everything(self, pair):
         while pair.xa:

@@ -140,7 +140,7 @@ TEST(MysqlState, TakesTheServersCharacterSetWhereTheClientsIsUnknownThere)
     client_identity who;
     who.collation = 255;
     statement_store store;
-    exchange talk;
+    exchange talk{modern, modern | capability::long_password};
     front client{store, {}, protocol::carried_parameters(who), 8};
     for (const std::size_t number : {0, 1}) {
         outbox to_server{talk.server_scratch};
@@ -364,6 +364,31 @@ TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
     EXPECT_EQ(talk.asked(), query_of("SELECT (2) + 1"));
 }
 
+TEST(MysqlEarlier, CountsKeepTheirNamesAsColumns)
+{
+    struct row {
+        const char* text;
+        const char* sent;
+    };
+    for (const auto& [text, sent] : {
+             row{"select found_rows(), Row_Count() from dual",
+                 "select 2 AS `found_rows()`, -1 AS `Row_Count()` from dual"},
+             row{"select 1, found_rows() ;", "select 1, 2 AS `found_rows()` ;"},
+             row{"select abs(found_rows()), 1", "select abs((2)), 1"},
+             row{"select found_rows() as n", "select (2) as n"},
+             row{"select 1 from t order by 1, found_rows()", "select 1 from t order by 1, (2)"},
+             row{"insert into t values (1, found_rows())", "insert into t values (1, (2))"},
+             row{"do 1, found_rows()", "do 1, (2)"},
+             row{"select found_rows(), found_rows()", "select 2 AS `found_rows()`, 2 AS `found_rows()`"},
+         }) {
+        exchange talk;
+        talk.run("SELECT a FROM t", {"\1", say::column("a"), say::text("1"), say::text("2"), say::end()});
+        talk.move_to(1);
+        talk.send(ask::query(text));
+        EXPECT_EQ(talk.asked(), query_of(sent));
+    }
+}
+
 TEST(MysqlEarlier, ConnectionIdIsTheClients)
 {
     exchange talk;
@@ -422,10 +447,24 @@ TEST(MysqlLocalFile, IsNotGivenToAServerThatAsksOutOfTheBlue)
 
 TEST(MysqlLocalFile, IsRefusedToAClientThatSendsNone)
 {
+    exchange talk{modern, modern | capability::long_password};
+    talk.send(ask::query("LOAD DATA LOCAL INFILE 'f' INTO TABLE t"));
+    EXPECT_EQ(talk.sent_to_server(), "");
+    const auto packets_told = talk.told();
+    const auto told = decode_err(packets_told[0]);
+    EXPECT_EQ(told->code, 3948);
+    EXPECT_EQ(told->sqlstate, "42000");
+}
+
+TEST(MysqlLocalFile, IsRefusedAsMariaDbDoes)
+{
     exchange talk;
     talk.send(ask::query("LOAD DATA LOCAL INFILE 'f' INTO TABLE t"));
     EXPECT_EQ(talk.sent_to_server(), "");
-    EXPECT_EQ(decode_err(talk.told()[0])->code, 3948);
+    const auto packets_told = talk.told();
+    const auto told = decode_err(packets_told[0]);
+    EXPECT_EQ(told->code, 4166);
+    EXPECT_EQ(told->sqlstate, "HY000");
 }
 
 }  // namespace
