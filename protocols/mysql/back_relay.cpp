@@ -162,17 +162,13 @@ advance_result back::on_column_count(bytes whole, bool copied, const front& clie
         relay(whole, copied, to_client);
         return advance_result::ok;
     }
-    const auto size_of_flag = (theirs & capability::optional_resultset_metadata) != 0 ? 1U : 0U;
-    wire_reader in{payload.substr(size_of_flag)};
+    wire_reader in{payload};
     const auto count = in.lenenc();
     auto& out = to_client.made();
     const auto place = begin_packet(out);
     wire_writer writer{out};
-    if ((clients & capability::optional_resultset_metadata) != 0) {
-        writer.u8(1);
-    }
     writer.lenenc(count);
-    if ((clients & capability::mariadb_cache_metadata) != 0) {
+    if (clients != 0) {
         writer.u8(1);
     }
     client_sequence_ = end_packet(out, place, client_sequence_);

@@ -369,11 +369,8 @@ void front::show_kept_warnings(outbox& to_client)
     const auto send = [&](const std::string& payload) { number = append_packet(out, number, payload); };
     std::string count;
     wire_writer to_count{count};
-    if (has(capabilities_, capability::optional_resultset_metadata)) {
-        to_count.u8(1);
-    }
     to_count.u8(3);
-    if (has(capabilities_, capability::mariadb_cache_metadata)) {
+    if ((capabilities_ & (capability::optional_resultset_metadata | capability::mariadb_cache_metadata)) != 0) {
         to_count.u8(1);
     }
     send(count);

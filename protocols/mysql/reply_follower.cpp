@@ -47,7 +47,7 @@ message_role reply_follower::role_of(std::uint8_t first, std::uint32_t length) c
             }
             [[fallthrough]];
         case reply_kind::execute:
-            if (first == ok_header && !(optional_metadata_ && length < 7)) {
+            if (first == ok_header) {
                 return message_role::ok;
             }
             return first == local_infile_header || length > 11 ? message_role::unexpected : message_role::column_count;
@@ -65,18 +65,13 @@ message_role reply_follower::role_of(std::uint8_t first, std::uint32_t length) c
 bool reply_follower::on_column_count(bytes payload)
 {
     wire_reader in{payload};
-    bool has_metadata = true;
-    if (optional_metadata_) {
-        const auto follows = in.u8();
-        if (follows > 1) {
-            return false;
-        }
-        has_metadata = follows == 1;
-    }
     const auto count = in.lenenc();
-    if (cache_metadata_) {
-        has_metadata = in.u8() != 0;
+    const bool has_flag = optional_metadata_ || cache_metadata_;
+    const auto follows = has_flag ? in.u8() : std::uint8_t{1};
+    if (optional_metadata_ && follows > 1) {
+        return false;
     }
+    const bool has_metadata = follows != 0;
     if (!in.finished_cleanly() || count == 0 || count > most_columns) {
         return false;
     }

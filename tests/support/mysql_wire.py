@@ -198,19 +198,15 @@ class Wire:
     def result(self, binary=False, known_columns=None):
         """One result: Ok, Error or Rows."""
         packet = self.packet()
-        if packet[0] == 0 and not (self.capabilities & OPTIONAL_METADATA and len(packet) < 7):
+        if packet[0] == 0:
             return self.read_ok(packet)
         if packet[0] == 0xff:
             return read_error(packet)
         if packet[0] == 0xfb:
             return packet
         reader = Reader(packet)
-        follows = True
-        if self.capabilities & OPTIONAL_METADATA:
-            follows = reader.number(1) == 1
         count = reader.lenenc()
-        if self.capabilities & CACHE_METADATA:
-            follows = reader.number(1) == 1
+        follows = reader.number(1) == 1 if self.capabilities & (OPTIONAL_METADATA | CACHE_METADATA) else True
         assert not reader.left, packet
         columns = self.columns(count) if follows else known_columns
         if not self.deprecates_eof:  # with the metadata left out, too

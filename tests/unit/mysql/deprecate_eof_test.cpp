@@ -225,8 +225,10 @@ TEST(MysqlPackets, OfALongExecuteGetTypesInserted)
 TEST(MysqlMetadata, FlagsAreAddedAndTakenAway)
 {
     const auto a = say::column("a");
-    const std::vector<std::string> plain = {"\1", a, say::text("1"), say::end()};
-    const std::vector<std::string> optional = {"\1\1", a, say::text("1"), say::end()};
+    const auto b = say::column("b");
+    const auto row = say::text("1") + say::text("2");
+    const std::vector<std::string> plain = {"\2", a, b, row, say::end()};
+    const std::vector<std::string> optional = {"\2\1", a, b, row, say::end()};
     const auto with_optional = modern | capability::optional_resultset_metadata;
     const auto with_cache = modern | capability::mariadb_cache_metadata;
     struct example {
@@ -246,7 +248,7 @@ TEST(MysqlMetadata, FlagsAreAddedAndTakenAway)
     }
     exchange without{with_optional, with_optional};
     without.send(ask::query("SELECT 1"));
-    const auto bare = packets({std::string{"\0\1", 2}, say::text("1"), say::end()});
+    const auto bare = packets({std::string{"\2\0", 2}, row, say::end()});
     EXPECT_EQ(without.answer(bare), advance_result::ok);
     EXPECT_EQ(without.sent_to_client(), bare);
 }
