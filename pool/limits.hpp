@@ -18,9 +18,10 @@ struct pool_key {
     std::string user;
     std::string database;
     std::uint64_t kind = 0;  ///< what connections were opened with, where that makes them differ for their users
+    std::string node{};  ///< the replica they lead to; empty: wherever the primary is. A pool of its own, with limits
     friend auto operator<=>(const pool_key&, const pool_key&) = default;
     /// What all kinds have in common.
-    [[nodiscard]] pool_key of_all_kinds() const { return {cluster, user, database, 0}; }
+    [[nodiscard]] pool_key of_all_kinds() const { return {cluster, user, database, 0, node}; }
 };
 
 /// Limits of one pool. Counts are connections, 0 meaning "no limit" only where said.

@@ -26,6 +26,9 @@ bool is_hopped_over(char type)
 /// What comes at any time.
 constexpr type_set unasked{"NA"};
 
+/// What comes before the first row, or the end, and what may come among it.
+constexpr type_set beginnings{"12tTn3NA"};
+
 /// What a reply is made of.
 struct reply_grammar {
     type_set members;
@@ -133,6 +136,26 @@ void back::send_close(const statement_ptr& leaving, front& client, outbox& to_se
 }
 
 advance_result back::advance(bytes chunk, front& client, outbox& to_client)
+{
+    relayed_for_good_ = relayed_;
+    if (!is_replica) {
+        return take(chunk, client, to_client);
+    }
+    if (!beginning_.empty()) {
+        to_client.made().append(std::exchange(beginning_, {}));
+        relayed_ = true;
+    }
+    only_beginning_ = true;
+    const auto outcome = take(chunk, client, to_client);
+    if (outcome == advance_result::ok && relayed_ && !relayed_for_good_ && only_beginning_ && client.may_send_again()) {
+        beginning_ = to_client.contents();
+        to_client.clear();
+        relayed_ = false;
+    }
+    return outcome;
+}
+
+advance_result back::take(bytes chunk, front& client, outbox& to_client)
 {
     while (!chunk.empty()) {
         if (frame_left_ > 0) {
@@ -295,9 +318,11 @@ bool back::is_relayed(char type) const
     return expected_.front().how == reply_disposition::relay;
 }
 
+/// `octets` begin with the frame's type.
 void back::relay(bytes octets, outbox& to_client, bool copied)
 {
-    relayed_ = true;
+    relayed_ = relayed_ || !unasked.has(octets.front());
+    only_beginning_ = only_beginning_ && beginnings.has(octets.front());
     if (copied) {
         to_client.made().append(octets);
     } else {
@@ -394,6 +419,7 @@ advance_result back::on_parameter_status(bytes body, bytes whole, front& client,
         return fault("a malformed ParameterStatus");
     }
     const auto* const during = expected_.empty() ? nullptr : &expected_.front();
+    relayed_for_good_ = true;
     if (client.on_parameter_status(name, value, during, expected_.size() > 1)) {
         relay(whole, to_client, copied);
     }
@@ -417,6 +443,8 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
                        report.message == "cached plan must not change result type";
     if (stale && client.heal(head.prepares, batch_is_alone())) {
         mute_batch();
+    } else if (is_replica && move_elsewhere(report, client, to_client)) {
+        mute_batch();
     } else if (const auto* const instead = head.instead()) {
         encode_error(*instead, to_client.made(), false);
         relayed_ = true;
@@ -430,6 +458,19 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
         skip_to_sync(client);
     }
     return syncs_in_copy_ > 0 ? lose_count_of_syncs() : advance_result::ok;
+}
+
+/// A replica cannot do what it was asked, and the client has nothing of its answer: what of it was to go out with this
+/// error is taken back.
+bool back::move_elsewhere(const error_report& why, front& client, outbox& to_client)
+{
+    const bool unseen = !relayed_for_good_;
+    if (expected_.front().why != purpose::client || !client.leave_replica(why.sqlstate, why.message, unseen)) {
+        return false;
+    }
+    to_client.clear();
+    relayed_ = false;
+    return true;
 }
 
 /// Whether a message of this type may come now.

@@ -10,6 +10,7 @@
 
 #include "protocols/postgresql/client_statements.hpp"
 #include "protocols/postgresql/effects.hpp"
+#include "protocols/postgresql/errors.hpp"
 #include "protocols/postgresql/frame.hpp"
 #include "protocols/postgresql/known_statements.hpp"
 #include "protocols/postgresql/statement.hpp"
@@ -200,6 +201,8 @@ public:
     std::uint64_t unnamed_batch = 0;
     /// Set by session code when the connection must not be used again.
     bool must_close = false;
+    /// And where it leads to a replica, which gets nothing but reads.
+    bool is_replica = false;
 
 private:
     bool take_idle(bytes chunk);
@@ -232,6 +235,8 @@ private:
     advance_result lose_count_of_syncs();
     void mute_batch();
     [[nodiscard]] bool batch_is_alone() const;
+    advance_result take(bytes chunk, front& client, outbox& to_client);
+    bool move_elsewhere(const error_report& why, front& client, outbox& to_client);
     void make_up_replies(front& client, outbox& to_client);
     advance_result fault(std::string what);
 
@@ -247,9 +252,13 @@ private:
     bool copy_ended_ = false;          ///< CopyDone or CopyFail has been sent for the COPY under way
     std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data, not before it
     bool relayed_ = false;
-    bool relaying_frame_ = false;  ///< what becomes of the rest of the frame under way
-    std::size_t frame_left_ = 0;   ///< octets of the frame under way that have not come
-    std::string held_;             ///< a frame, or the start of one, that has to be whole to be judged
+    bool only_beginning_ = false;    ///< of what is being relayed
+    bool relayed_for_good_ = false;  ///< something that is on its way to the client, or was noted for it
+    bool relaying_frame_ = false;    ///< what becomes of the rest of the frame under way
+    std::size_t frame_left_ = 0;     ///< octets of the frame under way that have not come
+    std::string held_;               ///< a frame, or the start of one, that has to be whole to be judged
+    std::string
+        beginning_;  ///< of a replica's answer, kept until more of it has come: it may have to be asked for anew
     client_error last_error_{};
 };
 

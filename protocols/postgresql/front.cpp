@@ -65,10 +65,18 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             return {at, malformed(std::string{"body of a bodiless '"} + header.type + "'")};
         }
         const auto size = header.frame_size();
+        if (routing_ && (size <= rest.size() || size > whole_limit(header.type))) {
+            if (const auto need = choose(header, rest, server); need != front_need::more) {
+                return {at, need};
+            }
+        }
         if (size <= rest.size()) {
             const auto need = frame(header, bytes{rest.data(), size}, server, to_server, to_client);
             if (need != front_need::more) {
                 return {at, need};
+            }
+            if (routing_ && routing_->records) {
+                record(bytes{rest.data(), size}, header.type);
             }
             at += size;
             continue;

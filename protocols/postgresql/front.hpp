@@ -11,6 +11,7 @@
 #include "protocols/postgresql/back.hpp"
 #include "protocols/postgresql/client_statements.hpp"
 #include "protocols/postgresql/lost_transaction.hpp"
+#include "protocols/postgresql/read_dialect.hpp"
 #include "protocols/postgresql/session_parameters.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/pin_reason.hpp"
@@ -64,6 +65,21 @@ public:
     /// As the client knows it.
     [[nodiscard]] std::string_view application_name() const { return told("application_name"); }
 
+    // --- reads on replicas: front_routing.cpp ---
+
+    /// Requests are judged from now on. `patient`: none is sent to a replica behind another.
+    void route_by(read_judge& judge, bool patient);
+    /// What the request is at which consume() stopped for want of a server.
+    [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
+    /// Something was sent to the primary that was not proved a read.
+    [[nodiscard]] bool has_written() const { return routing_ && routing_->wrote; }
+    void forget_written();
+    /// The request that a replica has under way can be sent to another server, as long as nothing is answered.
+    [[nodiscard]] bool may_send_again() const { return routing_ && !routing_->records && !routing_->sent.empty(); }
+    /// A replica's error. True where the request is to be sent again to another server, by way of take_healed_batch():
+    /// only if the client has seen nothing of the answer (`unseen`).
+    bool leave_replica(std::string_view sqlstate, std::string_view message, bool unseen);
+
     // --- told by back ---
 
     /// A Parse of our own goes out; `again`: the client has prepared that statement before.
@@ -106,6 +122,28 @@ public:
     void greeted(std::shared_ptr<const parameter_list> parameters);
 
 private:
+    /// What a session has where reads may go to replicas.
+    struct routing {
+        read_judge* judge;
+        bool patient;
+        request_facts facts{};
+        bool is_judged = false;  ///< facts are of the next request
+        bool wrote = false;
+        bool again_on_primary = false;  ///< the next request
+        bool has_isolation = false;     ///< the session's transactions are none for replicas
+        bool records = false;           ///< what is sent belongs to the request that may have to be sent again
+        std::string sent{};             ///< the request under way on a replica; empty: cannot be sent again
+    };
+
+    front_need choose(const frame_header& header, bytes rest, back* server);
+    front_need choose_on_replica(bool judged, bytes rest, const back& server);
+    void record(bytes whole, char type);
+    bool send_again();
+    void note_refused();
+    [[nodiscard]] request_facts look_at(bytes rest);
+    [[nodiscard]] request_facts look_at_batch(bytes rest);
+    [[nodiscard]] request_facts judge_prepared(std::string_view name) const;
+    [[nodiscard]] bool wants_serializable() const;
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client);
@@ -225,6 +263,7 @@ private:
     std::string healed_batch_;
 
     client_error error_{};
+    std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
 };
 
 }  // namespace penstock::postgresql

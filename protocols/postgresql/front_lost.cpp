@@ -63,6 +63,11 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     if (!pins_.empty() || parameters_.has_acknowledged() || server.is_mid_relay()) {
         return false;
     }
+    if (server.is_replica && !server.has_relayed() && send_again()) {
+        ++counters_.lost_with_replica;
+        forget_lost(server);
+        return true;
+    }
     revert_reports(to_client);
     if (server.withholds_ready()) {
         const client_error behind{

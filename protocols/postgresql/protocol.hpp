@@ -18,6 +18,7 @@ struct protocol {
     using front = postgresql::front;
     using back = postgresql::back;
     using statement_store = postgresql::statement_store;
+    using read_judge = postgresql::read_judge;
 
     static conversation<login_result> client_login(dialogue& line, login_context context);
     /// There is no such thing.
@@ -27,6 +28,7 @@ struct protocol {
                                                   std::string request);
     static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
 
+    static function_catalogue_ptr known_functions() { return well_known_functions(); }
     static bool begins_with_tls(char first) { return first == 0x16; }
     static parameter_set_ptr carried_parameters(const client_identity& who);
     static std::size_t cancel_secret_size(const client_identity& who) { return who.protocol_minor >= 2 ? 32 : 4; }

@@ -76,6 +76,7 @@ statement_ptr statement_store::make(bytes definition,
     auto effects = inspect(definition.substr(0, definition.find('\0')), mode);
     made->verb = effects.first_verb;
     made->block = effects.block;
+    made->mode = mode;
     if (!effects.leaves_nothing()) {
         made->effects = std::make_shared<const text_effects>(std::move(effects));
     }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "protocols/postgresql/effects.hpp"
+#include "protocols/wire/request_facts.hpp"
 
 #include "core/bytes.hpp"
 
@@ -31,6 +32,15 @@ struct statement {
     std::shared_ptr<const text_effects> effects{};  ///< null where executing it leaves nothing behind
     statement_verb verb = statement_verb::other;
     transaction_effect block{};
+    lexical_mode mode{};  ///< that its text is read in
+
+    /// What the front that prepared it was told of it; of the worker that made it.
+    struct judgement {
+        const void* by = nullptr;
+        std::uint64_t version = 0;
+        request_facts facts{};
+    };
+    mutable judgement judged{};
 
     /// Octets it costs to keep.
     [[nodiscard]] std::size_t cost() const

@@ -158,21 +158,28 @@ void add_what_pools_count(telemetry::pool_totals& to, const pool::shard_stats& c
     }
 }
 
-/// Pools that differ only in what their connections were opened with: one to whoever looks.
+/// Pools that differ only in what their connections were opened with, or in which replica they lead to: one to whoever
+/// looks.
 struct joint_pool {
     std::set<std::shared_ptr<proxy::pool_record>> records{};
     pool::shard_stats servers{};
     client_counts clients{};
 };
 
-/// Each of them knows the limits and the usage of all.
+/// Each of them knows the limits of all, and the usage of all kinds to the same node. The node shown is the primary.
 void take_limits_and_use(pool_report& to, const joint_pool& from)
 {
-    const auto& any = **from.records.begin();
-    to.limits = any.shared->limits();
-    to.held = any.shared->usage().held;
-    to.mode = any.mode();
-    to.node = any.shared->node();
+    std::set<pool::pool_key> counted;
+    for (const auto& each : from.records) {
+        if (counted.insert(each->key.of_all_kinds()).second) {
+            to.held += each->shared->usage().held;
+        }
+        if (each->key.node.empty() || to.node.empty()) {
+            to.limits = each->shared->limits();
+            to.mode = each->mode();
+            to.node = each->shared->node();
+        }
+    }
 }
 
 telemetry::totals count(const proxy::process& of)

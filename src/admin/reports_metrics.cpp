@@ -2,6 +2,7 @@
 #include "admin/reports_metrics.hpp"
 
 #include "protocols/wire/pin_reason.hpp"
+#include "router/route.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,6 +27,15 @@ constexpr auto pin_names = [] {
     std::array<std::string_view, pin_reason_count> names{};
     for (unsigned index = 0; index < pin_reason_count; ++index) {
         names[index] = name_of(static_cast<pin_reason>(index));
+    }
+    return names;
+}();
+
+constexpr auto route_names = [] {
+    std::array<telemetry::route_name, router::route_reason_count> names{};
+    for (std::size_t index = 0; index < names.size(); ++index) {
+        const auto why = static_cast<router::route_reason>(index);
+        names[index] = {goes_to_replica(why) ? "replica" : "primary", name_of(why)};
     }
     return names;
 }();
@@ -158,7 +168,7 @@ void add_process(families& to, const snapshot& from)
 
 families metrics_of(const snapshot& from)
 {
-    auto all = telemetry::counter_families(from.totals, pin_names);
+    auto all = telemetry::counter_families(from.totals, pin_names, route_names);
     add_clients(all, from);
     add_pinned(all, from);
     add_pools(all, from);

@@ -8,6 +8,7 @@
 #include "admin/routes.hpp"
 #include "app/translate.hpp"
 #include "control/loop.hpp"
+#include "control/sampler.hpp"
 #include "control/sql_clients.hpp"
 #include "net/connect.hpp"
 #include "protocols/mysql/auth_commons.hpp"
@@ -92,6 +93,7 @@ struct application::state {
     std::unique_ptr<admin::reporter> reports;
     std::vector<std::unique_ptr<proxy::worker>> workers;
     std::vector<std::unique_ptr<control::monitor>> monitors;
+    std::vector<std::unique_ptr<control::sampler>> samplers;
     std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
     std::vector<std::pair<int, engine>> listening;
     std::vector<int> admin_listening;
@@ -214,9 +216,21 @@ void application::state::start_monitors()
     for (const auto& cluster : tree.clusters) {
         control::monitor_surroundings surroundings;
         surroundings.make_client = control::sql_clients(lookups);
-        surroundings.publish = [this](router::cluster_view_ptr view) { process->publish(std::move(view)); };
-        monitors.push_back(
-            std::make_unique<control::monitor>(lookups, monitor_options_of(tree, cluster), std::move(surroundings)));
+        auto options = monitor_options_of(tree, cluster);
+        if (auto sampling = sampler_options_of(options, cluster)) {
+            samplers.push_back(std::make_unique<control::sampler>(
+                lookups, std::move(*sampling), control::sql_clients(lookups), [this, name = cluster.name] {
+                    return process->view_of(name);
+                }));
+            process->set_board(cluster.name, samplers.back()->board());
+        }
+        surroundings.publish = [this](router::cluster_view_ptr view) {
+            process->publish(std::move(view));
+            for (const auto& each : samplers) {
+                each->look_again();
+            }
+        };
+        monitors.push_back(std::make_unique<control::monitor>(lookups, std::move(options), std::move(surroundings)));
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
@@ -389,6 +403,7 @@ void application::state::stop_lookups()
         }
         lookups_thread.join();
     }
+    samplers.clear();
     monitors.clear();
 }
 

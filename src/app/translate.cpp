@@ -150,6 +150,20 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     return options;
 }
 
+std::optional<control::sampler_options> sampler_options_of(const control::monitor_options& monitor,
+                                                           const settings::cluster_settings& cluster)
+{
+    if (!monitor.account || cluster.engine != engine::postgresql) {
+        return std::nullopt;
+    }
+    control::sampler_options options;
+    options.account = *monitor.account;
+    options.interval = cluster.split.position_interval;
+    options.patience = monitor.probe_timeout;
+    options.ask = control::postgresql_positions();
+    return options;
+}
+
 std::optional<control::sql_target> auth_query_target(const settings::tree& tree, const std::string& cluster)
 {
     const auto* where = settings::find_cluster(tree, cluster);

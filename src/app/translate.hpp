@@ -5,6 +5,7 @@
 
 #include "control/credential_options.hpp"
 #include "control/monitor.hpp"
+#include "control/sampler.hpp"
 #include "core/error.hpp"
 #include "net/connect.hpp"
 #include "proxy/process.hpp"
@@ -22,6 +23,9 @@ namespace penstock::app {
 [[nodiscard]] control::credential_options credential_options_of(const settings::tree& tree);
 [[nodiscard]] control::monitor_options monitor_options_of(const settings::tree& tree,
                                                           const settings::cluster_settings& cluster);
+/// None where no account is known, or its product's positions are not.
+[[nodiscard]] std::optional<control::sampler_options> sampler_options_of(const control::monitor_options& monitor,
+                                                                         const settings::cluster_settings& cluster);
 /// The account of the auth_query in a cluster; its host is filled in when it is asked.
 [[nodiscard]] std::optional<control::sql_target> auth_query_target(const settings::tree& tree,
                                                                    const std::string& cluster);

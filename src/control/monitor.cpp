@@ -58,6 +58,8 @@ std::vector<std::string> texts_of(const std::vector<net::endpoint>& endpoints)
     return texts;
 }
 
+}  // namespace
+
 sql_target aimed_at(const router::node& node, sql_target account)
 {
     account.host = node.host;
@@ -65,8 +67,6 @@ sql_target aimed_at(const router::node& node, sql_target account)
     account.addresses = texts_of(node.endpoints);
     return account;
 }
-
-}  // namespace
 
 struct monitor::state : std::enable_shared_from_this<state> {
     state(loop& where, monitor_options chosen, monitor_surroundings around)

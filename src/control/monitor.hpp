@@ -42,6 +42,9 @@ struct monitor_surroundings {
     std::function<void(router::cluster_view_ptr)> publish{};
 };
 
+/// The account, on that node.
+[[nodiscard]] sql_target aimed_at(const router::node& node, sql_target account);
+
 class monitor {
 public:
     monitor(loop& on, monitor_options options, monitor_surroundings surroundings);

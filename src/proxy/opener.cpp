@@ -21,14 +21,20 @@ pool::open_result<C> failed(error_kind kind, std::string detail, bool definitive
     return result;
 }
 
-const router::node* pick(const router::cluster_view& view, const std::string& wanted)
+const router::node* find_node(const router::cluster_view& view, const std::string& wanted)
 {
     for (const auto& each : view.nodes) {
         if (each.host + ":" + std::to_string(each.port) == wanted) {
             return &each;
         }
     }
-    return view.primary();
+    return nullptr;
+}
+
+const router::node* pick(const router::cluster_view& view, const std::string& wanted)
+{
+    const auto* found = find_node(view, wanted);
+    return found == nullptr ? view.primary() : found;
 }
 
 /// What a server says that wants TLS: that nobody may log in in this way.
@@ -53,12 +59,42 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::open(net::driver
                                                                      time_point deadline)
 {
     const auto view = process_.view_of(record_->key.cluster);
+    if (!record_->key.node.empty()) {
+        co_return co_await open_on_replica(on, view, deadline);
+    }
     if (!view || view->primary() == nullptr) {
         co_return failed<server_connection<P>>(error_kind::server_unavailable,
                                                "cluster \"" + record_->key.cluster + "\" has no primary" +
                                                    (view && !view->reason.empty() ? ": " + view->reason : ""));
     }
-    const auto* where = pick(*view, node);
+    co_return co_await open_at(on, *pick(*view, node), deadline);
+}
+
+/// Whoever waits here can be served elsewhere, so any failure is told at once.
+template <protocol P>
+task<pool::open_result<server_connection<P>>> server_opener<P>::open_on_replica(net::driver& on,
+                                                                                router::cluster_view_ptr view,
+                                                                                time_point deadline)
+{
+    const auto* where = view ? find_node(*view, record_->key.node) : nullptr;
+    if (where == nullptr || where->role != router::node_role::replica || !where->is_up()) {
+        co_return failed<server_connection<P>>(
+            error_kind::server_unavailable, "server " + record_->key.node + " is no replica that answers", true);
+    }
+    auto result = co_await open_at(on, *where, deadline);
+    result.failure.definitive = true;
+    if (result.connection) {  // the server may have started anew since it was asked how far it is
+        process_.board_of(record_->key.cluster)->set(where->id.value, {});
+    }
+    co_return std::move(result);
+}
+
+template <protocol P>
+task<pool::open_result<server_connection<P>>> server_opener<P>::open_at(net::driver& on,
+                                                                        const router::node& at,
+                                                                        time_point deadline)
+{
+    const auto* where = &at;
     server_place place{.node = where->host + ":" + std::to_string(where->port),
                        .host = where->host,
                        .address = {},

@@ -25,6 +25,9 @@ public:
 private:
     using opened = pool::open_result<server_connection<P>>;
 
+    task<opened> open_on_replica(net::driver& on, router::cluster_view_ptr view, time_point deadline);
+    /// `at` lives as long as the task: whoever awaits this holds its view.
+    task<opened> open_at(net::driver& on, const router::node& at, time_point deadline);
     task<opened> connect(
         net::driver& on, const router::node& where, server_place place, server_account account, time_point deadline);
     task<opened> log_in(net::driver& on,

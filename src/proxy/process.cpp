@@ -21,6 +21,9 @@ std::string text_of(const router::node& where)
 
 server_account pool_record::account() const
 {
+    if (primary) {
+        return primary->account();
+    }
     const std::lock_guard lock{guard_};
     return account_;
 }
@@ -114,6 +117,9 @@ router::cluster_view_ptr process::view_of(const std::string& cluster) const
 
 void process::publish(router::cluster_view_ptr view)
 {
+    for (auto* each : workers_) {
+        each->see(view);
+    }
     const std::lock_guard lock{guard_};
     const auto* primary = view->primary();
     views_[view->cluster] = view;
@@ -122,7 +128,7 @@ void process::publish(router::cluster_view_ptr view)
         return;
     }
     for (const auto& [key, record] : pools_) {
-        if (key.cluster == view->cluster && record->shared->node() != text_of(*primary)) {
+        if (key.cluster == view->cluster && key.node.empty() && record->shared->node() != text_of(*primary)) {
             record->shared->set_node(text_of(*primary));
         }
     }
@@ -161,6 +167,59 @@ std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
     }
     record->learn(std::move(account));
     return record;
+}
+
+std::shared_ptr<pool_record> process::pool_on_replica(const std::shared_ptr<pool_record>& primary,
+                                                      const std::string& node)
+{
+    const std::lock_guard lock{guard_};
+    auto key = primary->key;
+    key.node = node;
+    auto& record = pools_[key];
+    if (!record) {
+        record = std::make_shared<pool_record>();
+        record->key = key;
+        record->database_entry = primary->database_entry;
+        record->user_entry = primary->user_entry;
+        record->primary = primary;
+        record->follow(primary->mode(), primary->init_query());
+        record->shared = std::make_shared<pool::shared_pool>(budget_, key, primary->shared->limits(), node);
+    }
+    return record;
+}
+
+void process::set_board(const std::string& cluster, std::shared_ptr<router::freshness_board> board)
+{
+    const std::lock_guard lock{guard_};
+    boards_[cluster] = std::move(board);
+}
+
+std::shared_ptr<router::freshness_board> process::board_of(const std::string& cluster) const
+{
+    const std::lock_guard lock{guard_};
+    const auto found = boards_.find(cluster);
+    return found == boards_.end() ? std::make_shared<router::freshness_board>() : found->second;
+}
+
+void process::publish_functions(const std::string& cluster,
+                                const std::string& database,
+                                const function_catalogue_ptr& newest)
+{
+    for (auto* each : workers_) {
+        each->believe(cluster, database, newest);
+    }
+}
+
+std::shared_ptr<write_mark> process::mark_of(const std::string& cluster, const std::string& user)
+{
+    const std::lock_guard lock{guard_};
+    auto& known = marks_[{cluster, user}];
+    auto mark = known.lock();
+    if (!mark) {
+        mark = std::make_shared<write_mark>(0);
+        known = mark;
+    }
+    return mark;
 }
 
 std::vector<std::shared_ptr<pool_record>> process::pools() const
@@ -264,7 +323,7 @@ void process::set_limits_locked()
                 if (node.max_connections == 0) {
                     continue;
                 }
-                constexpr std::uint32_t probes = 1;  // the monitor's own connection
+                const std::uint32_t probes = cluster.split.enabled ? 2 : 1;  // the monitor's own, and the sampler's
                 const auto kept = node.reserved_connections + probes;
                 const auto usable = node.max_connections - std::min(node.max_connections - 1, kept);
                 const auto share = std::max(1U, usable * cluster.max_connections_percent / 100);

@@ -12,12 +12,15 @@
 #include "net/tls_context.hpp"
 #include "pool/budget.hpp"
 #include "pool/shared_pool.hpp"
+#include "protocols/wire/function_catalogue.hpp"
 #include "protocols/wire/login_types.hpp"
+#include "proxy/routing.hpp"
 #include "router/cluster_view.hpp"
 #include "settings/settings.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,8 +44,9 @@ using configuration_ptr = std::shared_ptr<const configuration>;
 struct pool_record {
     pool::pool_key key{};
     std::shared_ptr<pool::shared_pool> shared{};
-    std::string database_entry{};  ///< of the settings, "*" included
-    std::string user_entry{};      ///< of the settings; empty where they name no such user
+    std::string database_entry{};                  ///< of the settings, "*" included
+    std::string user_entry{};                      ///< of the settings; empty where they name no such user
+    std::shared_ptr<const pool_record> primary{};  ///< of a replica's: the pool whose account it has; else null
 
     [[nodiscard]] server_account account() const;
     [[nodiscard]] settings::pool_mode mode() const { return mode_.load(std::memory_order_relaxed); }
@@ -79,7 +83,27 @@ public:
                                           const settings::database_settings& database,
                                           const settings::user_settings* user,
                                           server_account account);
+    /// The pool beside it whose connections lead to that replica ("host:port"), made at the first call.
+    std::shared_ptr<pool_record> pool_on_replica(const std::shared_ptr<pool_record>& primary, const std::string& node);
     [[nodiscard]] std::vector<std::shared_ptr<pool_record>> pools() const;
+
+    /// Where the control plane tells how much of its writes a cluster's nodes have. Set before workers run.
+    void set_board(const std::string& cluster, std::shared_ptr<router::freshness_board> board);
+    [[nodiscard]] std::shared_ptr<router::freshness_board> board_of(const std::string& cluster) const;
+    /// Who knows the functions of that cluster's database, and tells of newer ones by publish_functions() from then on.
+    /// May give null. Set before workers run; called from any of them.
+    using find_functions =
+        std::function<function_catalogue_ptr(const std::string& cluster, const std::string& database)>;
+    void set_find_functions(find_functions find) { find_functions_ = std::move(find); }
+    [[nodiscard]] function_catalogue_ptr functions_of(const std::string& cluster, const std::string& database) const
+    {
+        return find_functions_ ? find_functions_(cluster, database) : nullptr;
+    }
+    void publish_functions(const std::string& cluster,
+                           const std::string& database,
+                           const function_catalogue_ptr& newest);
+    /// When that user of that cluster has written last; shared by its sessions.
+    [[nodiscard]] std::shared_ptr<write_mark> mark_of(const std::string& cluster, const std::string& user);
 
     /// What all servers of that engine have in common of what they say to whoever connects; empty where none has been
     /// seen.
@@ -114,6 +138,9 @@ private:
     std::shared_ptr<pool::budget> budget_;
     std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
+    std::map<std::string, std::shared_ptr<router::freshness_board>, std::less<>> boards_;
+    std::map<std::pair<std::string, std::string>, std::weak_ptr<write_mark>> marks_;
+    find_functions find_functions_;
     std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by node
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);

@@ -4,6 +4,7 @@
 #include "proxy/cancel.hpp"
 #include "proxy/session_login_impl.hpp"
 #include "proxy/session_relay_impl.hpp"
+#include "proxy/session_routing_impl.hpp"
 #include "telemetry/log.hpp"
 
 #include <algorithm>
@@ -278,6 +279,7 @@ void session<P>::leave_pool()
     }
     counted_ = {};
     counted_pins_ = {};
+    routes_.reset();
     pool_ = nullptr;
     front_.reset();
 }
@@ -334,6 +336,9 @@ task<void> session<P>::abandon()
             cancel_statement([](bool) {});
         }
     }
+    if (routes_) {
+        note_write();
+    }
     if (front_->must_stay()) {
         server.needs(cleanup::everything);
     } else if (server.half().in_transaction()) {
@@ -378,6 +383,9 @@ template <protocol P>
 void session<P>::discard(telemetry::discard_reason why)
 {
     pool_->counters->count_discard(why);
+    if (routes_) {
+        note_write();
+    }
     lease_.discard();
 }
 
@@ -418,6 +426,13 @@ void session<P>::copy_counters()
     to.catch_ups.add(now.catch_ups - counted_.catch_ups);
     to.statements_healed.add(now.healed - counted_.healed);
     to.retries.add(now.healed - counted_.healed);
+    const auto refused = now.refused_by_replica - counted_.refused_by_replica;
+    const auto lost = now.lost_with_replica - counted_.lost_with_replica;
+    if (refused + lost > 0) {
+        to.retries.add(refused + lost);
+        to.routes[static_cast<std::size_t>(router::route_reason::healed)].add(refused);
+        to.routes[static_cast<std::size_t>(router::route_reason::lost)].add(lost);
+    }
     to.statements_reprepared.add(now.reprepared - counted_.reprepared);
     to.statements_evicted.add(now.evicted - counted_.evicted);
     counted_ = now;

@@ -88,6 +88,7 @@ private:
     bool take_kill_result();
     void send_kill(kill_request what);
     void need_server();
+    void leave_server();
     bool take_lease();
     void refuse_request(client_error why);
     void begin_lease(pool::lease<connection> granted);
@@ -97,6 +98,13 @@ private:
     void server_lost(advance_result how);
     void send_both(outbox& to_server, outbox& to_client);
     void count_answers();
+
+    // --- reads on replicas: session_routing_impl.hpp ---
+    void begin_routing();
+    worker_pool<P>& choose_pool();
+    void note_write();
+    void end_writes();
+    bool try_elsewhere(const client_error& why);
 
     // --- leaving: session.cpp ---
     task<void> leave();
@@ -124,6 +132,7 @@ private:
 
     worker_pool<P>* pool_ = nullptr;
     std::unique_ptr<typename P::front> front_;
+    std::unique_ptr<session_routes> routes_;  ///< null: all goes to the primary
     pool::lease<connection> lease_;
     std::unique_ptr<pool::ticket<connection>> ticket_;
     hold hold_ = hold::none;

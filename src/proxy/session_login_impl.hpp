@@ -380,6 +380,7 @@ task<bool> session<P>::greet()
     if (pool_->record->mode() == settings::pool_mode::session) {
         front_->pin(pin_reason::session_pooling);
     }
+    begin_routing();
     secret_.resize(P::cancel_secret_size(*who));
     RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
     std::string out;

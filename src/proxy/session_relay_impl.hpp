@@ -76,6 +76,9 @@ bool session<P>::take_from_server()
     {
         outbox to_client{worker_.template side<P>().to_client_scratch};
         how = server.advance(in.data, *front_, to_client);
+        if (routes_) {
+            note_write();  // before its client can know of it
+        }
         client_.send(to_client.contents());
     }
     if (how != advance_result::ok) {
@@ -154,8 +157,8 @@ void session<P>::consume(bytes input, bool from_pending)
         switch (progress.need) {
             case front_need::more: break;
             case front_need::server:
-                if (lease_) {  // one that cannot be brought to the session's state
-                    lease_.discard();
+                if (lease_) {
+                    leave_server();
                 }
                 need_server();
                 if (lease_) {
@@ -254,7 +257,8 @@ void session<P>::send_both(outbox& to_server, outbox& to_client)
 template <protocol P>
 void session<P>::need_server()
 {
-    if (auto granted = pool_->shard->try_acquire()) {
+    auto& from = routes_ ? choose_pool() : *pool_;
+    if (auto granted = from.shard->try_acquire()) {
         pool_->counters->wait_time.add(0);
         begin_lease(std::move(granted));
         return;
@@ -262,7 +266,7 @@ void session<P>::need_server()
     hold_ = hold::server;
     wait_since_ = worker_.driver().now();
     ticket_ = std::make_unique<pool::ticket<connection>>();
-    pool_->shard->enqueue(*ticket_, event_);
+    from.shard->enqueue(*ticket_, event_);
 }
 
 /// Whether the ticket has come to something.
@@ -275,6 +279,9 @@ bool session<P>::take_lease()
     if (ticket_->state() == pool::ticket_state::rejected) {
         auto why = ticket_->error();
         ticket_.reset();
+        if (routes_ && try_elsewhere(why)) {
+            return true;
+        }
         if (why.kind == error_kind::borrow_timeout) {
             pool_->counters->borrow_timeouts.add();
         }
@@ -292,6 +299,25 @@ bool session<P>::take_lease()
         consume(pending_, true);
     }
     return true;
+}
+
+/// The connection that is held cannot have the next request: a replica's goes back, and one that cannot be brought to
+/// the session's state is closed.
+template <protocol P>
+void session<P>::leave_server()
+{
+    if (routes_ && routes_->loan) {
+        if constexpr (requires { front_->wanted(); }) {
+            // What was refused may have left something behind before it was: a lock that some function took.
+            const auto refusals = front_->counters().refused_by_replica;
+            if (std::exchange(routes_->refusals, refusals) != refusals) {
+                lease_->needs(cleanup::everything);
+            }
+        }
+        release();
+    } else {
+        lease_.discard();
+    }
 }
 
 /// The request that waits for a server is answered with an error; the session goes on.
@@ -314,6 +340,9 @@ void session<P>::begin_lease(pool::lease<connection> granted)
     lease_ = std::move(granted);
     lease_->subscribe(&event_);
     lease_->lent_to = number_;
+    if constexpr (requires { front_->wanted(); }) {
+        lease_->half().is_replica = routes_ && routes_->loan;
+    }
     from_server_mark_ = lease_->wire().octets_received();
     to_server_mark_ = lease_->wire().octets_sent();
     pool_->counters->assignments.add();
@@ -327,6 +356,9 @@ void session<P>::after_answers()
 {
     auto& server = lease_->half();
     count_answers();
+    if (routes_) {
+        end_writes();
+    }
     {
         outbox to_server{worker_.template side<P>().to_server_scratch};
         outbox to_client{worker_.template side<P>().to_client_scratch};
@@ -357,6 +389,10 @@ void session<P>::release()
     pool_->counters->server_bytes_received.add(wire.octets_received() - from_server_mark_);
     pool_->counters->server_bytes_sent.add(wire.octets_sent() - to_server_mark_);
     lease_->lent_to = 0;
+    if (routes_ && routes_->loan) {
+        const auto now = worker_.driver().now();
+        routes_->loan.ended(now - transaction_at_, now);
+    }
     if (lease_->half().must_close) {
         discard(telemetry::discard_reason::unclean);
     } else {
@@ -423,6 +459,10 @@ void session<P>::server_lost(advance_result how)
                   {"database", database_},
                   {"reason", reason.empty() ? lease_->wire().fault() : reason}});
     pool_->counters->count_discard(reason_of(how));
+    if (routes_) {
+        note_write();
+        routes_->loan.failed(worker_.driver().now());
+    }
     bool answered = false;
     {
         outbox to_client{worker_.template side<P>().to_client_scratch};
@@ -441,8 +481,11 @@ void session<P>::server_lost(advance_result how)
     if (over_) {
         return;
     }
-    worker_.counters().process.count_client_error(why.kind);
-    pending_.insert(0, front_->take_healed_batch());  // nothing of it has run
+    auto again = front_->take_healed_batch();  // nothing of it has run, or it was a read
+    if (again.empty()) {
+        worker_.counters().process.count_client_error(why.kind);
+    }
+    pending_.insert(0, again);
     if (!pending_.empty()) {
         consume(pending_, true);
     }

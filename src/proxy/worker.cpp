@@ -7,6 +7,7 @@
 #include "proxy/login.hpp"
 #include "proxy/opener.hpp"
 #include "proxy/session.hpp"
+#include "settings/lookup.hpp"
 #include "telemetry/log.hpp"
 
 #include <unistd.h>
@@ -118,6 +119,11 @@ void worker::configure(configuration_ptr next)
 {
     driver_.post([this, next = std::move(next)] {
         configuration_ = next;
+        for (auto& [name, side] : clusters_) {
+            if (const auto* cluster = settings::find_cluster(*next->settings, name)) {
+                side.rules = policy_of(*cluster);
+            }
+        }
         for_each_side([](auto& side) {
             for (auto& [key, pool] : side.pools) {
                 pool->greetings.clear();
@@ -125,6 +131,61 @@ void worker::configure(configuration_ptr next)
         });
     });
 }
+
+void worker::see(router::cluster_view_ptr view)
+{
+    driver_.post([this, view = std::move(view)] {
+        if (const auto known = clusters_.find(view->cluster);
+            known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
+            known->second.view = view;
+        }
+    });
+}
+
+void worker::believe(std::string cluster, std::string database, function_catalogue_ptr functions)
+{
+    auto key = std::make_pair(std::move(cluster), std::move(database));
+    driver_.post([this, key = std::move(key), functions = std::move(functions)] {
+        for_each_side([&key, &functions](auto& side) {
+            if constexpr (requires { side.judges.find(key); }) {
+                if (const auto known = side.judges.find(key); known != side.judges.end()) {
+                    known->second->use(functions);
+                }
+            }
+        });
+    });
+}
+
+cluster_side& worker::cluster(const std::string& name)
+{
+    auto& side = clusters_[name];
+    if (!side.view) {
+        side.view = process_.view_of(name);
+        side.board = process_.board_of(name);
+        if (const auto* cluster = settings::find_cluster(*configuration_->settings, name)) {
+            side.rules = policy_of(*cluster);
+        }
+    }
+    return side;
+}
+
+template <protocol P>
+worker_pool<P>& worker::on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node)
+{
+    auto& known = primary.replicas[node];
+    if (known == nullptr) {
+        const auto& where = view.nodes[node];
+        known = &pool_of<P>(process_.pool_on_replica(primary.record, where.host + ":" + std::to_string(where.port)));
+    }
+    return *known;
+}
+
+template worker_pool<postgresql::protocol>& worker::on_replica<postgresql::protocol>(worker_pool<postgresql::protocol>&,
+                                                                                     const router::cluster_view&,
+                                                                                     std::size_t);
+template worker_pool<mysql::protocol>& worker::on_replica<mysql::protocol>(worker_pool<mysql::protocol>&,
+                                                                           const router::cluster_view&,
+                                                                           std::size_t);
 
 void worker::cancel(cancel_key key, std::function<void()> done)
 {

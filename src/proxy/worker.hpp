@@ -14,6 +14,7 @@
 #include "protocols/postgresql/protocol.hpp"
 #include "proxy/process.hpp"
 #include "proxy/profile.hpp"
+#include "proxy/routing.hpp"
 #include "proxy/server_connection.hpp"
 #include "proxy/session_base.hpp"
 #include "telemetry/counters.hpp"
@@ -43,6 +44,17 @@ template <protocol P>
 inline constexpr engine engine_of_protocol =
     std::is_same_v<P, postgresql::protocol> ? engine::postgresql : engine::mysql;
 
+/// What is known of texts, where a protocol has reads that may go to replicas.
+template <class P>
+struct judges_of {
+};
+template <class P>
+requires requires
+{
+    typename P::read_judge;
+}
+struct judges_of<P> : std::map<std::pair<std::string, std::string>, std::unique_ptr<typename P::read_judge>> {};
+
 /// One worker's part of a pool.
 template <protocol P>
 struct worker_pool {
@@ -50,6 +62,7 @@ struct worker_pool {
     std::unique_ptr<pool::shard<server_connection<P>>> shard;
     telemetry::pool_counters* counters = nullptr;
     profiles greetings;
+    std::map<std::size_t, worker_pool*> replicas{};  ///< by place in the cluster's view
 };
 
 /// What sessions of one protocol share within a worker.
@@ -58,6 +71,7 @@ struct protocol_side {
     typename P::statement_store store;
     parameter_set_pool startups;  ///< start-up parameters of clients, equal ones shared
     std::map<pool::pool_key, std::unique_ptr<worker_pool<P>>> pools;
+    judges_of<P> judges;  ///< by cluster and database on the servers
     std::string to_server_scratch;
     std::string to_client_scratch;
 };
@@ -93,6 +107,8 @@ public:
     /// A client that was accepted where we listen for that engine. The descriptor is the worker's from here on.
     void adopt(int descriptor, engine speaks);
     void configure(configuration_ptr next);
+    void see(router::cluster_view_ptr view);
+    void believe(std::string cluster, std::string database, function_catalogue_ptr functions);
     /// `done` is called, on this worker's thread, once the request has arrived or came to nothing.
     void cancel(cancel_key key, std::function<void()> done);
     /// `done` is called, on this worker's thread, once the session has been told and what it runs is being ended.
@@ -132,6 +148,12 @@ public:
     template <protocol P>
     worker_pool<P>& pool_of(std::shared_ptr<pool_record> record);
 
+    /// The part of a pool beside it that leads to a replica, made at the first call.
+    template <protocol P>
+    worker_pool<P>& on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node);
+    /// What is known of a cluster here; its address holds as long as the worker.
+    cluster_side& cluster(const std::string& name);
+
     /// A number for a new session's cancel key, unique in the process while the session is enrolled.
     std::uint32_t enroll(session_base& who);
     void dismiss(std::uint32_t number);
@@ -158,6 +180,7 @@ private:
     telemetry::worker_counters counters_;
     protocol_side<postgresql::protocol> postgresql_;
     protocol_side<mysql::protocol> mysql_;
+    std::map<std::string, cluster_side, std::less<>> clusters_;
     std::unordered_map<std::uint32_t, session_base*> sessions_;
     std::atomic<std::uint32_t> session_count_{0};
     std::uint32_t last_number_ = 0;

@@ -76,10 +76,14 @@ public:
                applies when = applies::on_reload)
     {
         const auto write = [](const node_settings& one) {
-            const auto role = one.role == node_role::primary   ? " (primary)"
-                              : one.role == node_role::replica ? " (replica)"
-                                                               : "";
-            return one.where.text() + role;
+            const node_settings usual;
+            std::string more = one.role == node_role::primary   ? ", primary"
+                               : one.role == node_role::replica ? ", replica"
+                                                                : "";
+            more += one.weight == usual.weight ? "" : ", weight " + std::to_string(one.weight);
+            more += one.zone.empty() ? "" : ", zone " + one.zone;
+            more += one.backup ? ", backup" : "";
+            return one.where.text() + (more.empty() ? "" : " (" + more.substr(2) + ")");
         };
         add_list(key, from, write, when);
     }

@@ -38,6 +38,7 @@ struct named {
 inline constexpr std::uint64_t most_connections = 1'000'000;
 inline constexpr std::uint64_t most_pool_size = 10'000;
 inline constexpr time_bounds any_time{seconds{0}, std::chrono::hours{24 * 365}};
+inline constexpr time_bounds up_to_a_second{milliseconds{1}, seconds{1}};
 inline constexpr time_bounds up_to_an_hour{milliseconds{1}, std::chrono::hours{1}};
 
 inline constexpr auto pool_modes = std::to_array<named<pool_mode>>({
@@ -79,6 +80,17 @@ inline constexpr auto node_roles = std::to_array<named<node_role>>({
     {"auto", node_role::automatic},
     {"primary", node_role::primary},
     {"replica", node_role::replica},
+});
+inline constexpr auto consistencies = std::to_array<named<router::consistency>>({
+    {"session", router::consistency::session},
+    {"user", router::consistency::user},
+    {"off", router::consistency::off},
+});
+inline constexpr auto balance_methods = std::to_array<named<router::balance_method>>({
+    {"least_outstanding", router::balance_method::least_outstanding},
+    {"round_robin", router::balance_method::round_robin},
+    {"weighted", router::balance_method::weighted},
+    {"latency", router::balance_method::latency},
 });
 inline constexpr auto log_levels = std::to_array<named<log::level>>({
     {"debug", log::level::debug},
@@ -201,6 +213,13 @@ void visit_cluster(Visitor& to, Section& from)
     to.text("options", from.options);
     to.flag("fetch_public_key", from.fetch_public_key);
     to.path("public_key", from.public_key);
+    to.flag("read_write_split", from.split.enabled);
+    to.choice("read_consistency", from.split.consistency, consistencies);
+    to.time("max_replica_lag", from.split.max_replica_lag, any_time);
+    to.time("position_interval", from.split.position_interval, up_to_a_second, applies::on_restart);
+    to.time("write_window", from.split.write_window, any_time);
+    to.choice("balance", from.split.balance, balance_methods);
+    to.text("zone", from.split.zone);
 }
 
 /// The keys of [pool] that a database or a user may set for itself.

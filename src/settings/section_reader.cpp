@@ -249,6 +249,9 @@ void section_reader::read_node(const value& item,
     if (item.is == value::type::table) {
         section_reader inner{shared_, &item, path_of(key) + '[' + std::to_string(to.size()) + ']'};
         inner.choice("role", node.role, schema::node_roles);
+        inner.count("weight", node.weight, schema::bounds{0, 10'000});
+        inner.text("zone", node.zone);
+        inner.flag("backup", node.backup);
         written_as = inner.find("address");
         inner.finish();
         if (written_as == nullptr) {

@@ -13,6 +13,7 @@
 #include "net/tls_context.hpp"
 #include "pool/limits.hpp"
 #include "protocols/wire/login_types.hpp"
+#include "router/policy.hpp"
 #include "telemetry/log_options.hpp"
 
 #include <cstddef>
@@ -95,7 +96,22 @@ enum class node_role : std::uint8_t {
 struct node_settings {
     address where{};
     node_role role = node_role::automatic;
+    std::uint32_t weight = 100;  ///< its share of the reads that go to replicas; 0: none
+    std::string zone{};          ///< where it stands; empty: everywhere
+    bool backup = false;         ///< reads go there only where no other replica can serve them
     friend bool operator==(const node_settings&, const node_settings&) = default;
+};
+
+/// Reads on replicas: read_write_split, read_consistency, ... of [[cluster]].
+struct split_settings {
+    bool enabled = false;                                            ///< read_write_split
+    router::consistency consistency = router::consistency::session;  ///< read_consistency
+    duration max_replica_lag = seconds{0};                           ///< 0: any
+    duration position_interval = milliseconds{10};  ///< least time between two questions for a node's position
+    duration write_window = seconds{10};  ///< how long a write keeps its scope's reads where positions cannot be had
+    router::balance_method balance = router::balance_method::least_outstanding;
+    std::string zone{};  ///< ours: replicas of it come first; empty: zones do not matter
+    friend bool operator==(const split_settings&, const split_settings&) = default;
 };
 
 using tls_mode = server_account::tls_mode;
@@ -125,6 +141,7 @@ struct cluster_settings {
     std::string application_name{};  ///< told to servers where the client gives none
     std::string options{};           ///< start-up `options` of every server connection
     bool fetch_public_key = false;   ///< MySQL, without TLS: believe the RSA key that a server sends
+    split_settings split{};          ///< read_write_split, read_consistency, ...
     std::string public_key{};        ///< MySQL: file with the servers' RSA key, which need not be sent
     friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };

@@ -143,6 +143,33 @@ void check_cluster(const cluster_settings& cluster, const std::string& path, con
     }
 }
 
+/// What reads on replicas need.
+void check_split(const cluster_settings& cluster, const std::string& path, const complaint& complain)
+{
+    const auto& split = cluster.split;
+    if (split.enabled && cluster.engine == engine::mysql) {
+        complain(path + ".read_write_split",
+                 "reads of MySQL and MariaDB do not go to replicas yet",
+                 "leave read_write_split out for this cluster");
+    }
+    const auto serves = [](const node_settings& node) { return node.role != node_role::primary && node.weight > 0; };
+    const bool has_replica =
+        std::any_of(cluster.nodes.begin(), cluster.nodes.end(), serves) && cluster.nodes.size() > 1;
+    if (split.enabled && !cluster.nodes.empty() && !has_replica) {
+        complain(path + ".read_write_split",
+                 "no node could serve reads as a replica",
+                 "name the replicas in nodes too, or leave read_write_split out");
+    }
+    const auto stands_there = [&split](const node_settings& node) { return node.zone == split.zone; };
+    const auto stands_somewhere = [](const node_settings& node) { return !node.zone.empty(); };
+    if (!split.zone.empty() && std::any_of(cluster.nodes.begin(), cluster.nodes.end(), stands_somewhere) &&
+        std::none_of(cluster.nodes.begin(), cluster.nodes.end(), stands_there)) {
+        complain(path + ".zone",
+                 "no node is in the zone " + in_quotes(split.zone),
+                 "write nodes as { address = \"db1:5432\", zone = " + in_quotes(split.zone) + " }");
+    }
+}
+
 /// Limits of one pool as they result from defaults and overrides.
 void check_sizes(const pool::pool_limits& limits, const std::string& path, const complaint& complain)
 {
@@ -315,6 +342,7 @@ void validate(const tree& all, const complaint& complain)
     check_auth(all, complain);
     for (std::size_t index = 0; index < all.clusters.size(); ++index) {
         check_cluster(all.clusters[index], entry("cluster", index), complain);
+        check_split(all.clusters[index], entry("cluster", index), complain);
     }
     for (std::size_t index = 0; index < all.databases.size(); ++index) {
         check_database(all, index, complain);

@@ -104,6 +104,24 @@ void add_reasons(families& to, const totals& sum, std::span<const std::string_vi
     to.insert(to.end(), found.begin(), found.end());
 }
 
+/// As above.
+void add_routes(families& to, const totals& sum, std::span<const route_name> names)
+{
+    auto& found = add_family(to,
+                             "penstock_routes_total",
+                             "Requests that a server was chosen for, by where they went and why",
+                             metric_kind::counter);
+    for (const auto& [pool, figures] : sum.pools) {
+        for (std::size_t index = 0; index < std::min(names.size(), figures.routes.size()); ++index) {
+            if (figures.routes[index] > 0) {
+                auto labels = with(labels_of(pool), "route", names[index].route);
+                found.samples.push_back(
+                    number(with(std::move(labels), "reason", names[index].reason), figures.routes[index]));
+            }
+        }
+    }
+}
+
 void add_times(
     families& to, const totals& sum, std::string_view name, std::string_view help, distribution pool_totals::*field)
 {
@@ -127,12 +145,15 @@ sample histogram_sample(label_list labels, const distribution& microseconds)
     return out;
 }
 
-std::vector<metric_family> counter_families(const totals& sum, std::span<const std::string_view> pin_reasons)
+std::vector<metric_family> counter_families(const totals& sum,
+                                            std::span<const std::string_view> pin_reasons,
+                                            std::span<const route_name> routes)
 {
     families out;
     add_process(out, sum.process);
     add_pool_counters(out, sum);
     add_reasons(out, sum, pin_reasons);
+    add_routes(out, sum, routes);
     add_times(out,
               sum,
               "penstock_database_connections_borrow_latency_seconds",

@@ -43,6 +43,8 @@ inline constexpr std::size_t discard_reason_count = 12;
 inline constexpr std::size_t error_kind_count = static_cast<std::size_t>(error_kind::internal) + 1;
 /// Room for the reasons of pins, which the router names; the renderer is told their names.
 inline constexpr std::size_t most_pin_reasons = 32;
+/// And of routes.
+inline constexpr std::size_t most_route_reasons = 32;
 
 /// Figures of one pool. `Number` is counter or std::uint64_t, `Times` is histogram or distribution.
 template <class Number, class Times>
@@ -73,6 +75,7 @@ struct pool_figures {
     Number retries{};                ///< exchanges sent a second time, unseen by the client
     Number pinned_now{};             ///< gauge: sessions that keep their lease past the transaction
     std::array<Number, most_pin_reasons> pins{};          ///< by the router's reason
+    std::array<Number, most_route_reasons> routes{};      ///< requests that a server was chosen for, by route_reason
     std::array<Number, discard_reason_count> discards{};  ///< by discard_reason
     Times wait_time{};                                    ///< of every lease, 0 where it was granted at once
     Times query_time{};                                   ///< request complete until response complete
@@ -98,6 +101,7 @@ struct alignas(64) pool_counters : pool_figures<counter, histogram> {
     void count_discard(discard_reason why) { discards[static_cast<std::size_t>(why)].add(); }
     /// Reasons beyond the room are counted as the last one.
     void count_pin(std::size_t reason) { pins[std::min(reason, most_pin_reasons - 1)].add(); }
+    void count_route(std::size_t reason) { routes[std::min(reason, most_route_reasons - 1)].add(); }
 };
 struct alignas(64) process_counters : process_figures<counter> {
     void count_login_failure(error_kind why) { login_failures[static_cast<std::size_t>(why)].add(); }

@@ -44,9 +44,16 @@ struct metric_family {
 /// In seconds; bounds are powers of two of a microsecond, from 128 microseconds to 134 seconds.
 [[nodiscard]] sample histogram_sample(label_list labels, const distribution& microseconds);
 
-/// `pin_reasons` names the pins by their index; a counted pin beyond them is "other".
+/// Where a request went, and why.
+struct route_name {
+    std::string_view route{};
+    std::string_view reason{};
+};
+
+/// `pin_reasons` names the pins by their index; a counted pin beyond them is "other". `routes` names the routes.
 [[nodiscard]] std::vector<metric_family> counter_families(const totals& sum,
-                                                          std::span<const std::string_view> pin_reasons);
+                                                          std::span<const std::string_view> pin_reasons,
+                                                          std::span<const route_name> routes = {});
 
 [[nodiscard]] std::string prometheus_text(const std::vector<metric_family>& families);
 

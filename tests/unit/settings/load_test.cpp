@@ -90,8 +90,15 @@ listen = []
 stats_users = ["grafana"]
 [[cluster]]
 name = "one"
-nodes = ["db1", { address = "[::2]:6000", role = "replica" }]
+nodes = ["db1", { address = "[::2]:6000", role = "replica" }, { address = "db3", weight = 30, zone = "b", backup = true }]
 sslmode = "require"
+read_write_split = true
+read_consistency = "user"
+max_replica_lag = "10s"
+position_interval = "20ms"
+write_window = "3s"
+balance = "latency"
+zone = "b"
 [[cluster]]
 name = "two"
 nodes = ["unix:/run/postgresql"]
@@ -124,6 +131,17 @@ max_user_client_connections = 5
     ASSERT_EQ(all.clusters.size(), 2U);
     EXPECT_EQ(all.clusters[0].nodes[0], (node_settings{{"db1", 5432}, node_role::automatic}));
     EXPECT_EQ(all.clusters[0].nodes[1], (node_settings{{"::2", 6000}, node_role::replica}));
+    EXPECT_EQ(all.clusters[0].nodes[2],
+              (node_settings{.where = {"db3", 5432}, .weight = 30, .zone = "b", .backup = true}));
+    EXPECT_EQ(all.clusters[0].split,
+              (split_settings{.enabled = true,
+                              .consistency = router::consistency::user,
+                              .max_replica_lag = 10s,
+                              .position_interval = 20ms,
+                              .write_window = 3s,
+                              .balance = router::balance_method::latency,
+                              .zone = "b"}));
+    EXPECT_FALSE(all.clusters[1].split.enabled);
     EXPECT_EQ(all.clusters[0].sslmode, tls_mode::require);
     EXPECT_EQ(all.clusters[1].nodes[0].where, (address{"/run/postgresql", 5432}));
     EXPECT_EQ(all.databases[0].server_database, "shop_live");

@@ -111,6 +111,28 @@ TEST_F(Validate, ServersTlsIsWholeOrAbsent)
         of_cluster("monitor_password = 'x'").starts_with("f:3:1: monitor_password is given without monitor_user"));
 }
 
+TEST_F(Validate, ReadsGoToReplicasOnlyWhereTheyCan)
+{
+    const auto of_cluster = [this](const std::string& lines) {
+        return fault_of("[[cluster]]\n" + lines + "\n[[user]]\nname='u'\npassword='p'\n", false);
+    };
+    EXPECT_TRUE(of_cluster("nodes = ['a']\nread_write_split = true")
+                    .starts_with("f:3:1: no node could serve reads as a replica; name the replicas"))
+        << of_cluster("nodes = ['a']\nread_write_split = true");
+    EXPECT_TRUE(of_cluster("nodes = ['a', {address = 'b', weight = 0}]\nread_write_split = true") == "none");
+    EXPECT_TRUE(of_cluster("nodes = [{address = 'a', role = 'primary'}, {address = 'b', weight = 0}]\n"
+                           "read_write_split = true")
+                    .starts_with("f:3:1: no node could serve reads"));
+    EXPECT_TRUE(of_cluster("engine = 'mysql'\nnodes = ['a', 'b']\nread_write_split = true")
+                    .starts_with("f:4:1: reads of MySQL and MariaDB do not go to replicas yet"));
+    EXPECT_TRUE(of_cluster("nodes = ['a', {address = 'b', zone = 'x'}]\nzone = 'y'")
+                    .starts_with("f:3:1: no node is in the zone \"y\""));
+    EXPECT_EQ(of_cluster("nodes = ['a', {address = 'b', zone = 'x'}]\nzone = 'x'"), "none");
+    EXPECT_TRUE(of_cluster("nodes = ['a', 'b']\nbalance = 'weights'").ends_with("did you mean \"weighted\"?"))
+        << of_cluster("nodes = ['a', 'b']\nbalance = 'weights'");
+    EXPECT_NE(of_cluster("nodes = ['a', {address = 'b', weight = 10001}]").find("10000"), std::string::npos);
+}
+
 TEST_F(Validate, NodesAreGivenOnceEach)
 {
     const auto of_nodes = [this](const std::string& nodes) {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is known of texts, by their shape: whether they are reads. One per worker and database; of one thread.
+//
+// A text is brought to its shape, and the shape is looked up; only one that is not known is classified, which takes
+// tens of microseconds. What the catalogue of functions says of a shape is asked once per version of the catalogue.
+// Bounded: what has not been used while half as many others were is forgotten.
+//
+// `Dialect` gives the rules of one product: make_shape(text, mode, shape), classify(shape, mode), and leaves_nothing(
+// shape, mode), which is false for whatever may leave something in the session, be it a read or not.
+#pragma once
+
+#include "protocols/wire/function_catalogue.hpp"
+#include "protocols/wire/request_facts.hpp"
+#include "protocols/wire/route_comment.hpp"
+#include "protocols/wire/statement_class.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace penstock {
+
+template <class Dialect>
+class read_judge {
+public:
+    using lexical = typename Dialect::lexical;
+
+    /// Shapes that are kept, and octets of them.
+    static constexpr std::size_t most_shapes = 4096;
+    static constexpr std::size_t most_octets = 4 << 20;
+    /// Longer texts are not looked at.
+    static constexpr std::size_t longest_text = 64 * 1024;
+
+    explicit read_judge(function_catalogue_ptr functions) : functions_{std::move(functions)} {}
+
+    /// What is believed of functions from now on.
+    void use(function_catalogue_ptr functions)
+    {
+        functions_ = std::move(functions);
+        ++version_;
+    }
+    /// Grows when what was said of a text may be another thing now.
+    [[nodiscard]] std::uint64_t version() const { return version_; }
+
+    [[nodiscard]] request_facts judge(std::string_view text, const lexical& mode);
+
+    /// A replica has refused this text, so those of its shape go to the primary.
+    void note_refused(std::string_view text, const lexical& mode);
+
+    [[nodiscard]] std::size_t size() const { return young_.shapes.size() + old_.shapes.size(); }
+    [[nodiscard]] std::uint64_t hits() const { return hits_; }
+    [[nodiscard]] std::uint64_t misses() const { return misses_; }
+
+private:
+    struct finding {
+        read_verdict text = read_verdict::unparsed;  ///< as far as the text itself tells
+        read_verdict with_functions = text;          ///< and as `version` of the catalogue says
+        std::uint64_t version = 0;
+        std::vector<function_name> functions{};
+    };
+    struct hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view shape) const { return std::hash<std::string_view>{}(shape); }
+    };
+    struct generation {
+        std::unordered_map<std::string, finding, hash, std::equal_to<>> shapes;
+        std::size_t octets = 0;
+    };
+
+    finding& find(const lexical& mode);
+    finding& remember(finding found);
+    [[nodiscard]] finding examine(const lexical& mode) const;
+    void ask_catalogue(finding& of) const;
+
+    function_catalogue_ptr functions_;
+    std::uint64_t version_ = 1;
+    generation young_;
+    generation old_;
+    std::string shape_;  ///< of the text at hand; its last octet stands for the mode
+    std::uint64_t hits_ = 0;
+    std::uint64_t misses_ = 0;
+};
+
+template <class Dialect>
+request_facts read_judge<Dialect>::judge(std::string_view text, const lexical& mode)
+{
+    if (text.size() > longest_text) {
+        return {.verdict = read_verdict::too_large};
+    }
+    const auto made = Dialect::make_shape(text, mode, shape_);
+    const auto hint = made.hint.empty() ? route_hint::none : read_route_comment(made.hint);
+    if (hint == route_hint::primary) {
+        return {.verdict = read_verdict::hint, .hint = hint};
+    }
+    if (!made.understood) {
+        return {.verdict = read_verdict::unparsed, .hint = hint};
+    }
+    auto& found = find(mode);
+    if (hint == route_hint::replica) {
+        return {.verdict = found.text, .hint = hint};
+    }
+    if (found.version != version_) {
+        ask_catalogue(found);
+    }
+    return {.verdict = found.with_functions, .hint = hint};
+}
+
+template <class Dialect>
+void read_judge<Dialect>::note_refused(std::string_view text, const lexical& mode)
+{
+    if (text.size() <= longest_text && Dialect::make_shape(text, mode, shape_).understood) {
+        auto& found = find(mode);
+        found.text = found.with_functions = read_verdict::refused;
+        ++version_;  // prepared statements remember what was said of them
+    }
+}
+
+template <class Dialect>
+typename read_judge<Dialect>::finding& read_judge<Dialect>::find(const lexical& mode)
+{
+    shape_.push_back(Dialect::octet_of(mode));
+    if (const auto known = young_.shapes.find(shape_); known != young_.shapes.end()) {
+        ++hits_;
+        return known->second;
+    }
+    if (const auto known = old_.shapes.find(shape_); known != old_.shapes.end()) {
+        ++hits_;
+        auto found = std::move(known->second);
+        old_.shapes.erase(known);
+        return remember(std::move(found));
+    }
+    ++misses_;
+    shape_.pop_back();
+    auto found = examine(mode);
+    shape_.push_back(Dialect::octet_of(mode));
+    return remember(std::move(found));
+}
+
+template <class Dialect>
+typename read_judge<Dialect>::finding& read_judge<Dialect>::remember(finding found)
+{
+    if (young_.shapes.size() >= most_shapes / 2 || young_.octets + shape_.size() > most_octets / 2) {
+        old_ = std::exchange(young_, {});
+    }
+    young_.octets += shape_.size();
+    return young_.shapes.insert_or_assign(shape_, std::move(found)).first->second;
+}
+
+template <class Dialect>
+typename read_judge<Dialect>::finding read_judge<Dialect>::examine(const lexical& mode) const
+{
+    finding found;
+    auto what = Dialect::classify(shape_, mode);
+    found.text = verdict_of(what.obstacle);
+    found.functions = std::move(what.functions);
+    if (found.text == read_verdict::read && !Dialect::leaves_nothing(shape_, mode)) {
+        found.text = read_verdict::lasting;
+    }
+    ask_catalogue(found);
+    return found;
+}
+
+template <class Dialect>
+void read_judge<Dialect>::ask_catalogue(finding& of) const
+{
+    of.version = version_;
+    of.with_functions = of.text;
+    for (const auto& each : of.functions) {
+        if (of.text == read_verdict::read && !functions_->harmless(each, {})) {
+            of.with_functions = read_verdict::function;
+        }
+    }
+}
+
+}  // namespace penstock

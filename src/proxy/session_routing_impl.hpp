@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a session carries out what the router decides: which pool a request's connection is taken from, and what a write
+// means for the reads behind it. Part of session.cpp.
+#pragma once
+
+#include "proxy/session.hpp"
+
+#include "router/decide.hpp"
+#include "router/route.hpp"
+#include "telemetry/log.hpp"
+
+namespace penstock::proxy {
+
+/// Once its front is there. Sessions that are logged in when reads begin to go to replicas do not take part.
+template <protocol P>
+void session<P>::begin_routing()
+{
+    if constexpr (requires { typename P::read_judge; }) {
+        const auto& key = pool_->record->key;
+        auto& cluster = worker_.cluster(key.cluster);
+        if (!cluster.rules.split || !cluster.view || pool_->record->mode() == settings::pool_mode::session) {
+            return;
+        }
+        routes_ = std::make_unique<session_routes>();
+        routes_->cluster = &cluster;
+        const bool by_user = cluster.rules.reads == router::consistency::user;
+        if (by_user) {
+            routes_->of_user = worker_.owner().mark_of(key.cluster, key.user);
+        }
+        auto& judge = worker_.template side<P>().judges[{key.cluster, key.database}];
+        if (!judge) {
+            auto functions = worker_.owner().functions_of(key.cluster, key.database);
+            judge = std::make_unique<typename P::read_judge>(functions ? std::move(functions) : P::known_functions());
+        }
+        front_->route_by(*judge, by_user);
+    }
+}
+
+/// Where the request goes that the front has stopped at.
+template <protocol P>
+worker_pool<P>& session<P>::choose_pool()
+{
+    if constexpr (requires { front_->wanted(); }) {
+        auto& own = *routes_;
+        auto& cluster = *own.cluster;
+        const auto now = worker_.driver().now();
+        own.loan.drop();
+        const router::session_facts known{.stays = front_->must_stay(), .written_at = own.last_write()};
+        router::route way{.reason = router::decide(front_->wanted(), known)};
+        if (goes_to_replica(way.reason) && cluster.rules.split) {
+            auto& board = *cluster.board;
+            const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
+            way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now);
+            if (way.reason == router::route_reason::own_write) {
+                board.want(known.written_at);
+            } else if (cluster.rules.max_lag > duration::zero() &&
+                       (!way.replica || now - board.covers(*way.replica) > cluster.rules.max_lag / 2)) {
+                board.want(now);
+            }
+        }
+        pool_->counters->count_route(static_cast<std::size_t>(way.reason));
+        if (way.replica) {
+            own.loan = replica_loan{cluster, *way.replica};
+            return worker_.on_replica(*pool_, *cluster.view, *way.replica);
+        }
+    }
+    return *pool_;
+}
+
+/// Called whenever a server has answered, or is lost: a write that may have been committed counts at once.
+template <protocol P>
+void session<P>::note_write()
+{
+    if constexpr (requires { front_->wanted(); }) {
+        const bool may_be_over = !lease_ || !lease_->half().in_transaction() || lease_->half().is_quiet() == false;
+        if (front_->has_written() && may_be_over) {
+            routes_->note_write();
+        }
+    }
+}
+
+/// The server owes nothing.
+template <protocol P>
+void session<P>::end_writes()
+{
+    if constexpr (requires { front_->wanted(); }) {
+        routes_->attempts = 0;
+        if (front_->has_written() && !lease_->half().in_transaction()) {
+            front_->forget_written();
+        }
+    }
+}
+
+/// A replica could not be had. False where that is no matter of the replica's, or where enough of them were tried.
+template <protocol P>
+bool session<P>::try_elsewhere(const client_error& why)
+{
+    auto& own = *routes_;
+    const bool is_its_fault = own.loan && why.kind != error_kind::borrow_timeout &&
+                              why.kind != error_kind::shutting_down && why.kind != error_kind::limit_exceeded;
+    if (!is_its_fault || ++own.attempts > own.cluster->view->nodes.size()) {
+        return false;
+    }
+    log::warning("replica does not serve, trying another server",
+                 {{"cluster", pool_->record->key.cluster}, {"reason", why.detail}});
+    own.loan.failed(worker_.driver().now());
+    hold_ = hold::none;
+    need_server();
+    if (lease_ && !pending_.empty()) {
+        consume(pending_, true);
+    }
+    return true;
+}
+
+}  // namespace penstock::proxy

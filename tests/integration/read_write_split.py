@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Reads on replicas: proved reads go there and nothing else does, each session reads what it has written, and a replica that refuses or
+# dies is not noticed.
+
+import contextlib
+import re
+import signal
+import threading
+import time
+import unittest
+
+import psycopg
+
+from cluster import PASSWORD, Cluster
+from fixture import value
+from penstock import Penstock
+from pgwire import SYNC, bind, describe, execute, extended, parse, query, rows_of
+from wait import wait_until
+
+DELAY = 2.0
+
+
+def routes(penstock):
+    """How many requests went where and why: {(route, reason): count}."""
+    counted = {}
+    for name, amount in penstock.metrics().items():
+        if name.startswith("penstock_routes_total{"):
+            key = re.search('route="(.*?)"', name)[1], re.search('reason="(.*?)"', name)[1]
+            counted[key] = counted.get(key, 0) + int(amount)
+    return counted
+
+
+class Split(unittest.TestCase):
+    """A primary, two replicas, and Penstock with the split on."""
+
+    split = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(replicas=2).start()
+        cls.cluster.primary.sql(
+            "create table t(id int primary key, n int); insert into t select i, i from generate_series(1, 100) i;"
+            "create view place as select pg_is_in_recovery() as replica, inet_server_port() as port;"
+            "create function bump() returns int language sql volatile as 'update t set n = n + 1 where id = 1 returning n';"
+            "create view bumping as select bump() as n;"
+            "grant all on t, place, bumping to public")
+        cls.cluster.wait_for_replicas()
+        settings = {"cluster": [{
+            "name": "main", "nodes": [f"127.0.0.1:{n.port}" for n in [cls.cluster.primary, *cls.cluster.replicas]],
+            "monitor_user": "lookup", "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **cls.split}]}
+        cls.penstock = Penstock(cls.cluster, settings).start()
+        wait_until(cls.reads_on_replicas, "the roles are known")
+
+    @classmethod
+    def reads_on_replicas(cls):
+        with contextlib.closing(cls.penstock.connect()) as connection:
+            return value(connection, "select replica from place")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.penstock.stop()
+        cls.cluster.stop()
+
+    def connect(self, **options):
+        connection = self.penstock.connect(**options)
+        self.addCleanup(connection.close)
+        return connection
+
+    def wire(self, **options):
+        wire = self.penstock.wire(**options)
+        self.addCleanup(wire.close)
+        return wire
+
+    def replica_of(self, wire, text="select replica from place"):
+        return wire.simple(text) == [("t",)]
+
+
+class Routes(Split):
+    def test_reads_are_shared_by_the_replicas_and_writes_go_to_the_primary(self):
+        before = routes(self.penstock)
+        wire = self.wire()
+        ports = {wire.simple("select port from place")[0][0] for _ in range(20)}
+        self.assertEqual(ports, {str(node.port) for node in self.cluster.replicas})
+        wire.simple("update t set n = n + 1 where id = 2")
+        after = routes(self.penstock)
+        self.assertGreaterEqual(after["replica", "read"] - before.get(("replica", "read"), 0), 20)
+        self.assertEqual(after["primary", "write"] - before.get(("primary", "write"), 0), 1)
+
+    def test_what_is_no_proved_read_goes_to_the_primary(self):
+        for text in ("select replica from place for update", "select replica from place; select 1 for update",
+                     "begin; select replica from place; commit", "select replica from place, pg_stat_activity limit 1",
+                     "select replica from place where bump() > 0", "/* penstock: primary */ select replica from place",
+                     "with x as (update t set n = n + 1 returning *) select replica from place limit 1"):
+            with self.subTest(text):
+                wire = self.wire()
+                with contextlib.suppress(Exception):
+                    self.assertFalse(self.replica_of(wire, text))
+                wire.simple("rollback")
+        self.assertTrue(self.replica_of(self.wire()))
+
+    def test_a_transaction_stays_on_the_primary(self):
+        wire = self.wire()
+        wire.simple("begin")
+        self.assertFalse(self.replica_of(wire))
+        wire.simple("commit")
+
+    def test_prepared_statements_read_on_replicas_too(self):
+        wire = self.wire()
+        batch = extended("select replica from place where $1 = 1", ("1",))
+        for _ in range(5):
+            wire.send(batch)
+            self.assertEqual(rows_of(wire.until_ready()), [("t",)])
+        wire.send(parse("select replica from place where $1 = 1", "named") + SYNC)
+        wire.until_ready()
+        for _ in range(5):
+            wire.send(bind(("1",), "named") + execute() + SYNC)
+            self.assertEqual(rows_of(wire.until_ready()), [("t",)])
+
+    def test_pipelined_reads_and_writes_keep_their_order_and_their_places(self):
+        wire = self.wire()
+        wire.simple("update t set n = 0 where id = 3")
+        wire.send(b"".join(query(f"update t set n = {each} where id = 3") + query("select n from t where id = 3")
+                           for each in range(1, 20)))
+        seen = []
+        for _ in range(38):
+            seen += [row[0] for row in rows_of(wire.until_ready())]
+        self.assertEqual([int(each) for each in seen], list(range(1, 20)))
+
+    def test_session_settings_follow_to_the_replica(self):
+        wire = self.wire()
+        wire.simple("set app.tenant = 'a'")
+        wire.simple("set datestyle = 'German'")
+        wait_until(lambda: self.replica_of(wire), "reads go to replicas again")
+        self.assertEqual(wire.simple("select date '2020-02-01', replica from place"), [("01.02.2020", "t")])
+
+    def test_a_pinned_session_keeps_the_primary(self):
+        wire = self.wire()
+        wire.simple("create temporary table mine(n int)")
+        time_limit = time.monotonic() + 1
+        while time.monotonic() < time_limit:
+            self.assertFalse(self.replica_of(wire))
+        wire.simple("drop table mine")
+
+    def test_serializable_sessions_read_on_the_primary(self):
+        wire = self.wire()
+        wire.simple("set default_transaction_isolation = 'serializable'")
+        for _ in range(20):
+            self.assertFalse(self.replica_of(wire))
+
+    def test_a_refused_write_is_moved_to_the_primary_unseen(self):
+        wire = self.wire()
+        before = routes(self.penstock)
+        first = int(wire.simple("select n from bumping")[0][0])
+        self.assertEqual(int(wire.simple("select n from bumping")[0][0]), first + 1)
+        after = routes(self.penstock)
+        self.assertEqual(after["primary", "healed"] - before.get(("primary", "healed"), 0), 1)
+        self.assertGreaterEqual(after["primary", "refused_before"] - before.get(("primary", "refused_before"), 0), 1)
+
+    def test_a_refused_batch_is_moved_to_the_primary_unseen(self):
+        wire = self.wire()
+        wire.send(parse("select n + 0 from bumping", "again") + bind((), "again") + describe(kind="P") + execute() + SYNC)
+        messages = wire.until_ready()
+        self.assertEqual([m.type for m in messages], ["1", "2", "T", "D", "C"])
+        wire.send(bind((), "again") + execute() + SYNC)
+        self.assertEqual([m.type for m in wire.until_ready()], ["2", "D", "C"])
+
+    def test_drivers(self):
+        with contextlib.closing(psycopg.connect(self.penstock.url(), autocommit=True)) as connection:
+            for number in range(20):
+                row = connection.execute("select replica, %s::int from place", (number,)).fetchone()
+                self.assertEqual(row, (True, number))
+
+
+class OwnWrites(Split):
+    def setUp(self):
+        for replica in self.cluster.replicas:
+            replica.sql(f"alter system set recovery_min_apply_delay = '{int(DELAY * 1000)}ms'", database="postgres")
+            replica.sql("select pg_reload_conf()")
+
+    def test_each_session_reads_its_own_writes_while_replicas_lag(self):
+        stale, reads, on_replica = [], [0], [0]
+        until = time.monotonic() + 6 * DELAY
+
+        def work(row):
+            with contextlib.closing(self.penstock.wire()) as wire:
+                written = 0
+                while time.monotonic() < until:
+                    written += 1
+                    wire.simple(f"update t set n = {written} where id = {row}")
+                    quiet_until = time.monotonic() + (DELAY * 1.5 if row % 2 else 0.05)
+                    while time.monotonic() < quiet_until:
+                        n, replica = wire.simple(f"select n, replica from t, place where id = {row}")[0]
+                        reads[0] += 1
+                        on_replica[0] += replica == "t"
+                        if int(n) != written:
+                            stale.append((row, n, written))
+
+        workers = [threading.Thread(target=work, args=(row,)) for row in range(10, 18)]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join()
+        print(f"reads {reads[0]}, on replicas {on_replica[0]}, stale {len(stale)}")
+        self.assertEqual(stale, [])
+        if not self.split:
+            self.assertGreater(on_replica[0], 0, "reads never came back to the replicas")
+        reader = self.wire()
+        wait_until(lambda: self.replica_of(reader), "reads go to replicas again")
+
+    def test_others_need_not_wait(self):
+        writer, reader = self.wire(), self.wire()
+        writer.simple("update t set n = 7 where id = 50")
+        self.assertTrue(self.replica_of(reader))
+        self.assertFalse(self.replica_of(writer))
+
+
+class UserScope(OwnWrites):
+    split = {"read_consistency": "user"}
+
+    def test_others_need_not_wait(self):
+        writer, reader, stranger = self.wire(), self.wire(), self.wire(user="other")
+        writer.simple("update t set n = 8 where id = 50")
+        self.assertFalse(self.replica_of(reader))
+        self.assertTrue(self.replica_of(stranger))
+
+
+class LostReplicas(Split):
+    def test_reads_go_on_when_replicas_are_killed(self):
+        wire = self.wire()
+        for replica in self.cluster.replicas:
+            replica.stop(signal.SIGQUIT)
+            for _ in range(50):
+                wire.simple("select replica from place")
+        self.assertFalse(self.replica_of(wire))
+        for replica in self.cluster.replicas:
+            replica.start()
+        wait_until(lambda: self.replica_of(wire), "reads go to replicas again", 30)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of a client's requests may go to a replica, and what is sent a second time.
+#include "tests/support/exchange_script.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace penstock;
+using namespace penstock::postgresql;
+using namespace penstock::test;
+
+namespace {
+
+const std::string refusal = wire::error("25006", "cannot execute UPDATE in a read-only transaction");
+
+/// A client whose requests are judged. Server 0 is the primary, server 1 a replica.
+class FrontRouting : public testing::Test {
+protected:
+    FrontRouting()
+    {
+        talk.client.route_by(judge, false);
+        talk.add_server().is_replica = true;
+        talk.server = nullptr;
+    }
+
+    /// What the request is judged to be, for which a server is wanted.
+    read_verdict verdict_of(const std::string& octets)
+    {
+        EXPECT_EQ(talk.send(octets), front_need::server);
+        return talk.client.wanted().verdict;
+    }
+    void on_primary() { talk.move_to(0); }
+    void on_replica() { talk.move_to(1); }
+
+    penstock::postgresql::read_judge judge{well_known_functions()};
+    exchange talk;
+};
+
+TEST_F(FrontRouting, JudgesWhatItWantsAServerFor)
+{
+    struct row {
+        std::string octets;
+        read_verdict expected;
+    };
+    const auto parse_read = wire::parse("", "select 1");
+    const row table[] = {
+        {wire::query("select 1"), read_verdict::read},
+        {wire::query("insert into t values (1)"), read_verdict::writes},
+        {wire::query("begin"), read_verdict::session},
+        {parse_read + wire::bind("", "") + wire::execute() + wire::sync(), read_verdict::read},
+        {parse_read + wire::sync(), read_verdict::read},
+        {parse_read + wire::bind("", "") + wire::execute(), read_verdict::incomplete},  // what follows is not known
+        {parse_read + wire::parse("", "delete from t") + wire::bind("", "") + wire::execute() + wire::sync(),
+         read_verdict::writes},
+        {wire::bind("", "unknown") + wire::execute() + wire::sync(), read_verdict::incomplete},
+        {wire::bind("", "") + wire::execute() + wire::sync(), read_verdict::incomplete},
+    };
+    for (const auto& row : table) {
+        exchange fresh;
+        fresh.client.route_by(judge, false);
+        fresh.server = nullptr;
+        EXPECT_EQ(fresh.send(row.octets), front_need::server);
+        EXPECT_EQ(fresh.client.wanted().verdict, row.expected) << row.octets;
+    }
+}
+
+TEST_F(FrontRouting, ClassifiesNothingForAStatementThatWasPreparedBefore)
+{
+    on_primary();
+    talk.send(wire::parse("a", "select 1") + wire::sync());
+    talk.answer(wire::parse_complete() + wire::ready());
+    talk.server = nullptr;
+    const auto known = judge.hits() + judge.misses();
+    const auto request = wire::bind("", "a") + wire::execute() + wire::sync();
+    EXPECT_EQ(verdict_of(request), read_verdict::read);
+    on_primary();
+    talk.send({});
+    talk.answer(wire::bind_complete() + wire::command_complete("SELECT 1") + wire::ready());
+    talk.server = nullptr;
+    EXPECT_EQ(verdict_of(request), read_verdict::read);
+    EXPECT_LE(judge.hits() + judge.misses(), known + 1);
+}
+
+TEST_F(FrontRouting, GivesAReplicaNothingButReads)
+{
+    EXPECT_EQ(verdict_of(wire::query("select 1")), read_verdict::read);
+    on_replica();
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("select 1"));
+    EXPECT_EQ(talk.send(wire::query("select 2")), front_need::more);  // behind it
+    EXPECT_EQ(talk.send(wire::query("delete from t")), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("select 2"));
+    talk.answer(wire::rows("1") + wire::ready() + wire::rows("2") + wire::ready());
+    EXPECT_EQ(talk.send({}), front_need::server);
+    EXPECT_EQ(talk.client.wanted().verdict, read_verdict::writes);
+    EXPECT_FALSE(talk.client.has_written());
+    on_primary();
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("delete from t"));
+    EXPECT_TRUE(talk.client.has_written());
+}
+
+TEST_F(FrontRouting, SendsAPatientClientsReadsOneByOne)
+{
+    talk.client.route_by(judge, true);
+    on_replica();
+    EXPECT_EQ(talk.send(wire::query("select 1")), front_need::more);
+    EXPECT_EQ(talk.send(wire::query("select 2")), front_need::answers);
+    talk.answer(wire::rows("1") + wire::ready());
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("select 1") + wire::query("select 2"));
+}
+
+TEST_F(FrontRouting, NotesWhatMayHaveWritten)
+{
+    on_primary();
+    talk.send(wire::query("select 1"));
+    EXPECT_FALSE(talk.client.has_written());
+    talk.send(wire::query("select unknown_function()"));
+    EXPECT_TRUE(talk.client.has_written());
+    talk.client.forget_written();
+    EXPECT_FALSE(talk.client.has_written());
+    talk.answer(wire::rows("1") + wire::ready() + wire::rows("1") + wire::ready('T'));
+    talk.send(wire::query("select 1"));  // in a transaction nothing is judged
+    EXPECT_TRUE(talk.client.has_written());
+}
+
+TEST_F(FrontRouting, SendsARefusedWriteToThePrimaryUnseen)
+{
+    on_replica();
+    const auto request = wire::query("select * from writing_view");
+    talk.send(request);
+    EXPECT_EQ(talk.answer(wire::row_description(1) + refusal + wire::ready()), advance_result::ok);
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_TRUE(talk.server->is_idle());
+    EXPECT_EQ(talk.client.take_healed_batch(), request);
+    EXPECT_EQ(talk.send(request), front_need::server);
+    EXPECT_EQ(talk.client.wanted().verdict, read_verdict::refused);
+    EXPECT_EQ(talk.client.counters().refused_by_replica, 1U);
+    talk.server = nullptr;
+    EXPECT_EQ(judge.judge("select * from writing_view", {}).verdict, read_verdict::refused);
+}
+
+TEST_F(FrontRouting, SendsARefusedBatchAgainWithTheNamesItGave)
+{
+    on_replica();
+    const auto request =
+        wire::parse("a", "select * from writing_view") + wire::bind("", "a") + wire::execute() + wire::sync();
+    talk.send(request);
+    talk.answer(wire::parse_complete() + wire::bind_complete() + refusal + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), "");
+    const auto again = talk.client.take_healed_batch();
+    EXPECT_EQ(again, request);
+    EXPECT_EQ(talk.client.statement_count(), 0U);
+    talk.sent_to_server();
+    on_primary();
+    talk.send(again);
+    const auto reply =
+        wire::parse_complete() + wire::bind_complete() + wire::command_complete("SELECT 0") + wire::ready();
+    EXPECT_EQ(talk.answer(reply), advance_result::ok);
+    EXPECT_EQ(talk.sent_to_client(), reply);
+    EXPECT_EQ(talk.client.statement_count(), 1U);
+}
+
+TEST_F(FrontRouting, RelaysARefusalOfWhichSomethingHasBeenTold)
+{
+    on_replica();
+    talk.send(wire::query("select * from writing_view"));
+    talk.answer(wire::row_description(1) + wire::data_row("1"));
+    EXPECT_NE(talk.sent_to_client(), "");
+    talk.answer(refusal + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), refusal + wire::ready());
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+    EXPECT_EQ(judge.judge("select * from writing_view", {}).verdict, read_verdict::refused);
+}
+
+TEST_F(FrontRouting, RelaysARefusalWithOthersBehindIt)
+{
+    on_replica();
+    talk.send(wire::query("select * from writing_view") + wire::query("select 2"));
+    talk.answer(refusal + wire::ready() + wire::rows("2") + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), refusal + wire::ready() + wire::rows("2") + wire::ready());
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+}
+
+TEST_F(FrontRouting, RelaysOtherErrorsAndAPrimarysRefusal)
+{
+    const auto other = wire::error("42P01", "relation \"t\" does not exist");
+    on_replica();
+    talk.send(wire::query("select * from t"));
+    talk.answer(other + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), other + wire::ready());
+    on_primary();
+    talk.send(wire::query("select * from writing_view"));
+    talk.answer(refusal + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), refusal + wire::ready());
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+}
+
+TEST_F(FrontRouting, SendsAReadAgainWhoseReplicaIsLost)
+{
+    on_replica();
+    const auto request = wire::query("select 1");
+    talk.send(request);
+    EXPECT_TRUE(talk.lose_server({error_kind::outcome_unknown, {}, {}}));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), request);
+    EXPECT_EQ(talk.client.counters().lost_with_replica, 1U);
+    EXPECT_EQ(verdict_of(request), read_verdict::read);
+}
+
+TEST_F(FrontRouting, HoldsBackTheBeginningOfAnAnswerUntilThereIsMore)
+{
+    on_replica();
+    talk.send(wire::query("select 1"));
+    const auto reply = wire::rows("1") + wire::ready();
+    for (std::size_t cut = 1; cut < reply.size(); ++cut) {
+        talk.answer(reply.substr(0, cut));
+        const auto seen = talk.sent_to_client();
+        EXPECT_TRUE(seen.empty() || seen.find('D') != std::string::npos);
+        talk.answer(reply.substr(cut));
+        EXPECT_EQ(seen + talk.sent_to_client(), reply);
+        talk.send(wire::query("select 1"));
+    }
+    talk.answer(wire::row_description(1) + wire::notice("terminating connection because of crash"));
+    EXPECT_TRUE(talk.lose_server({error_kind::outcome_unknown, {}, {}}));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), wire::query("select 1"));
+}
+
+TEST_F(FrontRouting, TellsOfALostReplicaWhereTheAnswerHadBegun)
+{
+    on_replica();
+    talk.send(wire::query("select 1"));
+    talk.answer(wire::row_description(1) + wire::data_row("1"));
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.lose_server({error_kind::outcome_unknown, {}, {}}));
+    EXPECT_NE(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+}
+
+TEST_F(FrontRouting, SendsNothingAgainThatAPrimaryLost)
+{
+    on_primary();
+    talk.send(wire::query("select 1"));
+    talk.lose_server({error_kind::outcome_unknown, {}, {}});
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+}
+
+TEST_F(FrontRouting, KeepsSerializableSessionsOffReplicas)
+{
+    on_replica();
+    const auto request = wire::query("select 1");
+    talk.send(request);
+    talk.answer(wire::error("0A000", "cannot use serializable mode in a hot standby") + wire::ready());
+    EXPECT_EQ(talk.client.take_healed_batch(), request);
+    talk.server = nullptr;
+    verdict_of(request);
+    on_primary();
+    talk.send({});
+    talk.answer(wire::rows("1") + wire::ready());
+    talk.server = nullptr;
+    EXPECT_EQ(verdict_of(wire::query("select 2")), read_verdict::isolation);
+}
+
+TEST_F(FrontRouting, KeepsNoLongRequests)
+{
+    on_replica();
+    talk.send(wire::parse("", "select 1") + wire::bind("", "") + wire::execute() + wire::sync());
+    talk.answer(wire::parse_complete() + wire::bind_complete() + wire::command_complete("SELECT 1") + wire::ready());
+    std::string many = wire::parse("", "select * from writing_view");
+    for (int each = 0; each < 2000; ++each) {
+        many += wire::bind("", "") + wire::execute();
+    }
+    talk.sent_to_client();
+    talk.send(many + wire::sync());
+    std::string start = wire::parse_complete() + wire::bind_complete();
+    talk.answer(start + refusal + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), start + refusal + wire::ready());
+}
+
+}  // namespace

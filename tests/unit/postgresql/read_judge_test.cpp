@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is said of a text, by its shape: by tables, and again when the catalogue or a replica has said more.
+#include "protocols/postgresql/read_dialect.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace penstock;
+using namespace penstock::postgresql;
+
+namespace {
+
+using judge_of_texts = penstock::postgresql::read_judge;
+
+/// Knows the functions it is given.
+class known_functions final : public function_catalogue {
+public:
+    explicit known_functions(std::vector<std::string> names) : names_{std::move(names)} {}
+    [[nodiscard]] std::uint64_t version() const override { return 1; }
+    [[nodiscard]] bool harmless(const function_name& function, std::span<const std::string>) const override
+    {
+        return std::find(names_.begin(), names_.end(), function.name) != names_.end();
+    }
+
+private:
+    std::vector<std::string> names_;
+};
+
+TEST(ReadJudge, SaysOfATextWhatItIs)
+{
+    struct row {
+        const char* text;
+        read_verdict expected;
+        route_hint hint = route_hint::none;
+    };
+    const row table[] = {
+        {"SELECT 1", read_verdict::read},
+        {"select abalance from pgbench_accounts where aid = 17;", read_verdict::read},
+        {"select count(*), max(lower(name)) from t", read_verdict::read},
+        {"select pg_catalog.count(*) from t", read_verdict::read},
+        {"select mine.count(*) from t", read_verdict::function},
+        {"select do_something(1)", read_verdict::function},
+        {"select set_config('a.b', 'c', false)", read_verdict::lasting},
+        {"select nextval('s')", read_verdict::lasting},
+        {"insert into t values (1)", read_verdict::writes},
+        {"with x as (delete from t returning *) select * from x", read_verdict::writes},
+        {"select 1; insert into t values (1)", read_verdict::writes},
+        {"select * from t for update", read_verdict::locks},
+        {"select * into u from t", read_verdict::into},
+        {"begin", read_verdict::session},
+        {"set x.y = 1", read_verdict::session},
+        {"select * from pg_stat_activity", read_verdict::server_state},
+        {"select 'unterminated", read_verdict::unparsed},
+        {"not SQL at all", read_verdict::unparsed},
+        {"select /* penstock: primary */ 1", read_verdict::hint, route_hint::primary},
+        {"select do_something(1) -- penstock: replica", read_verdict::read, route_hint::replica},
+        {"/* penstock: replica */ insert into t values (1)", read_verdict::writes, route_hint::replica},
+        {"/* penstock: replica */ select set_config('a.b', 'c', false)", read_verdict::lasting, route_hint::replica},
+        {"/* penstock: elsewhere */ select 1", read_verdict::read},
+        {"/* penstock:*/ select 1", read_verdict::read},
+    };
+    judge_of_texts judge{well_known_functions()};
+    for (int again = 0; again < 2; ++again) {
+        for (const auto& row : table) {
+            const auto facts = judge.judge(row.text, {});
+            EXPECT_EQ(facts.verdict, row.expected) << row.text;
+            EXPECT_EQ(facts.hint, row.hint) << row.text;
+        }
+    }
+}
+
+TEST(ReadJudge, ClassifiesAShapeOnce)
+{
+    judge_of_texts judge{well_known_functions()};
+    for (int each = 0; each < 10; ++each) {
+        EXPECT_TRUE(judge.judge("select * from t where a = " + std::to_string(each), {}).reads());
+    }
+    EXPECT_EQ(judge.misses(), 1U);
+    EXPECT_EQ(judge.hits(), 9U);
+}
+
+TEST(ReadJudge, TellsLexicalModesApart)
+{
+    judge_of_texts judge{well_known_functions()};
+    const std::string text = R"(select '\'; delete from t; --')";
+    EXPECT_EQ(judge.judge(text, {}).verdict, read_verdict::writes);
+    EXPECT_EQ(judge.judge(text, {.backslash_escapes = true}).verdict, read_verdict::read);
+    EXPECT_EQ(judge.judge(text, {}).verdict, read_verdict::writes);
+}
+
+TEST(ReadJudge, AsksTheNewestCatalogue)
+{
+    judge_of_texts judge{well_known_functions()};
+    const auto before = judge.version();
+    EXPECT_EQ(judge.judge("select mine(1)", {}).verdict, read_verdict::function);
+    judge.use(std::make_shared<known_functions>(std::vector<std::string>{"mine"}));
+    EXPECT_GT(judge.version(), before);
+    EXPECT_EQ(judge.judge("select mine(1)", {}).verdict, read_verdict::read);
+    judge.use(well_known_functions());
+    EXPECT_EQ(judge.judge("select mine(1)", {}).verdict, read_verdict::function);
+}
+
+TEST(ReadJudge, RemembersWhatAReplicaRefused)
+{
+    judge_of_texts judge{well_known_functions()};
+    EXPECT_TRUE(judge.judge("select * from writing_view where a = 1", {}).reads());
+    judge.note_refused("select * from writing_view where a = 2", {});
+    EXPECT_EQ(judge.judge("select * from writing_view where a = 3", {}).verdict, read_verdict::refused);
+    judge.use(well_known_functions());
+    EXPECT_EQ(judge.judge("select * from writing_view where a = 3", {}).verdict, read_verdict::refused);
+    EXPECT_EQ(judge.judge("/* penstock: replica */ select * from writing_view where a = 3", {}).verdict,
+              read_verdict::refused);
+}
+
+TEST(ReadJudge, KeepsNoMoreShapesThanItMay)
+{
+    judge_of_texts judge{well_known_functions()};
+    for (std::size_t each = 0; each < 3 * judge_of_texts::most_shapes; ++each) {
+        EXPECT_TRUE(judge.judge("select column" + std::to_string(each) + " from t", {}).reads());
+        ASSERT_TRUE(judge.judge("select often_used from t", {}).reads());
+        ASSERT_LE(judge.size(), judge_of_texts::most_shapes);
+    }
+    EXPECT_EQ(judge.misses(), 3 * judge_of_texts::most_shapes + 1);
+}
+
+TEST(ReadJudge, KeepsNoMoreOctetsThanItMay)
+{
+    judge_of_texts judge{well_known_functions()};
+    const std::string long_name(30 * 1024, 'x');
+    std::size_t most = 0;
+    for (std::size_t each = 0; each < 300; ++each) {
+        EXPECT_TRUE(judge.judge("select column" + std::to_string(each) + " from " + long_name, {}).reads());
+        most = std::max(most, judge.size());
+    }
+    EXPECT_LE(most, judge_of_texts::most_octets / (30 * 1024));
+}
+
+TEST(ReadJudge, LooksAtNoTextThatIsTooLong)
+{
+    judge_of_texts judge{well_known_functions()};
+    EXPECT_EQ(judge.judge("select '" + std::string(judge_of_texts::longest_text, 'x') + "'", {}).verdict,
+              read_verdict::too_large);
+}
+
+}  // namespace
