@@ -321,6 +321,7 @@ task<void> session<P>::abandon()
             outbox to_nobody{scratch};
             how = server.half().advance(in.data, *front_, to_nobody);
             lost = how != advance_result::ok;
+            co_await event_.yield();  // it may never stop: the deadline has to have its turn
         } else if (in.how == net::received::kind::would_block) {
             co_await event_.wait();
         }
@@ -407,7 +408,9 @@ task<void> session<P>::say_last_words()
         const auto in = client_.receive();
         if (in.how == net::received::kind::would_block) {
             co_await event_.wait();
-        } else if (in.how != net::received::kind::data) {
+        } else if (in.how == net::received::kind::data) {
+            co_await event_.yield();
+        } else {
             break;
         }
     }
