@@ -7,6 +7,7 @@
 #include "admin/reports.hpp"
 #include "admin/routes.hpp"
 #include "app/translate.hpp"
+#include "control/catalog.hpp"
 #include "control/loop.hpp"
 #include "control/sampler.hpp"
 #include "control/sql_clients.hpp"
@@ -70,6 +71,7 @@ struct application::state {
     [[nodiscard]] std::string urls_for_clients() const;
     void count_averages();
     void start_monitors();
+    void start_catalog();
     void watch_signals();
     std::optional<client_error> reload();
     void drain();
@@ -94,6 +96,7 @@ struct application::state {
     std::vector<std::unique_ptr<proxy::worker>> workers;
     std::vector<std::unique_ptr<control::monitor>> monitors;
     std::vector<std::unique_ptr<control::sampler>> samplers;
+    std::unique_ptr<control::catalog> functions;
     std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
     std::vector<std::pair<int, engine>> listening;
     std::vector<int> admin_listening;
@@ -151,6 +154,7 @@ outcome<bool> application::state::start()
     users = std::make_unique<control::credentials>(lookups, credential_options_of(tree), std::move(surroundings));
     process = std::make_unique<proxy::process>(*configuration, *users);
     start_monitors();
+    start_catalog();
     auto started = start_workers();
     if (!started) {
         return started;
@@ -234,6 +238,27 @@ void application::state::start_monitors()
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
+}
+
+/// The functions of a database are read once the first session judges reads there.
+void application::state::start_catalog()
+{
+    control::catalog_surroundings surroundings;
+    surroundings.make_client = control::sql_clients(lookups);
+    surroundings.where_to_ask = [this](const control::catalog_key& key) -> std::optional<control::sql_target> {
+        auto account = functions_target(*process->current()->settings, key.cluster, key.database);
+        const auto view = account ? process->view_of(key.cluster) : nullptr;
+        return view ? control::monitor::target_in(*view, std::move(*account)) : std::nullopt;
+    };
+    surroundings.publish = [this](const control::catalog_key& key, const function_catalogue_ptr& newest) {
+        process->publish_functions(key.cluster, key.database, newest);
+    };
+    functions = std::make_unique<control::catalog>(lookups, control::catalog_options{}, std::move(surroundings));
+    process->set_find_functions([this](const std::string& cluster, const std::string& database) {
+        const control::catalog_key key{cluster, database};
+        functions->watch(key);
+        return functions->current(key);
+    });
 }
 
 outcome<bool> application::state::start_workers()
@@ -403,6 +428,7 @@ void application::state::stop_lookups()
         }
         lookups_thread.join();
     }
+    functions.reset();
     samplers.clear();
     monitors.clear();
 }

@@ -180,6 +180,21 @@ std::optional<control::sql_target> auth_query_target(const settings::tree& tree,
     return target;
 }
 
+std::optional<control::sql_target> functions_target(const settings::tree& tree,
+                                                    const std::string& cluster,
+                                                    const std::string& database)
+{
+    const auto* where = settings::find_cluster(tree, cluster);
+    if (where == nullptr) {
+        return std::nullopt;
+    }
+    auto account = monitor_options_of(tree, *where).account;
+    if (account) {
+        account->database = database;
+    }
+    return account;
+}
+
 outcome<net::endpoint> listen_endpoint(const settings::address& where)
 {
     auto host = where.host == "localhost" ? std::string{"127.0.0.1"}

@@ -30,6 +30,11 @@ namespace penstock::app {
 [[nodiscard]] std::optional<control::sql_target> auth_query_target(const settings::tree& tree,
                                                                    const std::string& cluster);
 
+/// The account that reads the functions of a database: that of the health checks. None where no account is known.
+[[nodiscard]] std::optional<control::sql_target> functions_target(const settings::tree& tree,
+                                                                  const std::string& cluster,
+                                                                  const std::string& database);
+
 /// Where to listen: a numeric address, "localhost", "*" for all, or a Unix socket in PostgreSQL's form.
 [[nodiscard]] outcome<net::endpoint> listen_endpoint(const settings::address& where);
 

@@ -44,6 +44,7 @@ class Split(unittest.TestCase):
             "create view place as select pg_is_in_recovery() as replica, inet_server_port() as port;"
             "create function bump() returns int language sql volatile as 'update t set n = n + 1 where id = 1 returning n';"
             "create view bumping as select bump() as n;"
+            "create function doubled(n int) returns int language sql stable as 'select 2 * n';"
             "grant all on t, place, bumping to public")
         cls.cluster.wait_for_replicas()
         settings = {"cluster": [{
@@ -98,6 +99,12 @@ class Routes(Split):
                     self.assertFalse(self.replica_of(wire, text))
                 wire.simple("rollback")
         self.assertTrue(self.replica_of(self.wire()))
+
+    def test_a_function_that_the_catalogue_calls_stable_reads_on_replicas(self):
+        wire = self.wire()
+        wait_until(lambda: self.replica_of(wire, "select replica from place where doubled(2) = 4"), "the functions of the database are known")
+        self.assertFalse(self.replica_of(wire, "select replica from place where bump() > 0"))
+        self.assertFalse(self.replica_of(wire, "select replica from place where pg_backend_pid() > 0"))
 
     def test_a_transaction_stays_on_the_primary(self):
         wire = self.wire()
