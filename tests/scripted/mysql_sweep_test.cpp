@@ -190,8 +190,11 @@ bool is_whole(bytes stream)
 
 bool has_reply(std::string_view step)
 {
+    if (step[3] != 0) {
+        return false;  // goes on with a command; may be empty
+    }
     const auto what = static_cast<command>(step[header_size]);
-    return step[3] == 0 && what != command::stmt_close && what != command::stmt_send_long_data;
+    return what != command::stmt_close && what != command::stmt_send_long_data;
 }
 
 struct outcome_of_run {
