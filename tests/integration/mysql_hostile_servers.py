@@ -357,11 +357,14 @@ class Unasked(OneServer):
         line.sendall(octets)
 
     def say_everywhere(self, octets):
-        """On every connection that there is; gives them."""
+        """On every connection that there is; gives them. One that is just being closed, by either side, hears nothing."""
         lines = list(self.server.lines)
-        self.assertTrue(lines)
+        heard = 0
         for peer, line in lines:
-            self.say(peer, line, octets)
+            with contextlib.suppress(ConnectionError):
+                self.say(peer, line, octets)
+                heard += 1
+        self.assertGreater(heard, 0)
         return lines
 
     def test_answers_that_were_asked_for_do_no_harm(self):

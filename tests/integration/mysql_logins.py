@@ -10,6 +10,7 @@ import unittest
 
 import pymysql
 
+import processes
 from mysql_fixture import each_product, rows, value
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
@@ -129,6 +130,7 @@ class Introductions(LoginTest):
                                     {"name": "other", "password": PASSWORD}]
         between.write_settings()
         between.start()
+        wait_until(lambda: processes.is_listening(between.admin_port), "the admin port is open")
         wait_until(lambda: between.http("/ready")[0] == 200, "the server has been probed")
         wait_until(lambda: self.server.sql("select 1 from information_schema.processlist where user = 'other'"), "by the one in clear")
         self.assertEqual(value(self.open(between, user="other"), "select current_user()"), "other@%")
