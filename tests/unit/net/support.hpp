@@ -27,7 +27,7 @@ namespace penstock::net::testing {
 template <class Claim>
 bool turn_until(driver& on, Claim claim)
 {
-    const auto give_up = clock::now() + seconds{20};
+    const auto give_up = clock::now() + seconds{120};
     bool holds = claim();
     while (!holds && clock::now() < give_up) {
         on.run_once(milliseconds{10});
