@@ -77,6 +77,8 @@ struct expected_reply {
     bool reported_state = false;  ///< "something has changed", with nothing that would explain it
     std::uint16_t error_code = 0;
     std::uint16_t warnings = 0;  ///< of the last result
+    /// What the client is told in the place of the number of warnings, where that is another session's.
+    std::optional<std::uint16_t> told_warnings{};
     std::uint32_t client_statement = 0;
     std::uint64_t last_insert_id = 0;  ///< of the results: the last that was not 0
     std::uint64_t affected_rows = 0;   ///< of the last result, where it was OK
@@ -159,6 +161,10 @@ public:
     std::optional<std::uint64_t> insert_id{0};
     /// Which statement ran here last: a session's stamp and its own count.
     std::pair<std::uint64_t, std::uint64_t> last_statement{};
+    /// Whose statement FOUND_ROWS() tells of: a session's stamp, or 0 where that is none of theirs or not known.
+    std::uint64_t found_rows_of = 0;
+    /// SHOW WARNINGS of our own came behind it: its diagnostics are still there, ROW_COUNT() and FOUND_ROWS() are not.
+    bool showed_warnings = false;
     /// Warnings of whoever had the connection before may still be there: MariaDB keeps them while no table is used.
     bool foreign_diagnostics = false;
     bool must_close = false;

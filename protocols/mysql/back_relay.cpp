@@ -12,15 +12,6 @@
 
 namespace penstock::mysql {
 
-namespace {
-
-/// Of a status what says something about the session rather than about one result.
-constexpr std::uint16_t lasting_status = server_status::in_transaction | server_status::autocommit |
-                                         server_status::no_backslash_escapes | server_status::in_transaction_readonly |
-                                         server_status::ansi_quotes;
-
-}  // namespace
-
 /// A packet, or the beginning of a row, goes to the client with the number that comes next.
 void back::relay(bytes whole, bool copied, outbox& to_client)
 {
@@ -39,7 +30,7 @@ void back::insert_eof(const front& client, outbox& to_client)
 {
     owes_eof_ = false;
     if (relays() && !has(client.capabilities(), capability::deprecate_eof)) {
-        const auto status = static_cast<std::uint16_t>(status_ & lasting_status);
+        const auto status = static_cast<std::uint16_t>(status_ & server_status::lasting);
         client_sequence_ = encode_eof({.warnings = 0, .status = status}, to_client.made(), client_sequence_);
     }
 }
@@ -47,17 +38,19 @@ void back::insert_eof(const front& client, outbox& to_client)
 /// An OK packet, in its own place or (ends_rows) in that of EOF.
 advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
 {
-    const auto ok = decode_ok(payload_of(whole), agreed_);
+    auto ok = decode_ok(payload_of(whole), agreed_);
     if (!ok || !take_changes(*ok, client)) {
         return fault("a malformed OK packet");
     }
+    const auto told_warnings = expected_.front().told_warnings;
+    ok->warnings = told_warnings.value_or(ok->warnings);
     if (relays()) {
         const bool opens_cursor = (ok->status & server_status::cursor_exists) != 0 && owes_eof_;
         if (owes_eof_ && !opens_cursor) {
             insert_eof(client, to_client);
         }
         owes_eof_ = false;
-        const bool as_it_is = (ok->status & server_status::session_state_changed) == 0 &&
+        const bool as_it_is = !told_warnings && (ok->status & server_status::session_state_changed) == 0 &&
                               (!ends_rows || has(client.capabilities(), capability::deprecate_eof));
         if (as_it_is) {
             relay(whole, copied, to_client);
@@ -78,13 +71,15 @@ advance_result back::on_eof(bytes whole, bool copied, bool ends_rows, front& cli
     }
     ok_packet end{};
     end.status = eof->status;
-    end.warnings = eof->warnings;
+    const auto told_warnings = expected_.front().told_warnings;
+    end.warnings = told_warnings.value_or(eof->warnings);
     const bool opens_cursor = !ends_rows && (eof->status & server_status::cursor_exists) != 0 &&
                               expected_.front().kind == reply_kind::execute;
     const bool keeps = !has(client.capabilities(), capability::deprecate_eof);
-    if (relays() && keeps) {
+    const bool as_it_is = keeps && !told_warnings;
+    if (relays() && as_it_is) {
         relay(whole, copied, to_client);
-    } else if (relays() && (ends_rows || opens_cursor)) {
+    } else if (relays() && (keeps || ends_rows || opens_cursor)) {
         relay_end(end, true, client, to_client);
     }
     if (ends_rows) {
@@ -178,6 +173,9 @@ advance_result back::on_column_count(bytes whole, bool copied, const front& clie
 advance_result back::on_definition(bytes whole, bool copied, front& client, outbox& to_client)
 {
     follower_.on_definition();
+    if (captures()) {
+        client.on_captured_definition(payload_of(whole), expected_.front(), *this);
+    }
     if (relays()) {
         const bool extended = has(agreed_, capability::mariadb_extended_metadata);
         const bool wanted = has(client.capabilities(), capability::mariadb_extended_metadata);

@@ -68,7 +68,10 @@ inline constexpr std::uint16_t in_transaction = 0x0001, autocommit = 0x0002, mor
                                last_row_sent = 0x0080, db_dropped = 0x0100, no_backslash_escapes = 0x0200,
                                metadata_changed = 0x0400, query_was_slow = 0x0800, ps_out_params = 0x1000,
                                in_transaction_readonly = 0x2000, session_state_changed = 0x4000, ansi_quotes = 0x8000;
-}
+/// What says something about the session rather than about one statement.
+inline constexpr std::uint16_t lasting =
+    in_transaction | autocommit | no_backslash_escapes | in_transaction_readonly | ansi_quotes;
+}  // namespace server_status
 
 /// The first octet of a client's message in the command phase.
 enum class command : std::uint8_t {

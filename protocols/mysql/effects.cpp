@@ -53,7 +53,6 @@ const text_effects& effects_collector::finish()
         effects_.pins.add(pin_reason::opaque);
     }
     if (effects_.statements != 1) {
-        effects_.only_shows_warnings = false;
         effects_.kill = {};
     }
     return effects_;
@@ -271,9 +270,6 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
         case verb::show:
             if (is_word && one_of(text, {"warnings", "errors"})) {
                 effects_.reads_diagnostics = true;
-                effects_.only_shows_warnings = tokens_ == 2 && text == "warnings";
-            } else {
-                effects_.only_shows_warnings = false;
             }
             break;
         case verb::xa:

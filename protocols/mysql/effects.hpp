@@ -57,7 +57,6 @@ struct text_effects {
     bool reads_row_count = false;
     bool reads_found_rows = false;
     bool reads_diagnostics = false;    ///< SHOW WARNINGS, GET DIAGNOSTICS, @@warning_count, ...
-    bool only_shows_warnings = false;  ///< the text is SHOW WARNINGS and nothing else
     bool reads_connection_id = false;  ///< CONNECTION_ID(): ours, not the server's
     bool kills = false;                ///< KILL: a number that means another connection there
     kill_statement kill{};             ///< what it kills, where the text is nothing else

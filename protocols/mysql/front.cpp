@@ -165,7 +165,7 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
             if (server == nullptr) {
                 row_count_ = 0;
                 ++sent_;  // the server that ran the last statement does not know of this one
-                return answer_ok(to_client);
+                return answer_ok(to_client, was_on_mariadb_ ? 0 : warning_count_);
             }
             return simple(what, reply_kind::ok, payload, server, to_server, to_client);
         case command::field_list: return simple(what, reply_kind::field_list, payload, server, to_server, to_client);
@@ -389,9 +389,10 @@ front_need front::answer(const client_error& why, outbox& to_client)
 }
 
 /// An OK of our own, for what no server needs to be asked.
-front_need front::answer_ok(outbox& to_client) const
+front_need front::answer_ok(outbox& to_client, std::uint16_t warnings) const
 {
     ok_packet ok{};
+    ok.warnings = warnings;
     ok.status = status_;
     encode_ok(ok, capabilities_, to_client.made(), command_sequence_);
     return front_need::more;
@@ -404,6 +405,7 @@ void front::greet(std::string& out, const parameter_list& reported, const cancel
             status_ = static_cast<std::uint16_t>(std::atoi(value.c_str()) & ~server_status::session_state_changed);
         }
     }
+    login_status_ = status_;
     ok_packet ok{};
     ok.status = status_;
     std::string changes;

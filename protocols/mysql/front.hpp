@@ -11,6 +11,7 @@
 #include "protocols/mysql/back.hpp"
 #include "protocols/mysql/commands_execute.hpp"
 #include "protocols/mysql/commands_rewriter.hpp"
+#include "protocols/mysql/kept_warnings.hpp"
 #include "protocols/mysql/session_state.hpp"
 #include "protocols/mysql/statement.hpp"
 #include "protocols/mysql/tracking.hpp"
@@ -79,6 +80,7 @@ public:
     void on_session_change(const session_change& change, const expected_reply& during, back& server);
     /// The header of an answer to COM_STMT_PREPARE: gives the id the client gets.
     std::uint32_t on_prepared(expected_reply& reply, const prepared_header& header, back& server);
+    void on_captured_definition(bytes payload, const expected_reply& during, const back& server);
     /// A whole row of what was asked for behind the client's back.
     void on_captured_row(bytes payload, const expected_reply& during, back& server);
     /// The server is gone. Answers what the client still waits for; false where that cannot be done.
@@ -91,7 +93,7 @@ private:
     enum class diagnostics : std::uint8_t {
         none,    ///< there are none
         server,  ///< the server that ran it has them
-        kept,    ///< they were asked for and are in warnings_
+        kept,    ///< they were asked for and are in kept_
     };
 
     // front.cpp
@@ -106,7 +108,7 @@ private:
     std::size_t take_file(bytes rest, back& server, outbox& to_server);
     front_need fail(error_kind kind, std::string detail);
     front_need answer(const client_error& why, outbox& to_client);
-    front_need answer_ok(outbox& to_client) const;
+    front_need answer_ok(outbox& to_client, std::uint16_t warnings = 0) const;
 
     // front_ready.cpp
     // Each gives what to return where the command cannot go out now; nothing where it can.
@@ -134,7 +136,7 @@ private:
     front_need simple(command what, reply_kind kind, bytes payload, back* server, outbox& to_server, outbox& to_client);
     front_need process_kill(bytes payload, outbox& to_client);
     front_need kill(const kill_statement& what, outbox& to_client);
-    void show_kept_warnings(outbox& to_client);
+    void show_kept_warnings(const diagnostics_question& question, outbox& to_client);
     [[nodiscard]] std::optional<bytes> query_text(bytes payload) const;
     [[nodiscard]] std::string with_known_counts(bytes text, const text_effects& effects, const back& server);
     void send_text(bytes payload, bytes text, text_effects_ptr effects, back& server, outbox& to_server);
@@ -166,6 +168,11 @@ private:
     void forget_session(back* server);
     /// The session's last statement was the last one on this server, too.
     [[nodiscard]] bool ran_last(const back& server) const { return server.last_statement == std::pair{stamp_, sent_}; }
+    /// And what it gives for ROW_COUNT() and FOUND_ROWS() is this session's: many statements leave the latter as it is.
+    [[nodiscard]] bool has_counts(const back& server) const
+    {
+        return ran_last(server) && !server.showed_warnings && server.found_rows_of == stamp_;
+    }
     [[nodiscard]] sql_reading reading() const { return state_.reading(default_sql_mode_); }
 
     statement_store& store_;
@@ -185,6 +192,7 @@ private:
     front_counters counters_{};
     std::string default_sql_mode_;
     std::uint16_t status_ = server_status::autocommit;  ///< as the client was last told
+    std::uint16_t login_status_ = server_status::autocommit;
 
     std::unordered_map<std::uint32_t, client_statement> statements_;
     std::size_t statement_memory_ = 0;
@@ -207,8 +215,8 @@ private:
     std::optional<std::uint64_t> servers_insert_id_before_{};
     diagnostics diagnostics_ = diagnostics::none;
     std::uint16_t warning_count_ = 0;
-    std::vector<std::string> warnings_;  ///< rows of SHOW WARNINGS
-    std::size_t warnings_memory_ = 0;
+    kept_warnings kept_;
+    bool was_on_mariadb_ = false;    ///< the last server was
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
     bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: only its server knows the number

@@ -149,9 +149,10 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return front_need::server;
     }
     const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
-    if (effects.only_shows_warnings && diagnostics_ == diagnostics::kept && !warnings_.empty() &&
-        (server == nullptr || !ran_last(*server))) {
-        show_kept_warnings(to_client);
+    const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && kept_.can_answer() &&
+                               (server == nullptr || !ran_last(*server));
+    if (const auto question = asks_for_kept ? read_diagnostics_question(*text, reading()) : std::nullopt) {
+        show_kept_warnings(*question, to_client);
         return front_need::more;
     }
     if (effects.kills) {
@@ -172,7 +173,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     auto kept = is_plain || effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     // Behind another statement of the same text they are that one's, and the server knows them.
     const bool asks_counts = effects.statements == 1 && (effects.reads_row_count || effects.reads_found_rows);
-    if (effects.reads_connection_id || (asks_counts && !ran_last(*server))) {
+    if (effects.reads_connection_id || (asks_counts && !has_counts(*server))) {
         const auto changed = with_known_counts(*text, effects, *server);
         send_text(payload, changed, std::move(kept), *server, to_server);
     } else {
@@ -210,7 +211,7 @@ std::string front::with_known_counts(bytes text, const text_effects& effects, co
     if (effects.reads_connection_id && connection_id_ != 0) {
         replace("connection_id", std::to_string(connection_id_));
     }
-    if (ran_last(server) || effects.statements != 1) {
+    if (has_counts(server) || effects.statements != 1) {
         return changed;  // it knows the rest itself
     }
     if (effects.reads_row_count) {
@@ -332,8 +333,7 @@ void front::on_killed(kill_result how, std::string& out)
 {
     const auto number = std::to_string(wanted_kill_.number);
     ++sent_;
-    warnings_.clear();
-    warnings_memory_ = 0;
+    kept_.clear();
     warning_count_ = 0;
     diagnostics_ = diagnostics::none;
     row_count_ = how == kill_result::done ? 0 : -1;
@@ -361,53 +361,21 @@ void front::on_killed(kill_result how, std::string& out)
     }
 }
 
-/// SHOW WARNINGS, answered with what was asked for before the server that has them was given back.
-void front::show_kept_warnings(outbox& to_client)
+/// SHOW WARNINGS and the like, answered with what was asked for before the server that has it was given back.
+void front::show_kept_warnings(const diagnostics_question& question, outbox& to_client)
 {
-    auto& out = to_client.made();
-    auto number = command_sequence_;
-    const auto send = [&](const std::string& payload) { number = append_packet(out, number, payload); };
-    std::string count;
-    wire_writer to_count{count};
-    to_count.u8(3);
-    if ((capabilities_ & (capability::optional_resultset_metadata | capability::mariadb_cache_metadata)) != 0) {
-        to_count.u8(1);
+    kept_.answer(question, warning_count_, capabilities_, status_, command_sequence_, to_client.made());
+    if (question !=
+        diagnostics_question{}) {  // who reads more than SHOW WARNINGS gets what the server itself says next
+        pins_.add(pin_reason::diagnostics);
     }
-    send(count);
-    struct column {
-        std::string_view name;
-        std::uint32_t length;
-        std::uint8_t type;
-        std::uint16_t flags;
-        std::uint16_t charset;
-    };
-    constexpr column columns[] = {
-        {"Level", 28, 0xfd, 1, 45}, {"Code", 4, 0x03, 0x21, 63}, {"Message", 2048, 0xfd, 1, 45}};
-    for (const auto& each : columns) {
-        std::string definition;
-        wire_writer to{definition};
-        to.lenenc_string("def").lenenc_string("").lenenc_string("").lenenc_string("").lenenc_string(each.name);
-        to.lenenc_string("");
-        if (has(capabilities_, capability::mariadb_extended_metadata)) {
-            to.lenenc_string("");
-        }
-        to.u8(0x0c).u16(each.charset).u32(each.length).u8(each.type).u16(each.flags).u8(each.type == 3 ? 0 : 31).u16(0);
-        send(definition);
-    }
-    const bool deprecated = has(capabilities_, capability::deprecate_eof);
-    if (!deprecated) {
-        number = encode_eof({.warnings = warning_count_, .status = status_}, out, number);
-    }
-    for (const auto& row : warnings_) {
-        send(row);
-    }
-    if (deprecated) {
-        ok_packet end{};
-        end.status = status_;
-        end.warnings = warning_count_;
-        encode_ok(end, capabilities_, out, number, eof_header);
-    } else {
-        encode_eof({.warnings = warning_count_, .status = status_}, out, number);
+    row_count_ = -1;
+    found_rows_ = question.what == diagnostics_question::kind::rows ? found_rows_ : 1;
+    if (question.what == diagnostics_question::kind::variables && !was_on_mariadb_) {
+        kept_.clear();  // MySQL forgets them with this statement
+        warning_count_ = 0;
+        diagnostics_ = diagnostics::none;
+        ++sent_;
     }
 }
 

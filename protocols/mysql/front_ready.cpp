@@ -98,8 +98,11 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
         append_packet(out, 0, payload);
     }
     server.announce(expected_reply{kind, why});
+    server.found_rows_of = 0;
     if (why != purpose::warnings) {
         server.last_statement = {};  // it has the diagnostics of this now
+    } else {
+        server.showed_warnings = true;
     }
 }
 
@@ -135,7 +138,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     }
     const bool is_fresh = !ran_last(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
-        if (!warnings_.empty()) {
+        if (!kept_.is_empty()) {
             pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
         }
         // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
@@ -171,7 +174,7 @@ bool front::clean_for(const text_effects& effects, back& server, outbox& to_serv
     for (const auto& name : names) {
         const bool is_carried = name.empty() || state_.current()->find("@" + name) != nullptr;
         if (!is_carried && server.claim_variable(name)) {
-            text.append(text.empty() ? "\3SET @" : ",@").append(quote_name(name)).append("=NULL");
+            text.append(text.empty() ? "\3SET " : ",").append(clear_variable(name));
         }
     }
     if (!text.empty()) {
@@ -203,12 +206,17 @@ void front::note_statement(back& server)
 {
     server.foreign_diagnostics = server.foreign_diagnostics || server.last_statement.first != stamp_;
     server.last_statement = {stamp_, ++sent_};
+    server.showed_warnings = false;
 }
 
 void front::forward(command what, reply_kind kind, bytes payload, back& server, outbox& to_server)
 {
     expected_reply reply{kind};
     reply.what = what;
+    const bool tells_of_earlier = what == command::ping || what == command::init_db || what == command::set_option;
+    if (tells_of_earlier && !ran_last(server)) {  // MySQL counts the warnings of the last statement
+        reply.told_warnings = server.is_mariadb() ? std::uint16_t{0} : warning_count_;
+    }
     send({}, payload, std::move(reply), server, to_server);
 }
 

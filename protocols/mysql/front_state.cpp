@@ -12,10 +12,6 @@ namespace penstock::mysql {
 
 namespace {
 
-/// Bounds on what is kept of SHOW WARNINGS; servers keep 1024 at most.
-constexpr std::size_t most_warnings = 1024;
-constexpr std::size_t most_warnings_memory = 64 * 1024;
-
 constexpr std::uint16_t er_unknown_character_set = 1115, er_unknown_collation = 1273, er_signal_exception = 1644;
 
 std::uint64_t to_number(std::string_view text)
@@ -79,9 +75,8 @@ void front::on_done(expected_reply& reply, back& server)
 
 void front::on_client_done(expected_reply& reply, back& server)
 {
-    status_ = static_cast<std::uint16_t>(
-        server.status() &
-        ~(server_status::session_state_changed | server_status::more_results_exist | server_status::cursor_exists));
+    status_ = server.status() & server_status::lasting;
+    was_on_mariadb_ = server.is_mariadb();
     if (reply.what == command::reset_connection && !reply.failed) {
         forget_session(&server);
         return;
@@ -89,9 +84,9 @@ void front::on_client_done(expected_reply& reply, back& server)
     on_statement_done(reply, server);
     const bool is_statement = reply.kind == reply_kind::query || reply.kind == reply_kind::execute;
     const bool reads_diagnostics = reply.effects && reply.effects->reads_diagnostics;
-    if ((is_statement || reply.failed) && !reads_diagnostics) {
-        warnings_.clear();
-        warnings_memory_ = 0;
+    const bool forgets = reply.kind == reply_kind::prepare && !was_on_mariadb_;  // MySQL does, where it succeeds
+    if ((is_statement || reply.failed || forgets) && !reads_diagnostics) {
+        kept_.clear();
         warning_count_ = reply.failed ? 1 : reply.warnings;
         diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
         server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
@@ -100,6 +95,12 @@ void front::on_client_done(expected_reply& reply, back& server)
         row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);
         found_rows_ = reply.failed ? found_rows_ : reply.found_rows.value_or(found_rows_);
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
+        const bool is_told = keeps_found_rows_ || (reply.effects && runs_code(*reply.effects, server));
+        server.found_rows_of = is_told || (!reply.failed && reply.found_rows) ? stamp_ : server.found_rows_of;
+    } else if (reply.failed || reply.what == command::set_option) {
+        row_count_ = -1;
+    } else if (reply.what == command::init_db || reply.what == command::ping || reply.what == command::stmt_reset) {
+        row_count_ = 0;
     }
     const bool sets_insert_id = reply.effects && reply.effects->sets_insert_id;
     if ((reply.last_insert_id != 0 || sets_insert_id) && std::exchange(insert_id_is_exact_, false)) {
@@ -229,13 +230,17 @@ void front::on_session_change(const session_change& change, const expected_reply
     }
 }
 
+void front::on_captured_definition(bytes payload, const expected_reply& during, const back& server)
+{
+    if (during.why == purpose::warnings) {
+        kept_.take_definition(payload, has(server.agreed(), capability::mariadb_extended_metadata));
+    }
+}
+
 void front::on_captured_row(bytes payload, const expected_reply& during, back& server)
 {
     if (during.why == purpose::warnings) {
-        if (warnings_.size() < most_warnings && warnings_memory_ + payload.size() <= most_warnings_memory) {
-            warnings_.emplace_back(payload);
-            warnings_memory_ += payload.size();
-        }
+        kept_.take_row(payload);
         return;
     }
     if (during.why == purpose::ask_tracking) {
@@ -267,14 +272,14 @@ void front::forget_session(back* server)
     insert_id_is_exact_ = true;
     diagnostics_ = diagnostics::none;
     warning_count_ = 0;
-    warnings_.clear();
+    kept_.clear();
     row_count_ = 0;
     ++sent_;
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;
     unreported_.clear();
-    status_ = static_cast<std::uint16_t>(status_ & ~server_status::in_transaction) | server_status::autocommit;
+    status_ = server != nullptr ? status_ : login_status_;
     if (server != nullptr) {
         state_.on_server(server->is_mariadb());
         server->was_reset();

@@ -63,14 +63,19 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
     }
-    ++counters_.client_parses;
-    ++counters_.server_parses;
     expected_reply reply{reply_kind::prepare};
     reply.prepares = store_.intern(payload.substr(1), state_.context(), reading());
     if (const auto& effects = reply.prepares->effects;
         effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
         pins_.add(pin_reason::diagnostics);
     }
+    // A user variable's type is told by what it holds.
+    if (const auto& effects = reply.prepares->effects;
+        effects && !effects->other_variables.empty() && clean_for(*effects, *server, to_server)) {
+        return front_need::answers;
+    }
+    ++counters_.client_parses;
+    ++counters_.server_parses;
     counters_.evicted += server->close_excess(to_server.made(), 1);
     send({}, payload, std::move(reply), *server, to_server);
     return front_need::more;

@@ -56,15 +56,26 @@ bool is_number(std::string_view value)
            digits.front() != '.' && std::count(digits.begin(), digits.end(), '.') <= 1;
 }
 
+/// NULL keeps the type of what a variable held before, which may be another session's: so it is made a text first.
+std::string null_variable(const std::string& quoted_name)
+{
+    return "@" + quoted_name + "='',@" + quoted_name + "=NULL";
+}
+
+/// MySQL (seen with 9.7.4) takes DEFAULT for OFF in these two, whatever the global value is.
+constexpr std::string_view of_odd_default[] = {"foreign_key_checks", "unique_checks"};
+
 std::string assignment(std::string_view name, const std::string* value)
 {
     if (name.starts_with('@')) {
-        return "@" + quote_name(name.substr(1)) + "=" + (value == nullptr ? "NULL" : *value);
+        const auto quoted = quote_name(name.substr(1));
+        const bool is_null = value == nullptr || lower_case(*value) == "null";
+        return is_null ? null_variable(quoted) : "@" + quoted + "=" + *value;
     }
     std::string text{"@@session."};
     text.append(name).append("=");
     if (value == nullptr) {
-        return text + "DEFAULT";
+        return is_in(name, of_odd_default) ? text.append("@@global.").append(name) : text + "DEFAULT";
     }
     return text + (name == "character_set_results" && value->empty() ? "NULL" : quote_value(*value));
 }
@@ -112,6 +123,11 @@ void add_login_with(std::string_view collation, std::vector<std::string>& comman
 }
 
 }  // namespace
+
+std::string clear_variable(std::string_view name)
+{
+    return assignment("@" + std::string{name}, nullptr);
+}
 
 std::string quote_name(std::string_view name)
 {

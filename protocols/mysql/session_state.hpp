@@ -81,6 +81,9 @@ struct told_server {
 /// `base` with what decides about a prepared text taken from `context`.
 [[nodiscard]] parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_set& context);
 
+/// What SET has to say so that a user variable is as nobody has set it.
+[[nodiscard]] std::string clear_variable(std::string_view name);
+
 /// The name in backticks.
 [[nodiscard]] std::string quote_name(std::string_view name);
 /// A value as a literal that any sql_mode and character set reads alike.

@@ -129,6 +129,8 @@ class StateLeak:
         pair = Pair(number, *wires, self)
         pair.history.append(f"logged in with {capabilities:#x}, collation {charset}")
         pair.both("the end of the login", lambda wire, *_: wire.welcome)
+        if self.is_mariadb:
+            pair.sql("select 1 union select 2")  # up to its first SELECT, FOUND_ROWS() of MariaDB's own is an earlier connection's
         return pair
 
     # ---- one step of one session ----
@@ -236,6 +238,10 @@ class StateLeak:
             pair.sql("do 1")  # SHOW WARNINGS would tell of its deprecation
 
     def warnings(self, pair):
+        if self.is_mariadb:
+            # MariaDB shows what earlier statements left while later ones use no table; who comes by Penstock sees the last one's only.
+            pair.sql(self.dice.choice(["select 1 from (select 1) d", "selec", "select * from there_is_none",
+                                       "drop table if exists there_is_none", "do cast('y' as signed)"]))
         pair.sql(self.dice.choice(["show warnings", "show warnings", "show warnings limit 1", "select 1/0", "select cast('abc' as signed)",
                                    "select 1/0 union select cast('x' as signed)", "show errors", "show count(*) warnings",
                                    "select @@warning_count", "select @@warning_count, @@error_count", "drop table if exists there_is_none",
@@ -245,14 +251,18 @@ class StateLeak:
             self.may_be_pinned(pair)
 
     def prepare(self, pair):
+        # A server describes @a by what it holds when the statement is prepared, which on another server is later; and MariaDB describes
+        # ? by a collation that SET NAMES gives to character_set_client and tells nobody of. So both stand in functions here.
         if len(pair.statements) < 5:
-            pair.prepare(self.dice.choice([f"select 'session {pair.number}', ?, @a, database()", "select @@session.time_zone, @@session.sql_mode",
-                                           "select ? + 1, ?", "insert into {t}(x) values (?)", "select count(*) from {t} where id > ?", "selec ?",
+            pair.prepare(self.dice.choice([f"select 'session {pair.number}', concat(?, ''), cast(@a as char(30)), database()", "select @@session.time_zone, @@session.sql_mode",
+                                           "select ? + 1, concat('', ?)", "insert into {t}(x) values (?)", "select count(*) from {t} where id > ifnull(?, 1)", "selec ?",
                                            "set @a = ?" if pair.pinned else "select 'é', \"?\"", "do 0"]))
 
     def run_prepared(self, pair):
-        if pair.statements and (pair.status & m.AUTOCOMMIT or pair.holds_a_connection):
-            ids = self.dice.choice(pair.statements)
+        # MySQL 9.7.4 itself gives no rows without a cursor where the statement has had one: OK comes behind the definitions.
+        usable = [ids for ids in pair.statements if self.is_mariadb or ids not in pair.scrolled]
+        if usable and (pair.status & m.AUTOCOMMIT or pair.holds_a_connection):
+            ids = self.dice.choice(usable)
             values = [self.dice.choice(["1", "22", "text", None]) for _ in range(pair.parameters[ids])]
             pair.execute(ids, values)
             pair.cursors.discard(ids)
@@ -274,6 +284,7 @@ class StateLeak:
         if isinstance(opened, Error):
             return
         pair.cursors.add(ids)
+        pair.scrolled.add(ids)
         for _ in range(self.dice.randrange(4)):
             done = pair.both(f"fetch {ids}", lambda wire, _, side: wire.fetch(ids[side], 2, opened.columns))[1]
             if isinstance(done, Error) or done.status & m.LAST_ROW_SENT:

@@ -3,7 +3,7 @@
 # A MySQL session through Penstock and its twin, a direct connection: both run the same steps, and what comes of each must be the same.
 
 import mysql_packets as m
-from mysql_packets import Error, Ok, Rows
+from mysql_packets import Error, Ok, Prepared, Rows
 
 UTF8 = {224: 45, 255: 45, 46: 45}
 
@@ -18,6 +18,7 @@ class Pair:
         self.statements = []  # (id here, id there)
         self.parameters = {}
         self.cursors = set()
+        self.scrolled = set()  # has had a cursor
         self.pinned = self.table_lock = self.characteristics = False
         self.xa = 0
         self.savepoints = False
@@ -76,19 +77,28 @@ class Pair:
 def normal(answer):
     """Without what differs and does no harm. A collation named at login shows in results as that very collation, one set by a statement as
     its character set's default. MySQL reports the transaction at XA START to clients that did not ask for it. A user variable that was never
-    set is NULL of another type than one that was set to NULL. FOUND_ROWS() and ROW_COUNT() become numbers, as wide as they are, and MySQL's
+    set is NULL of another type than one that was set to NULL, and a text in one has the character set of the moment it was set here, which no
+value shows. FOUND_ROWS() and ROW_COUNT() become numbers, as wide as they are, and MySQL's
     warning that one of them is deprecated is not given. The order of the changes reported with one statement is the server's whim."""
     if isinstance(answer, list):
         return [normal(each) for each in answer]
     if isinstance(answer, Rows):
         counts = [place for place, each in enumerate(answer.columns) if b"found_rows" in each.name.lower() or b"row_count" in each.name.lower()]
         nulls = [place for place, each in enumerate(answer.columns) if b"@" in each.name and not any(row[place] for row in answer.rows)]
-        answer = answer._replace(columns=tuple(normal_column(each, place in counts + nulls) for place, each in enumerate(answer.columns)),
+        answer = answer._replace(columns=tuple(without_charset(normal_column(each, place in counts + nulls))
+                                               for place, each in enumerate(answer.columns)),
                                  warnings=0 if counts else answer.warnings)
+    if isinstance(answer, Prepared):
+        answer = answer._replace(columns=tuple(normal_column(each, False) for each in answer.columns))
     if isinstance(answer, (Ok, Rows)) and answer.changes:
         kept = tuple(sorted(change for change in answer.changes if change[0] not in (4, 5)))
         answer = answer._replace(changes=kept, status=answer.status if kept else answer.status & ~m.SESSION_STATE_CHANGED)
     return answer
+
+
+def without_charset(column):
+    is_text = column.name.startswith(b"@") and not column.name.startswith(b"@@") and column.type == 251
+    return column._replace(charset=0, length=0, flags=column.flags & ~128) if is_text else column
 
 
 def normal_column(column, type_differs):

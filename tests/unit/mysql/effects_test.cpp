@@ -102,10 +102,6 @@ TEST(MysqlEffects, TellWhatAsksForEarlierStatements)
     EXPECT_TRUE(inspect("SELECT ROW_COUNT()", {}).reads_row_count);
     EXPECT_TRUE(inspect("SELECT FOUND_ROWS ()", {}).reads_found_rows);
     EXPECT_TRUE(inspect("SELECT SQL_CALC_FOUND_ROWS 1", {}).calculates_found_rows);
-    EXPECT_TRUE(inspect("SHOW WARNINGS", {}).only_shows_warnings);
-    EXPECT_TRUE(inspect("show warnings;", {}).only_shows_warnings);
-    EXPECT_FALSE(inspect("SHOW WARNINGS LIMIT 1", {}).only_shows_warnings);
-    EXPECT_FALSE(inspect("SHOW WARNINGS; SELECT 1", {}).only_shows_warnings);
     EXPECT_TRUE(inspect("SHOW COUNT(*) WARNINGS", {}).reads_diagnostics);
     EXPECT_TRUE(inspect("SELECT @@warning_count", {}).reads_diagnostics);
     EXPECT_TRUE(inspect("GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT", {}).reads_diagnostics);

@@ -50,7 +50,23 @@ TEST(MysqlState, OfOtherSessionsIsTakenBack)
 {
     exchange talk;
     talk.servers[1]->parameters = parameter_set::of({{"time_zone", "+02:00"}, {"@a", "5"}});
-    EXPECT_EQ(catch_up_of(talk), (list{"\3SET @@session.time_zone=DEFAULT", "\3SET @`a`=NULL"}));
+    EXPECT_EQ(catch_up_of(talk), (list{"\3SET @@session.time_zone=DEFAULT", "\3SET @`a`='',@`a`=NULL"}));
+}
+
+TEST(MysqlState, WhatMysqlTakesDefaultForOffInIsSetToTheGlobalValue)
+{
+    exchange talk;
+    talk.servers[1]->parameters = parameter_set::of({{"foreign_key_checks", "ON"}, {"unique_checks", "OFF"}});
+    EXPECT_EQ(catch_up_of(talk),
+              query_of("SET @@session.foreign_key_checks=@@global.foreign_key_checks,"
+                       "@@session.unique_checks=@@global.unique_checks"));
+}
+
+TEST(MysqlState, NullIsNotOfTheTypeOfAnotherSessionsValue)
+{
+    exchange talk;
+    talk.run("SET @a = NULL", {say::ok({.changes = say::state_changed()})});
+    EXPECT_EQ(catch_up_of(talk), query_of("SET @`a`='',@`a`=NULL"));
 }
 
 TEST(MysqlState, HasLiteralUserVariables)
@@ -348,6 +364,14 @@ TEST(MysqlEarlier, WarningsAreKeptForShowWarnings)
     const auto told = talk.told();
     ASSERT_EQ(told.size(), 6U);
     EXPECT_EQ(told[4], row);
+}
+
+TEST(MysqlEarlier, FoundRowsOfAnotherSessionAreNotAskedFor)
+{
+    exchange talk;
+    talk.run("SET time_zone = '+01:00'", {say::ok({.changes = say::variable("time_zone", "+01:00")})});
+    talk.send(ask::query("SELECT FOUND_ROWS()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT 0 AS `FOUND_ROWS()`")) << "SET leaves there what it was";
 }
 
 TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
