@@ -73,6 +73,11 @@ def memory_kib(pid):
     return {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
 
 
+def memory_bound(kib):
+    """A bound that holds for a plain build, as one for the program under test."""
+    return kib * int(os.environ.get("PENSTOCK_HEAVINESS", "1"))
+
+
 def peak_memory_kib(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))

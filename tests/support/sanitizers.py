@@ -11,6 +11,8 @@ SUPPORT = pathlib.Path(__file__).resolve().parent
 
 # PENSTOCK_SANITIZE of the build -> by how much every time limit of the tests grows (wait.SLOWNESS).
 SLOWNESS = {"": 1, "address,undefined": 4, "thread": 10}
+# And by how much the bounds of Penstock's memory grow (processes.memory_bound): the thread sanitizer keeps a shadow of what is touched.
+HEAVINESS = {"thread": 2}
 
 
 def of_build(build):
@@ -35,7 +37,7 @@ def environment(kind, folder):
         "UBSAN_OPTIONS": f"{every}:print_stacktrace=1",
         "LSAN_OPTIONS": f"suppressions={SUPPORT}/leaks.supp:print_suppressions=0",
         "TSAN_OPTIONS": f"{every}:suppressions={SUPPORT}/races.supp:second_deadlock_stack=1:history_size=4",
-        "PENSTOCK_SLOWNESS": str(slowness(kind)), "PENSTOCK_REPORTS": str(folder),
+        "PENSTOCK_SLOWNESS": str(slowness(kind)), "PENSTOCK_HEAVINESS": str(HEAVINESS.get(kind, 1)), "PENSTOCK_REPORTS": str(folder),
     }
 
 
