@@ -11,8 +11,9 @@ SUPPORT = pathlib.Path(__file__).resolve().parent
 
 # PENSTOCK_SANITIZE of the build -> by how much every time limit of the tests grows (wait.SLOWNESS).
 SLOWNESS = {"": 1, "address,undefined": 4, "thread": 10}
-# And by how much the bounds of Penstock's memory grow (processes.memory_bound): the thread sanitizer keeps a shadow of what is touched.
-HEAVINESS = {"thread": 2}
+# And by how much the bounds of Penstock's memory grow (processes.memory_bound): a sanitizer keeps a shadow of what is touched, and the
+# address sanitizer keeps what was freed for a while. A plain build's bounds are as they stand.
+HEAVINESS = {"address,undefined": 2, "thread": 2}
 
 
 def of_build(build):
