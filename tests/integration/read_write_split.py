@@ -13,7 +13,7 @@ import unittest
 import psycopg
 
 from cluster import PASSWORD, Cluster
-from fixture import value
+from fixture import ProxyTest, value
 from penstock import Penstock
 from pgwire import SYNC, bind, describe, execute, extended, parse, query, rows_of
 from wait import wait_until
@@ -31,7 +31,7 @@ def routes(penstock):
     return counted
 
 
-class Split(unittest.TestCase):
+class Split(ProxyTest):
     """A primary, two replicas, and Penstock with the split on."""
 
     split = {}
@@ -62,16 +62,6 @@ class Split(unittest.TestCase):
     def tearDownClass(cls):
         cls.penstock.stop()
         cls.cluster.stop()
-
-    def connect(self, **options):
-        connection = self.penstock.connect(**options)
-        self.addCleanup(connection.close)
-        return connection
-
-    def wire(self, **options):
-        wire = self.penstock.wire(**options)
-        self.addCleanup(wire.close)
-        return wire
 
     def replica_of(self, wire, text="select replica from place"):
         return wire.simple(text) == [("t",)]
