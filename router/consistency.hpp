@@ -8,6 +8,7 @@
 #pragma once
 
 #include "router/cluster_view.hpp"
+#include "router/gtid_set.hpp"
 
 #include "core/clock.hpp"
 
@@ -19,15 +20,20 @@
 
 namespace penstock::router {
 
-/// How far a node is, in the words of its product. PostgreSQL: the timeline and the octet of the write-ahead log.
+/// How far a node is, in the words of its product.
 struct position {
-    std::uint64_t timeline = 0;
+    std::uint64_t timeline = 0;  ///< PostgreSQL: of the write-ahead log, and the octet there
     std::uint64_t offset = 0;
+    gtid_set executed{};       ///< MySQL
+    gtid_position last{};      ///< MariaDB
+    std::uint32_t writer = 0;  ///< MariaDB: the number of the server itself
+    /// About what it takes to keep and to compare it.
+    [[nodiscard]] std::size_t weight() const { return 1 + executed.size() + last.size(); }
     friend bool operator==(const position&, const position&) = default;
 };
 
 /// Whether a replica at `replica` has everything that the primary had at `primary`. Of another timeline nothing is
-/// known.
+/// known, nor of transactions that another server than the primary has numbered.
 [[nodiscard]] bool has_reached(const position& replica, const position& primary);
 
 /// Folds samples into what each node covers.
@@ -59,11 +65,15 @@ private:
 
     /// Older ones tell nothing that the oldest kept one does not, save to replicas that are far behind.
     static constexpr std::size_t most_samples = 4096;
+    static constexpr std::size_t most_weight = 1 << 19;  ///< of all samples: some 16 MiB
 
     replica& at(std::size_t node);
 
+    void clear();
+
     std::optional<std::size_t> primary_{};
-    std::deque<sample> samples_;  ///< in order of time, and so of position
+    std::deque<sample> samples_;  ///< in order of time, and so of position: each has all of the one before
+    std::size_t weight_ = 0;      ///< of all of them
     std::vector<replica> replicas_;
 };
 

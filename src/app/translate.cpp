@@ -153,14 +153,14 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
 std::optional<control::sampler_options> sampler_options_of(const control::monitor_options& monitor,
                                                            const settings::cluster_settings& cluster)
 {
-    if (!monitor.account || cluster.engine != engine::postgresql) {
+    if (!monitor.account) {
         return std::nullopt;
     }
     control::sampler_options options;
     options.account = *monitor.account;
     options.interval = cluster.split.position_interval;
     options.patience = monitor.probe_timeout;
-    options.ask = control::postgresql_positions();
+    options.ask = cluster.engine == engine::mysql ? control::mysql_positions() : control::postgresql_positions();
     return options;
 }
 

@@ -96,6 +96,7 @@ struct sampler::state : std::enable_shared_from_this<state> {
     std::shared_ptr<router::freshness_board> board{};
     router::replay_progress progress{};
     std::vector<std::unique_ptr<asked_node>> nodes{};
+    time_point had_none{};  ///< when the primary was asked last that has no positions; the epoch: it has
     bool is_awake = false;
     bool stopped = false;
 };
@@ -147,6 +148,7 @@ void sampler::state::follow(const router::cluster_view& now)
 {
     if (progress.follow(now.primary_index)) {
         board->forget_all();
+        had_none = {};
     }
 }
 
@@ -180,6 +182,9 @@ void sampler::state::tick()
 /// Nodes that are down are not waited for: they cover nothing until they are asked again.
 bool sampler::state::is_done(const router::cluster_view& now, time_point wanted) const
 {
+    if (had_none > wanted) {
+        return true;
+    }
     for (std::size_t place = 0; place < now.nodes.size(); ++place) {
         const auto& each = now.nodes[place];
         const bool counts = each.role == router::node_role::replica && each.is_up();
@@ -210,7 +215,13 @@ void sampler::state::ask_primary(const router::node& primary, std::size_t place)
             asked.is_asked = false;
             const auto latest = self->view();
             self->follow(*latest);
-            const auto found = self->options.ask.read(answer);
+            const auto& ask = self->options.ask;
+            if (ask.has_none && latest->primary_index == place && answer.ok()) {
+                const bool has = !ask.has_none(answer);
+                self->board->set_positions(has);
+                self->had_none = has ? time_point{} : now;
+            }
+            const auto found = ask.read(answer);
             if (!found || latest->primary_index != place) {
                 asked.next = clock::now() + (found ? self->options.interval : self->options.after_failure);
                 return;

@@ -27,8 +27,12 @@ struct position_questions {
     sql_query of_primary{};
     sql_query of_replica{};
     std::function<std::optional<router::position>(const sql_answer&)> read{};
+    /// Whether the primary says that it numbers no transactions, so that there are none. May be empty: it always does.
+    std::function<bool(const sql_answer&)> has_none{};
 };
 [[nodiscard]] position_questions postgresql_positions();
+/// GTIDs, of both products: sampler_mysql.cpp.
+[[nodiscard]] position_questions mysql_positions();
 
 struct sampler_options {
     sql_target account{};                  ///< host, addresses and port are filled in per node

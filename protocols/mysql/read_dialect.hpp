@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// MySQL's and MariaDB's rules for read_judge.
+#pragma once
+
+#include "protocols/mysql/effects_lexer.hpp"
+#include "protocols/mysql/shape.hpp"
+#include "protocols/wire/read_judge.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace penstock::mysql {
+
+struct text_effects;
+
+struct read_dialect {
+    using lexical = sql_reading;
+
+    [[nodiscard]] static shape_result make_shape(std::string_view text, const lexical& mode, std::string& shape)
+    {
+        return mysql::make_shape(text, mode, shape);
+    }
+    [[nodiscard]] static char octet_of(const lexical& mode);
+    [[nodiscard]] static statement_class classify(std::string_view shape, const lexical& mode);
+    /// But for calls of functions that may be stored ones: the catalogue knows those, and the front which product it is
+    /// on.
+    [[nodiscard]] static bool leaves_nothing(std::string_view shape, const lexical& mode);
+};
+
+using read_judge = penstock::read_judge<read_dialect>;
+
+/// What a text that was executed on a replica may leave there, for which its session would have to stay.
+[[nodiscard]] bool leaves_nothing(const text_effects& effects);
+/// One statement that is no proved read, but changes nothing that another could read: SET, BEGIN, SHOW and the like.
+[[nodiscard]] bool changes_nothing(std::string_view text, const text_effects& effects, read_verdict verdict);
+
+/// While no catalogue is known, none is believed that another product does not have under that name.
+[[nodiscard]] function_catalogue_ptr well_known_functions();
+
+}  // namespace penstock::mysql
