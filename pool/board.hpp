@@ -25,6 +25,7 @@ namespace penstock::pool {
 struct joint_account {
     pool_limits limits{};
     tally total{};
+    std::shared_ptr<waiter_count> waiters = std::make_shared<waiter_count>(0);  ///< not guarded
     std::vector<account*> kinds{};
     const account* wanted_last =
         nullptr;  ///< the kind that the minimum is kept of; null: nobody has wanted a connection

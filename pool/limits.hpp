@@ -5,6 +5,7 @@
 
 #include "core/clock.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -31,7 +32,7 @@ struct pool_limits {
     std::uint32_t reserve = 0;  ///< further ones, opened when a waiter has waited reserve_timeout
     duration reserve_timeout = seconds{5};
     duration borrow_timeout = seconds{120};  ///< longest wait for a connection
-    std::uint32_t max_waiters = 0;           ///< sessions that may wait at once; 0: no limit
+    std::uint32_t max_waiters = 0;  ///< sessions that may wait at once, on all workers and for all kinds; 0: no limit
     std::uint32_t max_idle_percent = 50;   ///< idle connections above this share of size are closed after idle_timeout
     duration idle_timeout = seconds{600};  ///< 0: never closed for being idle
     duration lifetime = seconds{3600};     ///< 0: no end; a jitter of up to a tenth is subtracted
@@ -40,6 +41,10 @@ struct pool_limits {
     duration backoff_longest = seconds{15};
     friend bool operator==(const pool_limits&, const pool_limits&) = default;
 };
+
+/// How many wait in all shards of one pool, of every kind: what max_waiters bounds. Each shard counts its own in and
+/// out; whoever is counted in above the bound is refused, so that it is never passed.
+using waiter_count = std::atomic<std::uint32_t>;
 
 /// Limits shared by several pools; 0 means no limit.
 struct shared_limits {

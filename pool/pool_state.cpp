@@ -39,7 +39,10 @@ duration scaled(duration length, double factor)
 
 }  // namespace
 
-pool_state::pool_state(const pool_limits& limits, jitter_source jitter) : limits_{limits}, jitter_{std::move(jitter)} {}
+pool_state::pool_state(const pool_limits& limits, jitter_source jitter, std::shared_ptr<waiter_count> all_waiters)
+    : limits_{limits}, jitter_{std::move(jitter)}, all_waiters_{std::move(all_waiters)}
+{
+}
 
 slot_id pool_state::take_idle()
 {
@@ -71,11 +74,12 @@ waiter_id pool_state::request(time_point now, void* tag)
     entry.previous = std::exchange(last_waiter_, index);
     (entry.previous == no_waiter ? first_waiter_ : waiters_[entry.previous].next) = index;
     ++waiting_;
+    const auto everybody = all_waiters_->fetch_add(1, std::memory_order_relaxed) + 1;
 
     const auto waiter = id_of(index);
     if (draining_) {
         reject(waiter, now, {error_kind::shutting_down, {}});
-    } else if (limits_.max_waiters != 0 && waiting_ > limits_.max_waiters) {
+    } else if (limits_.max_waiters != 0 && everybody > limits_.max_waiters) {
         reject(waiter,
                now,
                {error_kind::too_many_clients,
@@ -345,6 +349,7 @@ action pool_state::unqueue(std::uint32_t index, time_point now)
     entry.queued = false;
     free_waiters_.push_back(index);
     --waiting_;
+    all_waiters_->fetch_sub(1, std::memory_order_relaxed);
     return result;
 }
 

@@ -81,7 +81,12 @@ public:
     /// Gives a number from 0 to 1 each time; for back-off and lifetimes.
     using jitter_source = std::function<double()>;
 
-    pool_state(const pool_limits& limits, jitter_source jitter);
+    /// `all_waiters` counts those of every shard of the pool, whatever its kind or worker: max_waiters is the bound of
+    /// that.
+    pool_state(const pool_limits& limits, jitter_source jitter, std::shared_ptr<waiter_count> all_waiters);
+    ~pool_state() { all_waiters_->fetch_sub(waiting_, std::memory_order_relaxed); }
+    pool_state(const pool_state&) = delete;
+    pool_state& operator=(const pool_state&) = delete;
 
     /// What is to be done; the caller does it and clears the list. Calls below append to it.
     [[nodiscard]] std::vector<action>& actions() { return actions_; }
@@ -214,6 +219,7 @@ private:
 
     std::vector<waiter_entry> waiters_;
     std::uint32_t waiting_ = 0;  ///< of these
+    std::shared_ptr<waiter_count> all_waiters_;
     std::vector<std::uint32_t> free_waiters_;
     std::uint32_t first_waiter_ = no_waiter;
     std::uint32_t last_waiter_ = no_waiter;

@@ -14,7 +14,7 @@ shard_core::shard_core(std::shared_ptr<shared_pool> pool,
                        time_point now)
     : pool_{std::move(pool)},
       seat_{std::make_shared<seat>(pool_->own_account(), std::move(messages))},
-      state_{pool_->limits(), std::move(jitter)},
+      state_{pool_->limits(), std::move(jitter), seat_->of->joint->waiters},
       next_housekeeping_{now + housekeeping_interval}
 {
     shared().join(seat_);

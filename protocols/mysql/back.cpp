@@ -19,6 +19,7 @@ constexpr std::size_t longest_held = 1024 * 1024;
 void back::logged_in(const server_identity& who)
 {
     agreed_ = who.capabilities;
+    version_ = who.greeting.version;
     counts_frames_ = (agreed_ & (capability::compress | capability::zstd_compression)) != 0;
     status_ = who.status;
     reported[std::string{reported_status}] = std::to_string(status_);

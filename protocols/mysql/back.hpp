@@ -124,6 +124,7 @@ public:
     [[nodiscard]] const client_error& last_error() const { return last_error_; }
     [[nodiscard]] std::uint16_t status() const { return status_; }
     [[nodiscard]] capability_flags agreed() const { return agreed_; }
+    [[nodiscard]] std::string_view version() const { return version_; }
     [[nodiscard]] std::string_view initial_schema() const { return initial_schema_; }
     [[nodiscard]] std::string_view default_sql_mode() const { return default_sql_mode_; }
     [[nodiscard]] bool tracks() const { return tracks_; }
@@ -222,6 +223,7 @@ private:
     bool counts_frames_ = false;  ///< of compression; then the numbers of packets mean nothing
     std::size_t frame_left_ = 0;  ///< octets of the row's frame under way that have not come
     std::string held_;            ///< a packet, or the start of one, that has to be whole to be judged
+    std::string version_;         ///< as its greeting gave it
     std::string initial_schema_;
     std::string default_sql_mode_;
     client_error last_error_{};

@@ -119,6 +119,7 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         stream_begun_ = false;
         if (server != nullptr) {
             state_.on_server(server->is_mariadb());
+            check_collation(*server);
         }
         const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
                                   : whole_command(what, payload, server, to_server, to_client);

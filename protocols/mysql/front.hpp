@@ -161,6 +161,8 @@ private:
 
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
+    bool is_about_collation(const expected_reply& refused, const back& server);
+    void check_collation(const back& server);
     void retire_scrolled(std::uint32_t id, client_statement& wanted, back& server);
     void on_statement_done(const expected_reply& reply, back& server);
     void apply(const expected_reply& reply, back& server);
@@ -184,6 +186,7 @@ private:
     std::array<char, 20> nonce_{};     ///< of our greeting
     bool has_nonce_ = false;
     std::uint16_t collation_ = 0;
+    bool collation_is_checked_ = false;
     std::string login_request_;
     std::string login_schema_;  ///< until the login has ended
     session_state state_;

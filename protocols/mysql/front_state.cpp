@@ -44,11 +44,9 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::tracking:
         case purpose::catch_up:
             if (reply.failed) {
-                const bool unknown =
-                    reply.error_code == er_unknown_character_set || reply.error_code == er_unknown_collation;
                 server.must_close = true;
-                catch_up_failures_ += unknown && state_.forget_numbered_collation() ? 0 : 1;
                 catch_up_error_ = server.last_error();
+                catch_up_failures_ += is_about_collation(reply, server) ? 0 : 1;
             }
             break;
         case purpose::ask_variables:
@@ -70,6 +68,29 @@ void front::on_done(expected_reply& reply, back& server)
             break;
         case purpose::ask_insert_id:
         case purpose::warnings: break;
+    }
+}
+
+/// The server does not know the collation that the client named by number. Its like is not asked again.
+bool front::is_about_collation(const expected_reply& refused, const back& server)
+{
+    const auto number = std::string{state_.numbered_collation()};
+    const bool unknown = refused.error_code == er_unknown_character_set || refused.error_code == er_unknown_collation;
+    if (!unknown || !state_.forget_numbered_collation()) {
+        return false;
+    }
+    if (server.last_error().detail.find("'" + number + "'") != std::string::npos) {
+        store_.note_unknown_collation(server.version(), number);
+    }
+    return true;
+}
+
+/// Before the session's first command runs on a server.
+void front::check_collation(const back& server)
+{
+    if (!std::exchange(collation_is_checked_, true) &&
+        store_.is_unknown_collation(server.version(), state_.numbered_collation())) {
+        state_.forget_numbered_collation();
     }
 }
 

@@ -194,6 +194,17 @@ bool session_state::forget_numbered_collation()
     return found;
 }
 
+std::string_view session_state::numbered_collation() const
+{
+    for (const auto& name : of_login) {
+        const auto* const value = current_->find(name);
+        if (value != nullptr && is_number(*value)) {
+            return *value;
+        }
+    }
+    return {};
+}
+
 pin_set session_state::note(const session_change& change, const text_effects* effects)
 {
     if (change.kind == change_kind::schema) {

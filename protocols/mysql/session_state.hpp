@@ -40,6 +40,8 @@ public:
     /// The collation that the client named by number at login is unknown to a server: as with a server of its own, the
     /// server's default takes its place. False where there was no such number.
     bool forget_numbered_collation();
+    /// That number, as text; empty where there is none.
+    [[nodiscard]] std::string_view numbered_collation() const;
     void set(std::string_view name, std::string_view value) { current_ = current_->with(name, value); }
     void erase(std::string_view name) { current_ = current_->without(name); }
 

@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace penstock::mysql {
 
 namespace {
+
+/// Numbers there are fewer than that, and versions in one cluster few.
+constexpr std::size_t most_unknown_collations = 256;
 
 std::string digest_of(bytes text, const parameter_set& context, sql_reading reading)
 {
@@ -55,6 +59,21 @@ const text_effects& statement_store::inspect_whole(bytes text, sql_reading readi
     collector_.begin(reading);
     collector_.feed(text);
     return collector_.finish();
+}
+
+void statement_store::note_unknown_collation(std::string_view version, std::string_view number)
+{
+    if (!number.empty() && !is_unknown_collation(version, number) &&
+        unknown_collations_.size() < most_unknown_collations) {
+        unknown_collations_.emplace_back(version, number);
+    }
+}
+
+bool statement_store::is_unknown_collation(std::string_view version, std::string_view number) const
+{
+    return std::any_of(unknown_collations_.begin(), unknown_collations_.end(), [&](const auto& each) {
+        return each.first == version && each.second == number;
+    });
 }
 
 std::string& statement_store::scratch()

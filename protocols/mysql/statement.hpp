@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace penstock::mysql {
 
@@ -44,11 +46,16 @@ public:
     /// Some client of this worker has asked for LAST_INSERT_ID(): from now on it is asked for after inserts.
     bool reads_insert_ids = false;
 
+    /// A server of this version has said that it does not know the collation of this number.
+    void note_unknown_collation(std::string_view version, std::string_view number);
+    [[nodiscard]] bool is_unknown_collation(std::string_view version, std::string_view number) const;
+
 private:
     std::unordered_map<std::string, std::weak_ptr<const statement>> statements_;
     std::size_t sweep_at_ = 1024;
     effects_collector collector_;
     std::string scratch_;
+    std::vector<std::pair<std::string, std::string>> unknown_collations_;  ///< version and number
 };
 
 /// A statement as a client knows it.

@@ -316,7 +316,7 @@ void session<P>::leave_server()
         }
         release();
     } else {
-        lease_.discard();
+        discard(telemetry::discard_reason::unclean);
     }
 }
 

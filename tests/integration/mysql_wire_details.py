@@ -32,6 +32,7 @@
 #   compression                        mysql_compression; compressed_test (unit)
 #   user variables written by UPDATE   mysql_state_leak; effects_test (unit)
 
+import contextlib
 import unittest
 
 import mysql_packets as m
@@ -330,6 +331,21 @@ class MariaDbs(Twins):
     """Of MariaDB alone."""
 
     extended = USUAL & ~m.LONG_PASSWORD
+
+    def test_a_collation_it_does_not_know_costs_a_connection_once(self):
+        """255 is the usual one of MySQL's clients. Each worker learns of it from the server's refusal, which ends that connection."""
+        penstock = MySqlPenstock(self.cluster, {"workers": 2}, pool_size=3).start()
+        self.addCleanup(penstock.stop)
+
+        def seen(port):
+            with contextlib.closing(Wire(port).log_in("app", "app", PASSWORD, charset=255)) as wire:
+                return normal(wire.query("select @@collation_connection, @@character_set_client, @@character_set_results")[-1].rows)
+
+        directly = seen(self.server.port)
+        for _ in range(20):
+            self.assertEqual(seen(penstock.port), directly)
+        closed = {name: count for name, count in penstock.metrics().items() if name.startswith("penstock_database_connections_closed_total")}
+        self.assertIn(sum(closed.values()), (1, 2), closed)
 
     def test_the_extended_capabilities_are_offered(self):
         wires = self.twins(self.extended)

@@ -52,6 +52,28 @@ TEST(PoolKinds, TheSizeHoldsForAllOfThemTogether)
     world.drain();
 }
 
+TEST(PoolKinds, TheBoundOfWaitersIsOneForAllKindsAndShards)
+{
+    auto limits = of_size(1);
+    limits.max_waiters = 2;
+    kinds world{limits, 2, 2};
+    world.request(world.at(0));
+    world.come_to_rest();
+    ASSERT_EQ(world.granted, 1U);
+    for (std::size_t i = 0; i < 4; ++i) {
+        world.request(world.at(i));
+    }
+    EXPECT_EQ(world.rejected, 2U);
+    world.give_back(world.at(0), 0);
+    world.come_to_rest();
+    EXPECT_EQ(world.granted, 2U);
+    world.request(world.at(3));
+    EXPECT_EQ(world.rejected, 2U) << "a place came free";
+    world.request(world.at(3));
+    EXPECT_EQ(world.rejected, 3U);
+    world.drain();
+}
+
 TEST(PoolKinds, AnIdleConnectionOfAnotherKindIsClosedToMakeRoom)
 {
     kinds world{of_size(2)};

@@ -18,7 +18,7 @@ using kind = action::kind;
 class PoolState : public testing::Test {
 protected:
     PoolState() : PoolState{pool_limits{}} {}
-    explicit PoolState(const pool_limits& limits) : state{limits, [this] { return jitter; }} {}
+    explicit PoolState(const pool_limits& limits) : state{limits, [this] { return jitter; }, everybody} {}
 
     std::vector<action> actions() { return std::exchange(state.actions(), {}); }
     action only_action()
@@ -47,6 +47,7 @@ protected:
 
     time_point now = time_point{} + std::chrono::hours{1};
     double jitter = 1;
+    std::shared_ptr<waiter_count> everybody = std::make_shared<waiter_count>(0);
     pool_state state;
 };
 
@@ -157,6 +158,7 @@ TEST_F(PoolState, RejectsBeyondMaxWaiters)
     state.withdraw(first);
     state.request(now, nullptr);
     expect_no_action();
+    EXPECT_EQ(*everybody, 1U);
 }
 
 TEST_F(PoolState, RejectsAtTheBorrowDeadlineAndNotBefore)
