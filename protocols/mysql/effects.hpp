@@ -37,6 +37,8 @@ struct text_effects {
 
     std::uint32_t statements = 0;  ///< that are not empty
     pin_set pins{};                ///< what cannot be carried to another server connection
+    /// The text without its literals, where it pins and was read by a statement_store.
+    std::shared_ptr<const std::string> shape{};
     std::vector<std::pair<std::string, std::string>> user_variables{};  ///< SET @name = literal: name and literal
     std::vector<std::string> for_one{};  ///< SET STATEMENT ... FOR: the variables that change for it alone (MariaDB)
     bool sets = false;                   ///< changes system variables of the session by SET

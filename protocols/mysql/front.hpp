@@ -58,6 +58,8 @@ public:
 
     [[nodiscard]] bool must_stay() const;
     [[nodiscard]] pin_set pins() const { return pins_; }
+    /// The shape of the statement that pinned last; null where it is not known.
+    [[nodiscard]] const std::shared_ptr<const std::string>& pin_cause() const { return pin_cause_; }
     void pin(pin_reason reason) { pins_.add(reason); }
     /// A command is half forwarded, so the connection cannot be cleaned, only closed.
     [[nodiscard]] bool is_mid_message() const { return stream_ != stream_kind::none && !stream_dropped_; }
@@ -192,6 +194,7 @@ private:
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};
+    std::shared_ptr<const std::string> pin_cause_{};
     front_counters counters_{};
     std::string default_sql_mode_;
     std::uint16_t status_ = server_status::autocommit;  ///< as the client was last told

@@ -132,7 +132,11 @@ void front::on_client_done(expected_reply& reply, back& server)
         insert_id_ = reply.last_insert_id;
         server.insert_id = insert_id_;
     }
+    const auto pins_before = pins_;
     apply(reply, server);
+    if (pins_ != pins_before) {
+        pin_cause_ = reply.effects ? reply.effects->shape : nullptr;
+    }
     const auto agreed = server.agreed();
     if (!has(agreed, capability::session_track)) {
         pins_.add(pin_reason::opaque);  // such a server tells nothing of what a session becomes

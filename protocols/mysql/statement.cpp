@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/mysql/statement.hpp"
 
+#include "protocols/mysql/shape.hpp"
+
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -58,7 +60,16 @@ const text_effects& statement_store::inspect_whole(bytes text, sql_reading readi
 {
     collector_.begin(reading);
     collector_.feed(text);
-    return collector_.finish();
+    const auto& found = collector_.finish();
+    if (found.pins.empty() && !found.runs_code && found.calls_unknown == 0) {
+        return found;
+    }
+    pinning_ = found;
+    std::string shape;  // for whoever looks for what pins: no literal of it is told
+    if (make_shape(text, reading, shape).understood) {
+        pinning_.shape = std::make_shared<const std::string>(std::move(shape));
+    }
+    return pinning_;
 }
 
 void statement_store::note_unknown_collation(std::string_view version, std::string_view number)

@@ -54,6 +54,7 @@ private:
     std::unordered_map<std::string, std::weak_ptr<const statement>> statements_;
     std::size_t sweep_at_ = 1024;
     effects_collector collector_;
+    text_effects pinning_;  ///< what inspect_whole() gave last of a text that pins
     std::string scratch_;
     std::vector<std::pair<std::string, std::string>> unknown_collations_;  ///< version and number
 };

@@ -52,6 +52,8 @@ public:
     /// Whether the connection must stay with the session although its transaction has ended.
     [[nodiscard]] bool must_stay() const;
     [[nodiscard]] pin_set pins() const { return pins_; }
+    /// The shape of the statement that pinned last; null where it is not known.
+    [[nodiscard]] const std::shared_ptr<const std::string>& pin_cause() const { return pin_cause_; }
     void pin(pin_reason reason) { pins_.add(reason); }
     /// A message is half forwarded, so the connection cannot be cleaned, only closed.
     [[nodiscard]] bool is_mid_message() const { return stream_left_ > 0 && !stream_dropped_; }
@@ -200,6 +202,7 @@ private:
     bool changes_reading(const text_effects& effects) const;
     void on_ready(back& server);
     void apply(const expected_reply& done, back& server);
+    void pin_for(const text_effects& effects);
     void apply_failed(const text_effects& effects);
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
@@ -222,6 +225,7 @@ private:
     session_parameters parameters_;
     client_statements statements_;
     pin_set pins_{};
+    std::shared_ptr<const std::string> pin_cause_{};
     front_counters counters_{};
     std::shared_ptr<const parameter_list> greeted_{};  ///< reported parameters as the client was told at login
     parameter_list told_;                              ///< and what it was told since

@@ -140,7 +140,7 @@ void front::on_ready(back& server)
     if (recovered_) {
         for (const auto& effects : bound_effects_) {
             parameters_.note_touched(*effects);
-            pins_.add(effects->pins);
+            pin_for(*effects);
         }
     }
     recovered_ = false;
@@ -166,11 +166,20 @@ void front::apply_failed(const text_effects& effects)
     for (const auto reason : survivors) {
         if (effects.pins.has(reason)) {
             pins_.add(reason);
+            pin_cause_ = effects.shape;
         }
     }
     if (!effects.single()) {  // a COMMIT between its statements may have kept a part
         parameters_.note_touched(effects);
+        pin_for(effects);
+    }
+}
+
+void front::pin_for(const text_effects& effects)
+{
+    if (!effects.pins.empty()) {
         pins_.add(effects.pins);
+        pin_cause_ = effects.shape;
     }
 }
 
@@ -199,7 +208,7 @@ void front::apply(const expected_reply& done, back& server)
     if (done.kind == reply_kind::execute && parameters_.will_reapply(effects)) {
         resets_.push_back(done.extras->effects);
     }
-    pins_.add(effects.pins);
+    pin_for(effects);
     if (!effects.discard_all || !effects.single()) {
         parameters_.note(effects);
     }

@@ -2,6 +2,7 @@
 #include "protocols/postgresql/statement.hpp"
 
 #include "protocols/postgresql/plain_read.hpp"
+#include "protocols/postgresql/shape.hpp"
 
 #include <openssl/evp.h>
 
@@ -33,6 +34,15 @@ std::string digest_of(bytes definition, const lexical_mode& mode, std::string_vi
         text.push_back(digits[hash[place] & 15]);
     }
     return text;
+}
+
+/// For whoever looks for what pins: no literal of it is told.
+void note_shape(text_effects& of, std::string_view text, const lexical_mode& mode)
+{
+    std::string shape;
+    if (!of.pins.empty() && make_shape(text, mode, shape).understood) {
+        of.shape = std::make_shared<const std::string>(std::move(shape));
+    }
 }
 
 }  // namespace
@@ -73,7 +83,9 @@ statement_ptr statement_store::make(bytes definition,
         std::string{server_name_prefix} + digest + (generation == 0 ? "" : "." + std::to_string(generation));
     made->definition = definition;
     made->digest = std::move(digest);
-    auto effects = inspect(definition.substr(0, definition.find('\0')), mode);
+    const auto text = definition.substr(0, definition.find('\0'));
+    auto effects = inspect(text, mode);
+    note_shape(effects, text, mode);
     made->verb = effects.first_verb;
     made->block = effects.block;
     made->mode = mode;
@@ -91,7 +103,13 @@ const text_effects& statement_store::inspect_whole(std::string_view text, const 
     }
     collector_.begin(mode);
     collector_.feed(text);
-    return collector_.finish();
+    const auto& found = collector_.finish();
+    if (found.pins.empty()) {
+        return found;
+    }
+    pinning_ = found;
+    note_shape(pinning_, text, mode);
+    return pinning_;
 }
 
 void statement_store::sweep()

@@ -80,6 +80,7 @@ private:
     std::unordered_map<std::string, entry> statements_;  ///< by digest; entries nobody holds go in the sweeps
     std::size_t sweep_at_ = 1024;
     effects_collector collector_;
+    text_effects pinning_;  ///< what inspect_whole() gave last of a text that pins
 };
 
 }  // namespace penstock::postgresql

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,8 @@ struct text_effects {
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
     transaction_effect block;
     pin_set pins;  ///< what can not be carried to another server connection
+    /// The text without its literals, where it pins and was read by a statement_store.
+    std::shared_ptr<const std::string> shape;
     /// Settings, in lower case, whose session value may differ afterwards. Without duplicates.
     std::vector<std::string> touched;
     /// Those of `touched` that went back to their default. Without duplicates.

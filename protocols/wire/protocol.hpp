@@ -118,6 +118,8 @@ concept protocol = requires(typename P::front& client,
     { client.catch_up(server, box, box) } -> std::same_as<bool>;
     { client.must_stay() } -> std::same_as<bool>;
     { client.pins() } -> std::same_as<pin_set>;
+    // The shape of the statement that pinned last; null where it is not known.
+    { client.pin_cause() } -> std::convertible_to<std::shared_ptr<const std::string>>;
     { client.is_mid_message() } -> std::same_as<bool>;
     { client.on_server_lost(server, client_error{}, box) } -> std::same_as<bool>;
     { client.take_healed_batch() } -> std::same_as<std::string>;

@@ -29,6 +29,7 @@ struct part {
     std::map<const proxy::pool_record*, of_pool> pools{};
     std::vector<client_report> clients{};
     std::vector<server_report> servers{};
+    std::vector<proxy::pin_statement> pin_statements{};
     client_counts all_clients{};
     std::uint32_t console_clients = 0;
 };
@@ -87,6 +88,9 @@ void collect(proxy::worker& from, detail how, part& into)
     const auto now = from.driver().now();
     from.for_each_side([&](const auto& side) { collect_pools(side, now, how, into); });
     collect_clients(from, now, how, into);
+    if (how == detail::everything) {
+        into.pin_statements = from.pin_statements().statements();
+    }
 }
 
 void add(pool::shard_stats& sum, const pool::shard_stats& other)
@@ -250,8 +254,10 @@ void reporter::merge(gathering& from)
         out->all_clients.add(each.all_clients);
         out->console_clients += each.console_clients;
         std::move(each.clients.begin(), each.clients.end(), std::back_inserter(out->clients));
+        proxy::merge(out->pin_statements, std::move(each.pin_statements));
         std::move(each.servers.begin(), each.servers.end(), std::back_inserter(out->servers));
     }
+    proxy::sort_and_cut(out->pin_statements);
     take_requests_of_clients(*out);
     for (auto& [name, sum] : pools) {
         pool_report one;

@@ -11,6 +11,7 @@
 #include "control/loop.hpp"
 #include "pool/limits.hpp"
 #include "pool/pool.hpp"
+#include "proxy/pin_table.hpp"
 #include "proxy/process.hpp"
 #include "proxy/session_base.hpp"
 #include "router/cluster_view.hpp"
@@ -96,6 +97,7 @@ struct snapshot {
     std::shared_ptr<const settings::tree> settings{};
     std::vector<client_report> clients{};  ///< only where asked for in full
     std::vector<server_report> servers{};  ///< likewise
+    std::vector<proxy::pin_statement> pin_statements{};  ///< likewise; most frequent first
     std::vector<pool_report> pools{};
     std::vector<router::cluster_view_ptr> clusters{};
     client_counts all_clients{};

@@ -94,4 +94,12 @@ std::string json_of(const snapshot& from)
     return json::serialize(out) + "\n";
 }
 
+std::string json_of_pins(const snapshot& from)
+{
+    json::object out;
+    out["pins"] = array_of(*find_table("PINS", false), from);
+    out["statements"] = array_of(*find_table("PIN_STATEMENTS", false), from);
+    return json::serialize(out) + "\n";
+}
+
 }  // namespace penstock::admin

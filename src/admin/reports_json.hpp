@@ -10,5 +10,7 @@
 namespace penstock::admin {
 
 [[nodiscard]] std::string json_of(const snapshot& from);
+/// Who is pinned, and what pins.
+[[nodiscard]] std::string json_of_pins(const snapshot& from);
 
 }  // namespace penstock::admin

@@ -2,6 +2,7 @@
 //
 // What goes on now: pools, traffic, clients, servers, nodes.
 #include "admin/reports_rows.hpp"
+#include "admin/reports_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,52 +16,15 @@ namespace {
 
 constexpr auto console_database = "pgbouncer";
 
-template <class Number>
-std::string text_of(Number value)
-{
-    return std::to_string(value);
-}
-
-std::int64_t whole_seconds(duration time)
-{
-    return std::chrono::duration_cast<seconds>(time).count();
-}
-
 /// Beyond whole_seconds().
 std::int64_t rest_in_micros(duration time)
 {
     return std::chrono::duration_cast<std::chrono::microseconds>(time % seconds{1}).count();
 }
 
-std::string text_of(wall_time when)
-{
-    if (when == wall_time{}) {
-        return {};
-    }
-    const auto time = std::chrono::system_clock::to_time_t(when);
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
-}
-
 std::string_view name_of(settings::pool_mode mode)
 {
     return mode == settings::pool_mode::session ? "session" : "transaction";
-}
-
-/// "127.0.0.1:5432", "[::1]:5432" or "unix", taken apart.
-std::pair<std::string, std::string> host_and_port(const std::string& address)
-{
-    const auto colon = address.rfind(':');
-    if (colon == std::string::npos || address.starts_with('/')) {
-        return {address, "0"};
-    }
-    auto host = address.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) {
-        host = host.substr(1, host.size() - 2);
-    }
-    return {host, address.substr(colon + 1)};
 }
 
 std::string client_pointer(std::uint64_t id)
@@ -185,6 +149,36 @@ row latency_row(const pool_report& pool, std::string_view what, const telemetry:
 }
 
 }  // namespace
+
+std::int64_t whole_seconds(duration time)
+{
+    return std::chrono::duration_cast<seconds>(time).count();
+}
+
+std::string text_of(wall_time when)
+{
+    if (when == wall_time{}) {
+        return {};
+    }
+    const auto time = std::chrono::system_clock::to_time_t(when);
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    char text[32];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
+}
+
+std::pair<std::string, std::string> host_and_port(const std::string& address)
+{
+    const auto colon = address.rfind(':');
+    if (colon == std::string::npos || address.starts_with('/')) {
+        return {address, "0"};
+    }
+    auto host = address.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+    }
+    return {host, address.substr(colon + 1)};
+}
 
 std::vector<row> rows_of_version(const snapshot& from)
 {

@@ -28,6 +28,9 @@ std::vector<row> rows_of_state(const snapshot& from);
 std::vector<row> rows_of_mem(const snapshot& from);
 std::vector<row> rows_of_nodes(const snapshot& from);
 std::vector<row> rows_of_latency(const snapshot& from);
+std::vector<row> rows_of_pins(const snapshot& from);
+std::vector<row> rows_of_pin_statements(const snapshot& from);
+std::vector<row> rows_of_routes(const snapshot& from);
 std::vector<row> no_rows(const snapshot& from);
 
 }  // namespace penstock::admin

@@ -197,6 +197,29 @@ constexpr std::array latency_columns{column{"database"},
                                      column{"p99_us", type::int8},
                                      column{"max_us", type::int8}};
 
+constexpr std::array pins_columns{column{"id", type::int8},
+                                  column{"user"},
+                                  column{"database"},
+                                  column{"addr"},
+                                  column{"port", type::int4},
+                                  column{"application_name"},
+                                  column{"reason"},
+                                  column{"since"},
+                                  column{"seconds", type::int8},
+                                  column{"statement"}};
+constexpr std::array pin_statements_columns{column{"statement"},
+                                            column{"protocol"},
+                                            column{"reason"},
+                                            column{"pins", type::int8},
+                                            column{"inherited", type::int8},
+                                            column{"user"},
+                                            column{"database"},
+                                            column{"application_name"},
+                                            column{"shape"},
+                                            column{"advice"}};
+constexpr std::array routes_columns{
+    column{"database"}, column{"user"}, column{"route"}, column{"reason"}, column{"requests", type::int8}};
+
 constexpr std::array tables{
     table_kind{"VERSION", version_columns, rows_of_version},
     table_kind{"POOLS", pools_columns, rows_of_pools},
@@ -221,6 +244,9 @@ constexpr std::array tables{
     table_kind{"DNS_ZONES", dns_zones_columns, no_rows},
     table_kind{"NODES", nodes_columns, rows_of_nodes},
     table_kind{"LATENCY", latency_columns, rows_of_latency},
+    table_kind{"PINS", pins_columns, rows_of_pins, detail::everything},
+    table_kind{"PIN_STATEMENTS", pin_statements_columns, rows_of_pin_statements, detail::everything},
+    table_kind{"ROUTES", routes_columns, rows_of_routes},
 };
 
 // Parameters that drivers ask for by themselves, with the values that the console greets with.

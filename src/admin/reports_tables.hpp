@@ -3,7 +3,7 @@
 // Reports as tables: the console sends them as rows, /stats as JSON.
 //
 // Names, order and types of columns are PgBouncer's (1.25), since tools read them; Penstock's own columns stand at the
-// right end of SHOW EXTENDED only, its own tables (NODES, LATENCY) have names that PgBouncer lacks.
+// right end of SHOW EXTENDED only, its own tables (NODES, LATENCY, PINS ...) have names that PgBouncer lacks.
 #pragma once
 
 #include "admin/reports.hpp"

@@ -34,16 +34,18 @@ http_response stats(const snapshot& from)
     return {.content_type = "application/json", .body = json_of(from)};
 }
 
-/// A route that needs a snapshot.
-http_route gathered_route(reporter& reports,
-                          std::string path,
-                          std::string summary,
-                          http_response (*render)(const snapshot&))
+http_response pins(const snapshot& from)
 {
-    return {std::move(path), std::move(summary), [&reports, render](std::string_view, http_answer answer) {
-                reports.gather(detail::counts, [render, answer = std::move(answer)](const snapshot_ptr& made) {
-                    answer(render(*made));
-                });
+    return {.content_type = "application/json", .body = json_of_pins(from)};
+}
+
+/// A route that needs a snapshot.
+http_route gathered_route(
+    reporter& reports, detail how, std::string path, std::string summary, http_response (*render)(const snapshot&))
+{
+    return {std::move(path), std::move(summary), [&reports, how, render](std::string_view, http_answer answer) {
+                reports.gather(
+                    how, [render, answer = std::move(answer)](const snapshot_ptr& made) { answer(render(*made)); });
             }};
 }
 
@@ -55,8 +57,9 @@ std::vector<http_route> make_routes(reporter& reports)
     const auto ready = [&of = reports.process()](std::string_view) { return readiness(of); };
     return {immediate_route("/health", "200 while the process lives", alive),
             immediate_route("/ready", "200 while new clients are welcome and every cluster has a primary", ready),
-            gathered_route(reports, "/metrics", "figures for Prometheus", metrics),
-            gathered_route(reports, "/stats", "the same and more as JSON", stats)};
+            gathered_route(reports, detail::counts, "/metrics", "figures for Prometheus", metrics),
+            gathered_route(reports, detail::counts, "/stats", "the same and more as JSON", stats),
+            gathered_route(reports, detail::everything, "/pins", "who is pinned and what pins, as JSON", pins)};
 }
 
 }  // namespace penstock::admin

@@ -3,6 +3,7 @@
 
 #include "proxy/cancel.hpp"
 #include "proxy/session_login_impl.hpp"
+#include "proxy/session_pins_impl.hpp"
 #include "proxy/session_relay_impl.hpp"
 #include "proxy/session_routing_impl.hpp"
 #include "telemetry/log.hpp"
@@ -66,6 +67,9 @@ void session<P>::sweep(time_point now)
 {
     if (!front_ || over_) {
         return;
+    }
+    if (!pins_.empty()) {
+        pins_.count_time(now, *pool_->counters);
     }
     // Its end is behind octets that the server does not let us take.
     const bool unheard = hold_ == hold::answers || hold_ == hold::kill || (lease_ && lease_->wire().congested());
@@ -204,14 +208,10 @@ session_report session<P>::describe(time_point now, bool in_full) const
     if (in_full) {
         using wall_clock = std::chrono::system_clock;
         report.process_id = number_;
+        report.pinned = pins_.report(now);
         report.user = user_;
         report.database = database_;
-        report.application_name = application_name_;
-        if constexpr (requires { front_->application_name(); }) {
-            if (front_ && !front_->application_name().empty()) {
-                report.application_name = front_->application_name();  // it may have been changed by SET
-            }
-        }
+        report.application_name = application_name();
         report.client_address = client_.peer_address();
         report.local_address = client_.local_address();
         report.tls = client_.tls() == net::tls_state::established ? client_.facts().version : std::string{};
@@ -219,6 +219,18 @@ session_report session<P>::describe(time_point now, bool in_full) const
         report.requested_at = wall_clock::now() - std::chrono::duration_cast<wall_clock::duration>(now - since_);
     }
     return report;
+}
+
+/// It may have been changed by SET.
+template <protocol P>
+std::string_view session<P>::application_name() const
+{
+    if constexpr (requires { front_->application_name(); }) {
+        if (front_ && !front_->application_name().empty()) {
+            return front_->application_name();
+        }
+    }
+    return application_name_;
 }
 
 template <protocol P>
@@ -270,15 +282,12 @@ template <protocol P>
 void session<P>::leave_pool()
 {
     copy_counters();
-    if (std::exchange(pin_counted_, false)) {
-        pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() - 1);
-    }
+    pins_.follow({}, {}, worker_.driver().now(), *pool_->counters);
     pool_->counters->client_disconnects.add();
     if (std::exchange(admitted_, false)) {
         dismiss();
     }
     counted_ = {};
-    counted_pins_ = {};
     routes_.reset();
     pool_ = nullptr;
     front_.reset();

@@ -106,6 +106,9 @@ private:
     void end_writes();
     bool try_elsewhere(const client_error& why);
 
+    // --- pins: session_pins_impl.hpp ---
+    void follow_pins(time_point now);
+
     // --- leaving: session.cpp ---
     task<void> leave();
     void leave_pool();
@@ -117,6 +120,7 @@ private:
     task<void> say_last_words();
     void end(client_error why);
     void copy_counters();
+    [[nodiscard]] std::string_view application_name() const;
 
     worker& worker_;
     net::stream client_;
@@ -158,8 +162,7 @@ private:
     std::uint64_t sent_counted_ = 0;
     std::uint64_t from_server_mark_ = 0;
     std::uint64_t to_server_mark_ = 0;
-    bool pin_counted_ = false;
-    pin_set counted_pins_{};
+    session_pins pins_;  ///< as they are counted
     std::chrono::system_clock::time_point connected_at_ = std::chrono::system_clock::now();
 };
 

@@ -9,12 +9,14 @@
 #include "protocols/wire/kill.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "protocols/wire/pin_reason.hpp"
+#include "proxy/session_pins.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace penstock::proxy {
 
@@ -45,6 +47,7 @@ struct session_report {
     std::uint64_t server_id = 0;   ///< the leased connection, 0 for none
     std::uint64_t process_id = 0;  ///< as the client knows it from its cancel key
     pin_set pins{};
+    std::vector<pin_report> pinned{};  ///< each of them; only in full
     std::uint64_t prepared_statements = 0;
     const pool_record* pool = nullptr;  ///< the process's; null before login and on the console
     bool on_console = false;

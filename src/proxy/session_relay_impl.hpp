@@ -422,18 +422,8 @@ void session<P>::count_answers()
             transaction_at_ = now;
         }
     }
-    if (const auto pins = front_->pins(); pins != counted_pins_) {
-        pins.for_each([this](pin_reason reason) {
-            if (!counted_pins_.has(reason)) {
-                pool_->counters->count_pin(static_cast<std::size_t>(reason));
-            }
-        });
-        counted_pins_ = pins;
-        if (pin_counted_ != !pins.empty()) {
-            pin_counted_ = !pins.empty();
-            pool_->counters->pinned_now.set(pool_->counters->pinned_now.value() +
-                                            (pin_counted_ ? 1 : std::uint64_t(-1)));
-        }
+    if (front_->pins() != pins_.reasons()) {
+        follow_pins(now);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "pool/pool.hpp"
 #include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
+#include "proxy/pin_table.hpp"
 #include "proxy/process.hpp"
 #include "proxy/profile.hpp"
 #include "proxy/routing.hpp"
@@ -127,6 +128,8 @@ public:
     process& owner() { return process_; }
     [[nodiscard]] const configuration_ptr& current() const { return configuration_; }
     telemetry::worker_counters& counters() { return counters_; }
+    /// What pins its sessions.
+    pin_table& pin_statements() { return pin_statements_; }
     template <protocol P>
     protocol_side<P>& side()
     {
@@ -178,6 +181,7 @@ private:
     configuration_ptr configuration_;
     net::driver driver_;
     telemetry::worker_counters counters_;
+    pin_table pin_statements_;
     protocol_side<postgresql::protocol> postgresql_;
     protocol_side<mysql::protocol> mysql_;
     std::map<std::string, cluster_side, std::less<>> clusters_;

@@ -74,34 +74,58 @@ void add_pool_counters(families& to, const totals& sum)
     }
 }
 
-/// Reasons that never occurred are left out: pools times reasons would be many empty lines.
-void add_reasons(families& to, const totals& sum, std::span<const std::string_view> pin_reasons)
+/// By a pin's reason; what has no name is "other".
+metric_family by_pin_reason(const totals& sum,
+                            std::span<const std::string_view> names,
+                            std::array<std::uint64_t, most_pin_reasons> pool_totals::*field,
+                            double unit,
+                            metric_family into)
 {
-    families found(2);
-    found[0] = {"penstock_pins_total", "Times a session was pinned, by reason", metric_kind::counter};
-    found[1] = {
-        "penstock_database_connections_closed_total", "Server connections closed, by reason", metric_kind::counter};
     for (const auto& [pool, figures] : sum.pools) {
         std::uint64_t other = 0;
-        for (std::size_t index = 0; index < figures.pins.size(); ++index) {
-            const auto count = figures.pins[index];
-            if (index >= pin_reasons.size()) {
+        for (std::size_t index = 0; index < most_pin_reasons; ++index) {
+            const auto count = (figures.*field)[index];
+            if (index >= names.size()) {
                 other += count;
             } else if (count > 0) {
-                found[0].samples.push_back(number(with(labels_of(pool), "reason", pin_reasons[index]), count));
+                into.samples.push_back({.labels = with(labels_of(pool), "reason", names[index]),
+                                        .value = static_cast<double>(count) * unit});
             }
         }
         if (other > 0) {
-            found[0].samples.push_back(number(with(labels_of(pool), "reason", "other"), other));
+            into.samples.push_back(
+                {.labels = with(labels_of(pool), "reason", "other"), .value = static_cast<double>(other) * unit});
         }
+    }
+    return into;
+}
+
+/// Reasons that never occurred are left out: pools times reasons would be many empty lines.
+void add_reasons(families& to, const totals& sum, std::span<const std::string_view> pin_reasons)
+{
+    to.push_back(by_pin_reason(sum,
+                               pin_reasons,
+                               &pool_totals::pins,
+                               1,
+                               {"penstock_pins_total", "Times a session was pinned, by reason", metric_kind::counter}));
+    to.push_back(by_pin_reason(sum,
+                               pin_reasons,
+                               &pool_totals::pinned_time,
+                               1e-6,
+                               {"penstock_pinned_seconds_total",
+                                "Time that sessions were pinned, by reason; one with two reasons counts under both",
+                                metric_kind::counter}));
+    metric_family closed{
+        "penstock_database_connections_closed_total", "Server connections closed, by reason", metric_kind::counter};
+    for (const auto& [pool, figures] : sum.pools) {
         for (std::size_t index = 0; index < figures.discards.size(); ++index) {
             if (figures.discards[index] > 0) {
                 const auto reason = name_of(static_cast<discard_reason>(index));
-                found[1].samples.push_back(number(with(labels_of(pool), "reason", reason), figures.discards[index]));
+                closed.samples.push_back(number(with(labels_of(pool), "reason", reason), figures.discards[index]));
             }
         }
     }
-    to.insert(to.end(), found.begin(), found.end());
+    to.push_back(std::move(closed));
 }
 
 /// As above.

@@ -24,6 +24,7 @@ void add(const pool_counters& from, pool_totals& to)
     }
     to.pinned_now += from.pinned_now.value();
     add_all(from.pins, to.pins);
+    add_all(from.pinned_time, to.pinned_time);
     add_all(from.routes, to.routes);
     add_all(from.discards, to.discards);
     from.wait_time.add_to(to.wait_time);

@@ -75,6 +75,7 @@ struct pool_figures {
     Number retries{};                ///< exchanges sent a second time, unseen by the client
     Number pinned_now{};             ///< gauge: sessions that keep their lease past the transaction
     std::array<Number, most_pin_reasons> pins{};          ///< by the router's reason
+    std::array<Number, most_pin_reasons> pinned_time{};   ///< likewise, of pins that go on as well
     std::array<Number, most_route_reasons> routes{};      ///< requests that a server was chosen for, by route_reason
     std::array<Number, discard_reason_count> discards{};  ///< by discard_reason
     Times wait_time{};                                    ///< of every lease, 0 where it was granted at once
@@ -101,6 +102,10 @@ struct alignas(64) pool_counters : pool_figures<counter, histogram> {
     void count_discard(discard_reason why) { discards[static_cast<std::size_t>(why)].add(); }
     /// Reasons beyond the room are counted as the last one.
     void count_pin(std::size_t reason) { pins[std::min(reason, most_pin_reasons - 1)].add(); }
+    void count_pinned_time(std::size_t reason, std::uint64_t micros)
+    {
+        pinned_time[std::min(reason, most_pin_reasons - 1)].add(micros);
+    }
     void count_route(std::size_t reason) { routes[std::min(reason, most_route_reasons - 1)].add(); }
 };
 struct alignas(64) process_counters : process_figures<counter> {

@@ -296,6 +296,46 @@ TEST(AdminTables, ListsAreRows)
     EXPECT_EQ(rows[9], (row{"used_servers", "2"}));
 }
 
+TEST(AdminTables, EachReasonOfAPinnedClientIsARow)
+{
+    auto from = example_snapshot();
+    EXPECT_TRUE(find_table("PINS", false)->rows(from).empty());
+    from.clients.back().pinned = {{pin_reason::listen, seconds{90}, "0123456789abcdef"},
+                                  {pin_reason::load, seconds{5}, {}}};
+    ASSERT_EQ(find_table("PINS", false)->rows(from).size(), 2U);
+    auto row = row_at(0, "PINS", from);
+    EXPECT_EQ(row["id"], "7");
+    EXPECT_EQ(row["addr"], "::1");
+    EXPECT_EQ(row["application_name"], "till");
+    EXPECT_EQ(row["reason"], "listen");
+    EXPECT_EQ(row["seconds"], "90");
+    EXPECT_EQ(row["statement"], "0123456789abcdef");
+    EXPECT_EQ(row_at(1, "PINS", from)["reason"], "load");
+}
+
+TEST(AdminTables, StatementsThatPinComeWithAdvice)
+{
+    auto from = example_snapshot();
+    from.pin_statements.push_back(
+        {.digest = "d1", .shape = "listen news", .reasons = pin_reason::listen, .count = 3, .user = "app"});
+    auto row = row_at(0, "PIN_STATEMENTS", from);
+    EXPECT_EQ(row["statement"], "d1");
+    EXPECT_EQ(row["protocol"], "postgresql");
+    EXPECT_EQ(row["pins"], "3");
+    EXPECT_EQ(row["shape"], "listen news");
+    EXPECT_NE(row["advice"].value().find("UNLISTEN"), std::string::npos);
+}
+
+TEST(AdminTables, RoutesThatWereTakenAreRows)
+{
+    auto from = example_snapshot();
+    from.pools.back().totals.routes[0] = 4;
+    auto row = row_at(0, "ROUTES", from);
+    EXPECT_EQ(row["database"], "shop");
+    EXPECT_EQ(row["requests"], "4");
+    EXPECT_FALSE(row["reason"].value().empty());
+}
+
 TEST(AdminReports, APoolIsCalledAsItsClientsCallIt)
 {
     const auto all = example_settings();

@@ -86,10 +86,10 @@ TEST(WorkerCounters, EveryFieldReachesTheSum)
     for (const auto& entry : pool_figure_list<std::uint64_t, distribution>()) {
         EXPECT_EQ(sum.pools[app].*entry.field, ++number) << entry.name;
     }
-    // All fields but the gauge, the three arrays and the three histograms are on the list.
+    // All fields but the gauge, the four arrays and the three histograms are on the list.
     constexpr auto listed = pool_figure_list<counter, histogram>().size() * sizeof(counter);
-    constexpr auto unlisted =
-        (1 + most_pin_reasons + most_route_reasons + discard_reason_count) * sizeof(counter) + 3 * sizeof(histogram);
+    constexpr auto unlisted = (1 + 2 * most_pin_reasons + most_route_reasons + discard_reason_count) * sizeof(counter) +
+                              3 * sizeof(histogram);
     EXPECT_EQ(sizeof(pool_figures<counter, histogram>), listed + unlisted);
     constexpr auto process_listed = process_figure_list<counter>().size() * sizeof(counter);
     EXPECT_EQ(sizeof(process_figures<counter>), process_listed + 2 * error_kind_count * sizeof(counter));
