@@ -62,7 +62,7 @@ void front::on_done(expected_reply& reply, back& server)
                                  // run
                 server.insert_id.reset();
                 const auto& why = server.last_error();
-                injection_error_.emplace();
+                injection_error_.emplace() ;
                 encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
             }
             break;

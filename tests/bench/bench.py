@@ -6,6 +6,7 @@
 # table goes into docs/performance.md. Run it by ./dev bench. What bench_mysql.py measures stands in the same document.
 
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -41,15 +42,15 @@ def main():
                         cell = (link, mode, clients)
                         speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
                         print(report.speed_row(cell, speeds[cell]), flush=True)
-            on_one_core = measure_on_one_core(cluster, rivals, options)
+            alone = measure_on_one_core(cluster, rivals, options)
         finally:
             for rival in rivals:
                 rival.stop()
         sizes = {} if options.no_memory else measure_memory(cluster, options)
-    text = report.document(speeds, on_one_core, sizes, rivals, options, cluster_version())
+    text = report.document(speeds, alone, sizes, rivals, options, cluster_version())
     print("\n" + text)
     if not options.no_write:
-        report.write(ROOT / "docs/performance.md", text, lambda heading: not heading.startswith("## MySQL"))
+        report.write(ROOT / "docs/performance.md", text, lambda heading: heading in ("", "## Speed", "## Memory"))
     return 0
 
 
@@ -90,9 +91,9 @@ def cluster_version():
 
 # ---- one cell of the table ----
 
-def measure_cell(rivals, cell, rounds, seconds):
+def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name):
     """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio", "tps error", "cpu error"}: medians over the rounds. CPU is in
-    microseconds per transaction; a ratio is taken within its round, since the machine's speed drifts from one to the next, and its
+    microseconds per transaction; a ratio, to what `base` takes, is taken within its round, since the machine's speed drifts from one to the next, and its
     error is the standard error of the mean of the rounds' ratios."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(rounds):
@@ -100,8 +101,8 @@ def measure_cell(rivals, cell, rounds, seconds):
             rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
             samples[rival.name].append(measure(rival, cell, seconds))
     for taken in samples.values():
-        for sample, base in zip(taken, samples[PgBouncer.name]):
-            sample.update({f"{key} ratio": sample[key] / base[key] for key in ("tps", "cpu")})
+        for sample, other in zip(taken, samples[base]):
+            sample.update({f"{key} ratio": sample[key] / other[key] for key in ("tps", "cpu")})
     return {name: summary(taken) for name, taken in samples.items()}
 
 
@@ -110,18 +111,26 @@ def measure_on_one_core(cluster, rivals, options):
     and where they run free, most of the difference between two rounds is which core the kernel wakes whom on."""
     if 1 not in (options.clients or CLIENTS):
         return {}
-    processes.confine(processes.family(cluster.primary.process.pid), [0])
+    speeds = {}
+    with on_one_core(cluster, rivals):
+        for link in options.link or LINKS:
+            for mode in options.mode or MODES:
+                cell = (link, mode, 1)
+                speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
+                print("one core, " + report.speed_row(cell, speeds[cell]), flush=True)
+    return speeds
+
+
+@contextlib.contextmanager
+def on_one_core(cluster, rivals):
+    """Servers, contestants, and what this program starts meanwhile."""
+    for node in (cluster.primary, *cluster.replicas):
+        processes.confine(processes.family(node.process.pid), [0])
     for rival in rivals:
         processes.confine([rival.pid], [0])
     os.sched_setaffinity(0, [0])
-    speeds = {}
-    for link in options.link or LINKS:
-        for mode in options.mode or MODES:
-            cell = (link, mode, 1)
-            speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
-            print("one core, " + report.speed_row(cell, speeds[cell]), flush=True)
+    yield
     os.sched_setaffinity(0, range(os.cpu_count()))
-    return speeds
 
 
 def summary(taken):

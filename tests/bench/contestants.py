@@ -80,13 +80,15 @@ class Contestant:
 class Penstock(Contestant):
     name = "Penstock"
 
-    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock", engine="postgresql"):
+    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock", engine="postgresql", splits=False):
         super().__init__(cluster, pool_size, trust)
+        self.splits = splits  # reads go to replicas
         self.program, self.workers, self.name, self.engine = program, workers, name, engine
         self.version = run([program, "--version"]).split()[-1]
 
     def command(self):
         login = 'auth_method = "trust"\nserver_password' if self.trust else "password"
+        nodes = [self.cluster.primary, *self.cluster.replicas] if self.splits else [self.cluster.primary]
         config = self.write("penstock.toml", f"""
 workers = {self.workers}
 [log]
@@ -105,8 +107,9 @@ listen = []
 [[cluster]]
 name = "main"
 engine = "{self.engine}"
-nodes = ["127.0.0.1:{self.cluster.primary.port}"]
+nodes = {[f"127.0.0.1:{node.port}" for node in nodes]}
 sslmode = "disable"
+{"read_write_split = true" if self.splits else ""}
 [[user]]
 name = "app"
 {login} = "{PASSWORD}"
