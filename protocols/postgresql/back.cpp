@@ -294,7 +294,8 @@ bool back::owes_client() const
 /// A hopped-over frame that all the same has to be whole: the rows of a probe.
 bool back::must_hold(char type)
 {
-    return type == from_server::data_row && !expected_.empty() && expected_.front().why == purpose::probe;
+    return type == from_server::data_row && !expected_.empty() &&
+           (expected_.front().why == purpose::probe || expected_.front().why == purpose::pins);
 }
 
 advance_result back::begin_hop(const frame_header& header, bytes start, outbox& to_client, bool copied)
@@ -353,7 +354,8 @@ advance_result back::frame(char type, bytes whole, front& client, outbox& to_cli
             syncs_in_copy_ = 0;
             break;
         case from_server::data_row:
-            if (expected_.front().why == purpose::probe && !client.on_probe_row(body_of(whole), *this)) {
+            if ((expected_.front().why == purpose::probe && !client.on_probe_row(body_of(whole), *this)) ||
+                (expected_.front().why == purpose::pins && !client.on_pins_row(body_of(whole)))) {
                 return fault("an answer that was not asked for");
             }
             break;

@@ -66,6 +66,7 @@ enum class purpose : std::uint8_t {
     catch_up,      ///< the session's parameters, in front of its first message
     reapply,       ///< start-up values after a RESET
     probe,         ///< values of parameters that may have changed
+    pins,          ///< whether what the session is pinned for is over
     housekeeping,  ///< a clean-up, or a query of our own
 };
 

@@ -180,6 +180,7 @@ void effects_collector::take_call()
         case sql_word::set_config: call_.begin(scanner_.depth(), effects_); break;
         case sql_word::set_limit: effects_.touch("pg_trgm.similarity_threshold"); break;
         case sql_word::advisory_lock: effects_.pins.add(pin_reason::advisory_lock); break;
+        case sql_word::advisory_unlock: effects_.may_end.add(pin_reason::advisory_lock); break;
         case sql_word::sequence: effects_.pins.add(pin_reason::sequence); break;
         case sql_word::setseed: effects_.pins.add(pin_reason::setseed); break;
         case sql_word::dblink_connect: effects_.pins.add(pin_reason::dblink); break;
@@ -230,14 +231,20 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::commit:
         case sql_word::end: return enter(verb::commit, phase::transaction_end);
         case sql_word::rollback:
-        case sql_word::abort: return enter(verb::rollback, phase::transaction_end);
+        case sql_word::abort:
+            effects_.may_end.add(pin_reason::temporary_object);
+            effects_.may_end.add(pin_reason::hold_cursor);
+            effects_.may_end.add(pin_reason::listen);
+            return enter(verb::rollback, phase::transaction_end);
         case sql_word::savepoint: return enter(verb::savepoint, phase::body);
         case sql_word::release: return enter(verb::release, phase::body);
         case sql_word::set: setting_.begin_set(); return enter(verb::set, phase::setting);
         case sql_word::reset: setting_.begin_reset(); return enter(verb::reset, phase::setting);
         case sql_word::show: return enter(verb::show, phase::body);
         case sql_word::discard: return enter(verb::discard, phase::discard);
-        case sql_word::deallocate: return enter(verb::deallocate, phase::deallocate);
+        case sql_word::deallocate:
+            effects_.may_end.add(pin_reason::sql_prepare);
+            return enter(verb::deallocate, phase::deallocate);
         case sql_word::prepare: return enter(verb::prepare, phase::prepare);
         case sql_word::execute:
             // Of a statement that nobody here has seen: names of PREPARE and of the protocol's Parse are the same to
@@ -247,9 +254,9 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::declare: return enter(verb::declare, phase::declare);
         case sql_word::fetch:
         case sql_word::move: return enter(verb::fetch, phase::body);
-        case sql_word::close: return enter(verb::close, phase::body);
+        case sql_word::close: effects_.may_end.add(pin_reason::hold_cursor); return enter(verb::close, phase::body);
         case sql_word::listen: effects_.pins.add(pin_reason::listen); return enter(verb::listen, phase::body);
-        case sql_word::unlisten: return enter(verb::unlisten, phase::body);
+        case sql_word::unlisten: effects_.may_end.add(pin_reason::listen); return enter(verb::unlisten, phase::body);
         case sql_word::notify: return enter(verb::notify, phase::body);
         case sql_word::load: effects_.pins.add(pin_reason::load); return enter(verb::load, phase::body);
         case sql_word::do_block: effects_.pins.add(pin_reason::opaque); return enter(verb::do_block, phase::body);
@@ -268,7 +275,7 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::explain: return enter(verb::explain, phase::explain);
         case sql_word::create: return enter(verb::create, phase::create);
         case sql_word::alter: return enter(verb::alter, phase::body);
-        case sql_word::drop: return enter(verb::drop, phase::body);
+        case sql_word::drop: effects_.may_end.add(pin_reason::temporary_object); return enter(verb::drop, phase::body);
         default:
             if (token.kind != token_kind::open) {
                 enter(verb::other, phase::body);
@@ -284,6 +291,7 @@ void effects_collector::take_discard(sql_word word)
         effects_.discard_all = true;
     } else if (word == sql_word::temp || word == sql_word::temporary) {
         effects_.discard_temp = true;
+        effects_.may_end.add(pin_reason::temporary_object);
     } else if (word == sql_word::sequences) {
         effects_.discard_sequences = true;
     }

@@ -342,7 +342,7 @@ void front::end_stream()
     if (reply != nullptr) {
         reply->block = effects.block;
     }
-    if (reply != nullptr && !effects.leaves_nothing()) {
+    if (reply != nullptr && counts(effects)) {
         announce_effects(*reply, std::make_shared<const text_effects>(effects), *stream_server_);
     }
     collector_.reset();

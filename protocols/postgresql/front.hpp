@@ -46,6 +46,9 @@ public:
     /// What has to be injected now that the server owes nothing: start-up values after a RESET, a probe, a catch-up.
     /// True where something was.
     bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// Where all that the session is pinned for may be over, the server is asked; it owes nothing now, and the client
+    /// waits for nothing. True where something was sent.
+    bool probe_pins(back& server, outbox& to_server, outbox& to_client);
     /// Brings a server's parameters up to the session's, as consume() does in front of a first message.
     bool catch_up(back& server, outbox& to_server, outbox& to_client);
 
@@ -109,6 +112,7 @@ public:
     /// values are reported as they will be once the server has been sent them.
     void report_resets(const expected_reply& ending, outbox& to_client);
     bool on_probe_row(bytes body, back& server);
+    bool on_pins_row(bytes body);
     /// The server is gone. Answers everything the client still waits for with the error, and frees the session to go
     /// on, in a failed transaction where one was open. False where that cannot be done: a reply is half relayed, or
     /// what is lost with the server is more than its transaction.
@@ -203,6 +207,8 @@ private:
     void on_ready(back& server);
     void apply(const expected_reply& done, back& server);
     void pin_for(const text_effects& effects);
+    [[nodiscard]] bool counts(const text_effects& effects) const;
+    [[nodiscard]] static pin_set undone_by_rollback();
     void apply_failed(const text_effects& effects);
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
@@ -226,6 +232,8 @@ private:
     client_statements statements_;
     pin_set pins_{};
     std::shared_ptr<const std::string> pin_cause_{};
+    pin_set may_have_ended_{};  ///< what statements may have put an end to that the server has not been asked about
+    pin_set asked_pins_{};      ///< what it is being asked about
     front_counters counters_{};
     std::shared_ptr<const parameter_list> greeted_{};  ///< reported parameters as the client was told at login
     parameter_list told_;                              ///< and what it was told since

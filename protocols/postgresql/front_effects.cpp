@@ -57,7 +57,8 @@ bool front::changes_reading(const text_effects& effects) const
 
 void front::set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects)
 {
-    if (effects && std::find(bound_effects_.begin(), bound_effects_.end(), effects) == bound_effects_.end()) {
+    if (effects && !effects->leaves_nothing() &&
+        std::find(bound_effects_.begin(), bound_effects_.end(), effects) == bound_effects_.end()) {
         bound_effects_.push_back(effects);
     }
     if (portal.empty()) {
@@ -133,6 +134,9 @@ void front::on_ready(back& server)
     const char status = server.transaction_status();
     done_block_ = {};
     recovered_ = recovered_ || (in_failure_ && status == 'T');
+    if (in_failure_ && status != 'E') {
+        may_have_ended_.add(undone_by_rollback());
+    }
     in_failure_ = status == 'E';
     if (status != 'I') {
         return;
@@ -169,17 +173,10 @@ void front::apply_failed(const text_effects& effects)
             pin_cause_ = effects.shape;
         }
     }
+    may_have_ended_.add(effects.single() ? pin_set{} : effects.may_end);
     if (!effects.single()) {  // a COMMIT between its statements may have kept a part
         parameters_.note_touched(effects);
         pin_for(effects);
-    }
-}
-
-void front::pin_for(const text_effects& effects)
-{
-    if (!effects.pins.empty()) {
-        pins_.add(effects.pins);
-        pin_cause_ = effects.shape;
     }
 }
 
@@ -195,6 +192,10 @@ void front::apply(const expected_reply& done, back& server)
     if (effects.deallocate_all) {
         pins_.remove(pin_reason::sql_prepare);
     }
+    if (effects.discard_sequences) {
+        pins_.remove(pin_reason::sequence);  // the text may have used one behind it: see below
+    }
+    may_have_ended_.add(effects.may_end);
     if (effects.discard_all) {
         server.parameters = parameter_set::none();
         server.unnamed_stamp = 0;

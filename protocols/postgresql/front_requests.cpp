@@ -94,7 +94,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     }
     replace_unnamed(reply, server);
     unnamed_is_now(server);
-    if (!effects.leaves_nothing()) {
+    if (counts(effects)) {
         announce_effects(reply, std::make_shared<const text_effects>(effects), server);
     }
     server.announce(std::move(reply), *this, to_client);
@@ -305,7 +305,7 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
     ++counters_.queries;
     expected_reply reply{reply_kind::execute};
     reply.block = portal_block(portal);
-    if (auto effects = portal_effects(portal)) {
+    if (auto effects = portal_effects(portal); effects && counts(*effects)) {
         if (const auto known = statements_.find(effects->deallocate_name)) {
             server.ensure_known(known, effects->deallocate_name, *this, to_server, to_client);
         }

@@ -198,6 +198,8 @@ void front::on_injected_failure(purpose why, back& server)
     if (why == purpose::probe) {
         parameters_.on_probe_refused();
         pins_.add(pin_reason::unknown_setting);  // what it is now cannot be asked for, so it cannot be carried
+    } else if (why == purpose::pins) {
+        asked_pins_.clear();  // what is not known to be over goes on
     } else if (why != purpose::prepare && why != purpose::evict) {
         server.must_close = true;
     }

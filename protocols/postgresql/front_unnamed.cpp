@@ -25,7 +25,7 @@ front_need front::parse_unnamed(
     unnamed.version = reply.unnamed_version;
     unnamed.verb = effects.first_verb;
     unnamed.block = effects.block;
-    unnamed.effects = effects.leaves_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
+    unnamed.effects = effects.changes_nothing() ? nullptr : std::make_shared<const text_effects>(effects);
     unnamed.definition.assign(unnamed.kept ? definition : bytes{});
     to_server.pass(whole);
     ++counters_.server_parses;

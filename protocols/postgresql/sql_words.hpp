@@ -109,6 +109,7 @@ enum class sql_word : std::uint8_t {
     set_config,
     set_limit,
     advisory_lock,
+    advisory_unlock,
     sequence,
     setseed,
     dblink_connect,

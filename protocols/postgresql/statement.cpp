@@ -89,7 +89,7 @@ statement_ptr statement_store::make(bytes definition,
     made->verb = effects.first_verb;
     made->block = effects.block;
     made->mode = mode;
-    if (!effects.leaves_nothing()) {
+    if (!effects.changes_nothing()) {
         made->effects = std::make_shared<const text_effects>(std::move(effects));
     }
     return made;

@@ -29,7 +29,7 @@ struct statement {
     std::string server_name;                        ///< "ps_" and the digest, and ".<generation>" from the second on
     std::string definition;                         ///< Parse's body behind the name: text, zero octet, parameter types
     std::string digest;                             ///< hexadecimal, for SHOW and logs
-    std::shared_ptr<const text_effects> effects{};  ///< null where executing it leaves nothing behind
+    std::shared_ptr<const text_effects> effects{};  ///< null where executing it changes nothing
     statement_verb verb = statement_verb::other;
     transaction_effect block{};
     lexical_mode mode{};  ///< that its text is read in

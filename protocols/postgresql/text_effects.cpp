@@ -107,6 +107,7 @@ void text_effects::clear()
     chain = reset_all = discard_all = discard_temp = discard_sequences = deallocate_all = unterminated = false;
     block = {};
     pins.clear();
+    may_end.clear();
     shape.reset();
     touched.clear();
     resets.clear();

@@ -97,7 +97,8 @@ struct text_effects {
     bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
     transaction_effect block;
-    pin_set pins;  ///< what can not be carried to another server connection
+    pin_set pins;     ///< what can not be carried to another server connection
+    pin_set may_end;  ///< reasons for a pin that this may have put an end to: whether it has, only the server knows
     /// The text without its literals, where it pins and was read by a statement_store.
     std::shared_ptr<const std::string> shape;
     /// Settings, in lower case, whose session value may differ afterwards. Without duplicates.
@@ -115,6 +116,9 @@ struct text_effects {
         return pins.empty() && touched.empty() && !reset_all && !discard_all && !discard_temp && !discard_sequences &&
                !deallocate_all && deallocate_name.empty();
     }
+
+    /// And neither can it have ended anything.
+    [[nodiscard]] bool changes_nothing() const { return leaves_nothing() && may_end.empty(); }
 
     /// The setting `name`, in any case, was given a value. Names that stand for several, that cannot be carried, or
     /// that end with the transaction are sorted out here.

@@ -69,8 +69,9 @@ public:
 
     constexpr void add(pin_reason reason) { bits_ |= bit(reason); }
     constexpr void add(pin_set others) { bits_ |= others.bits_; }
-    constexpr void remove(pin_reason reason) { bits_ &= ~bit(reason); }
+    constexpr void remove(pin_set others) { bits_ &= ~others.bits_; }
     constexpr void clear() { bits_ = 0; }
+    [[nodiscard]] constexpr pin_set common_with(pin_set others) const { return pin_set{bits_ & others.bits_}; }
     [[nodiscard]] constexpr bool has(pin_reason reason) const { return (bits_ & bit(reason)) != 0; }
     [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
 
@@ -88,6 +89,7 @@ public:
     friend constexpr bool operator==(pin_set, pin_set) = default;
 
 private:
+    constexpr explicit pin_set(std::uint32_t bits) : bits_{bits} {}
     static constexpr std::uint32_t bit(pin_reason reason) { return 1U << static_cast<unsigned>(reason); }
 
     std::uint32_t bits_ = 0;

@@ -363,6 +363,11 @@ void session<P>::after_answers()
         outbox to_server{worker_.template side<P>().to_server_scratch};
         outbox to_client{worker_.template side<P>().to_client_scratch};
         front_->settle(server, to_server, to_client);
+        if constexpr (requires { front_->probe_pins(server, to_server, to_client); }) {
+            if (!front_->pins().empty() && hold_ == hold::none && pending_.empty()) {
+                front_->probe_pins(server, to_server, to_client);
+            }
+        }
         send_both(to_server, to_client);
     }
     if (auto healed = front_->take_healed_batch(); !healed.empty()) {

@@ -294,6 +294,18 @@ public:
         return injected;
     }
 
+    /// Asks whether the pins are over, where they may be.
+    bool probe_pins()
+    {
+        std::string scratch;
+        std::string client_scratch;
+        outbox to_server_box{scratch};
+        outbox to_client_box{client_scratch};
+        const bool asked = client.probe_pins(*server, to_server_box, to_client_box);
+        to_server.append(to_server_box.contents());
+        return asked;
+    }
+
     bool lose_server(const client_error& why)
     {
         std::string scratch;
