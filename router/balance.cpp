@@ -14,9 +14,9 @@ const node_preference& preference_of(const policy& rules, std::size_t node)
     return node < rules.nodes.size() ? rules.nodes[node] : usual;
 }
 
-bool may_serve(const node& which, const node_preference& wanted)
+bool may_serve(const node& which)
 {
-    return which.role == node_role::replica && which.is_up() && !which.endpoints.empty() && wanted.weight > 0;
+    return which.role == node_role::replica && which.is_up() && !which.endpoints.empty();
 }
 
 /// Of two replicas that cannot serve, the one that nearly could gives the reason.
@@ -43,7 +43,8 @@ route balance::choose(const cluster_view& view,
                       const freshness_board& board,
                       const freshness_needed& needed,
                       route_reason wish,
-                      time_point now)
+                      time_point now,
+                      std::optional<std::size_t> only)
 {
     note_states(view, now);
     near_.clear();
@@ -53,7 +54,7 @@ route balance::choose(const cluster_view& view,
     const bool may_rest = view.primary() != nullptr;
     for (std::size_t place = 0; place < view.nodes.size(); ++place) {
         const auto& wanted = preference_of(rules, place);
-        if (!may_serve(view.nodes[place], wanted)) {
+        if (!may_serve(view.nodes[place]) || (only ? *only != place : wanted.weight == 0)) {
             continue;
         }
         const auto covered = board.covers(place);

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace penstock::router {
@@ -27,13 +28,14 @@ public:
     static constexpr duration longest_rest = seconds{60};
     static constexpr duration slow_start = seconds{30};
 
-    /// A replica and `wish`, or the primary and why none serves.
+    /// A replica and `wish`, or the primary and why none serves. `only`: this one, whatever its weight.
     [[nodiscard]] route choose(const cluster_view& view,
                                const policy& rules,
                                const freshness_board& board,
                                const freshness_needed& needed,
                                route_reason wish,
-                               time_point now);
+                               time_point now,
+                               std::optional<std::size_t> only = {});
 
     /// A request was sent there; ended() or failed() follows.
     void began(std::size_t node) { ++at(node).outstanding; }

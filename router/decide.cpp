@@ -5,9 +5,29 @@ namespace penstock::router {
 
 namespace {
 
-route_reason reason_of(read_verdict verdict)
+route_reason primary_for(wish_source by)
 {
-    switch (verdict) {
+    return by == wish_source::setting ? route_reason::primary_setting
+           : by == wish_source::rule  ? route_reason::primary_rule
+                                      : route_reason::primary_hint;
+}
+
+route_reason replica_for(const request_facts& request)
+{
+    if (request.by == wish_source::listener) {
+        return route_reason::listener;
+    }
+    if (request.hint == route_hint::node) {
+        return route_reason::node;
+    }
+    return request.by == wish_source::setting ? route_reason::replica_setting
+           : request.by == wish_source::rule  ? route_reason::replica_rule
+                                              : route_reason::replica_hint;
+}
+
+route_reason reason_of(const request_facts& request)
+{
+    switch (request.verdict) {
         case read_verdict::read: return route_reason::read;
         case read_verdict::writes: return route_reason::writes;
         case read_verdict::locks: return route_reason::locks;
@@ -20,7 +40,8 @@ route_reason reason_of(read_verdict verdict)
         case read_verdict::refused: return route_reason::refused;
         case read_verdict::lasting: return route_reason::lasting;
         case read_verdict::isolation: return route_reason::isolation;
-        case read_verdict::hint: return route_reason::primary_hint;
+        case read_verdict::hint: return primary_for(request.by);
+        case read_verdict::transaction: return route_reason::transaction;
         case read_verdict::incomplete: break;
     }
     return route_reason::incomplete;
@@ -30,13 +51,13 @@ route_reason reason_of(read_verdict verdict)
 
 route_reason decide(const request_facts& request, const session_facts& session)
 {
-    if (session.stays) {
+    if (session.stays && request.by != wish_source::listener) {
         return route_reason::stays;
     }
-    if (request.reads() && request.hint == route_hint::replica) {
-        return route_reason::replica_hint;
+    if (request.reads() && (request.hint == route_hint::replica || request.hint == route_hint::node)) {
+        return replica_for(request);
     }
-    return reason_of(request.verdict);
+    return reason_of(request);
 }
 
 freshness_needed needed_freshness(const policy& rules, const session_facts& session, bool positions, time_point now)

@@ -40,6 +40,7 @@ struct policy {
     duration max_lag{};       ///< 0: any
     duration write_window{};  ///< how long a write holds its scope's reads where positions cannot be had
     balance_method method = balance_method::least_outstanding;
+    bool read_only_fallback = true;        ///< who has come for replicas gets the primary where none serves
     std::vector<node_preference> nodes{};  ///< by place in the view; missing ones have the defaults
     friend bool operator==(const policy&, const policy&) = default;
 };

@@ -43,8 +43,17 @@ enum class route_reason : std::uint8_t {
     // a second time
     healed,  ///< a replica refused it as a write
     lost,    ///< the replica was lost before it had answered
+    // to a replica, because somebody asked for one
+    replica_setting,  ///< the session, by SET
+    replica_rule,     ///< a rule of the configuration
+    node,             ///< a comment or a rule has named it
+    listener,         ///< the client has come to where there is nothing but reading
+    // to the primary likewise
+    primary_setting,
+    primary_rule,
+    transaction,  ///< it begins a transaction that may write
 };
-inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route_reason::lost) + 1;
+inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route_reason::transaction) + 1;
 
 /// Words for reports and metrics.
 [[nodiscard]] constexpr std::string_view name_of(route_reason why)
@@ -71,6 +80,13 @@ inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route
         case route_reason::set_aside: return "replicas_failing";
         case route_reason::lag: return "replica_lag";
         case route_reason::healed: return "healed";
+        case route_reason::replica_setting: return "replica_setting";
+        case route_reason::replica_rule: return "replica_rule";
+        case route_reason::node: return "node";
+        case route_reason::listener: return "read_only_listener";
+        case route_reason::primary_setting: return "primary_setting";
+        case route_reason::primary_rule: return "primary_rule";
+        case route_reason::transaction: return "transaction";
         case route_reason::lost: break;
     }
     return "replica_lost";
@@ -78,7 +94,15 @@ inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route
 
 [[nodiscard]] constexpr bool goes_to_replica(route_reason why)
 {
-    return why == route_reason::read || why == route_reason::replica_hint;
+    switch (why) {
+        case route_reason::read:
+        case route_reason::replica_hint:
+        case route_reason::replica_setting:
+        case route_reason::replica_rule:
+        case route_reason::node:
+        case route_reason::listener: return true;
+        default: return false;
+    }
 }
 
 struct route {

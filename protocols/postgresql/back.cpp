@@ -291,11 +291,12 @@ bool back::owes_client() const
     return unsynced_ || ready_withheld_;
 }
 
-/// A hopped-over frame that all the same has to be whole: the rows of a probe.
+/// A hopped-over frame that all the same has to be whole: the rows of what we ask for ourselves.
 bool back::must_hold(char type)
 {
     return type == from_server::data_row && !expected_.empty() &&
-           (expected_.front().why == purpose::probe || expected_.front().why == purpose::pins);
+           (expected_.front().why == purpose::probe || expected_.front().why == purpose::pins ||
+            expected_.front().why == purpose::begin);
 }
 
 advance_result back::begin_hop(const frame_header& header, bytes start, outbox& to_client, bool copied)
@@ -358,6 +359,9 @@ advance_result back::frame(char type, bytes whole, front& client, outbox& to_cli
                 (expected_.front().why == purpose::pins && !client.on_pins_row(body_of(whole)))) {
                 return fault("an answer that was not asked for");
             }
+            if (expected_.front().why == purpose::begin) {
+                client.on_isolation(body_of(whole));
+            }
             break;
         default: break;
     }
@@ -376,6 +380,9 @@ advance_result back::on_ready(bytes whole, front& client, outbox& to_client, boo
     const auto status = body_of(whole);
     if (status.size() != 1 || (status[0] != 'I' && status[0] != 'T' && status[0] != 'E')) {
         return fault("a ReadyForQuery with an unknown status");
+    }
+    if (expected_.front().why == purpose::begin && status[0] != 'T') {
+        return fault("no transaction after BEGIN");
     }
     transaction_status_ = status[0];
     const auto& ended = expected_.front();
@@ -454,6 +461,9 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
         relay(whole, to_client, copied);
     } else {
         client.on_injected_failure(head.why, *this);
+        if (head.why == purpose::begin) {
+            return advance_result::lost;  // the client has been told of its success
+        }
     }
     refuse(head, report.sqlstate, client);
     if (is_extended(head.kind)) {

@@ -68,6 +68,7 @@ enum class purpose : std::uint8_t {
     probe,         ///< values of parameters that may have changed
     pins,          ///< whether what the session is pinned for is over
     housekeeping,  ///< a clean-up, or a query of our own
+    begin,         ///< the client's transaction, whose BEGIN it was told of before
 };
 
 /// What few requests bring with them; kept apart, so that the others are quickly queued.

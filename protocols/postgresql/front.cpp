@@ -65,7 +65,11 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             return {at, malformed(std::string{"body of a bodiless '"} + header.type + "'")};
         }
         const auto size = header.frame_size();
-        if (routing_ && (size <= rest.size() || size > whole_limit(header.type))) {
+        if (routes_ && size <= rest.size() && run_locally(header, bytes{rest.data(), size}, server, to_client)) {
+            at += size;
+            continue;
+        }
+        if (routes_ && (size <= rest.size() || size > whole_limit(header.type))) {
             if (const auto need = choose(header, rest, server); need != front_need::more) {
                 return {at, need};
             }
@@ -75,7 +79,7 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             if (need != front_need::more) {
                 return {at, need};
             }
-            if (routing_ && routing_->records) {
+            if (routes_ && routes_->records) {
                 record(bytes{rest.data(), size}, header.type);
             }
             at += size;
@@ -207,6 +211,10 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
         if (type != from_client::sync) {
             batch_state_ = batch_state::none;
             server->forget_relayed();
+        }
+        if (routes_ && routes_->block == begun::held) {
+            begin_block(*server, to_server, to_client);
+            return front_need::answers;
         }
     } else if (holding_ && !server->is_unsynced()) {
         return front_need::answers;

@@ -10,8 +10,8 @@
 
 #include "protocols/postgresql/back.hpp"
 #include "protocols/postgresql/client_statements.hpp"
+#include "protocols/postgresql/front_routes.hpp"
 #include "protocols/postgresql/lost_transaction.hpp"
-#include "protocols/postgresql/read_dialect.hpp"
 #include "protocols/postgresql/session_parameters.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/pin_reason.hpp"
@@ -72,15 +72,16 @@ public:
 
     // --- reads on replicas: front_routing.cpp ---
 
-    /// Requests are judged from now on. `patient`: none is sent to a replica behind another.
-    void route_by(read_judge& judge, bool patient);
+    /// Requests are judged from now on. `patient`: none is sent to a replica behind another. `only_replicas`: all may
+    /// go there.
+    void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas = false);
     /// What the request is at which consume() stopped for want of a server.
-    [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
+    [[nodiscard]] request_facts wanted() const { return routes_ ? routes_->facts : request_facts{}; }
     /// Something was sent to the primary that was not proved a read.
-    [[nodiscard]] bool has_written() const { return routing_ && routing_->wrote; }
+    [[nodiscard]] bool has_written() const { return routes_ && routes_->wrote; }
     void forget_written();
     /// The request that a replica has under way can be sent to another server, as long as nothing is answered.
-    [[nodiscard]] bool may_send_again() const { return routing_ && !routing_->records && !routing_->sent.empty(); }
+    [[nodiscard]] bool may_send_again() const { return routes_ && !routes_->records && !routes_->sent.empty(); }
     /// A replica's error. True where the request is to be sent again to another server, by way of take_healed_batch():
     /// only if the client has seen nothing of the answer (`unseen`).
     bool leave_replica(std::string_view sqlstate, std::string_view message, bool unseen);
@@ -119,6 +120,8 @@ public:
     bool on_server_lost(back& server, const client_error& error, outbox& to_client);
     /// An injected request was refused.
     void on_injected_failure(purpose why, back& server);
+    /// A row of what was told with BEGIN: the isolation of the transaction.
+    void on_isolation(bytes row);
     /// The server's plan of `stale` is. Whoever prepares its text again gets a fresh one; and where the batch that
     /// binds it is `alone` (nothing behind it, nothing of it answered) and asks for a description of its rows, it is
     /// kept for take_healed_batch(), to be sent again, and true is returned.
@@ -128,27 +131,43 @@ public:
     void greeted(std::shared_ptr<const parameter_list> parameters);
 
 private:
-    /// What a session has where reads may go to replicas.
-    struct routing {
-        read_judge* judge;
-        bool patient;
-        request_facts facts{};
-        bool is_judged = false;  ///< facts are of the next request
-        bool wrote = false;
-        bool again_on_primary = false;  ///< the next request
-        bool has_isolation = false;     ///< the session's transactions are none for replicas
-        bool records = false;           ///< what is sent belongs to the request that may have to be sent again
-        std::string sent{};             ///< the request under way on a replica; empty: cannot be sent again
-    };
-
     front_need choose(const frame_header& header, bytes rest, back* server);
     front_need choose_on_replica(bool judged, bytes rest, const back& server);
+    front_need choose_in_block(bool judged, bytes rest, const back& server);
     void record(bytes whole, char type);
     bool send_again();
     void note_refused();
     [[nodiscard]] request_facts look_at(bytes rest);
-    [[nodiscard]] request_facts look_at_batch(bytes rest);
+    [[nodiscard]] request_facts examine(bytes rest) const;
+    [[nodiscard]] request_facts look_at_text(std::string_view text, const lexical_mode& mode) const;
+    [[nodiscard]] request_facts look_at_batch(bytes rest) const;
+    [[nodiscard]] request_facts look_at_bind(byte_reader& body) const;
+    [[nodiscard]] bool may_begin_on_replica() const;
+    [[nodiscard]] bool is_in_block() const { return routes_ && routes_->block != begun::none; }
+    bool takes_block_elsewhere();
+    void begin_block(back& server, outbox& to_server, outbox& to_client);
+    void on_block_begun(const expected_reply& reply, const back& server);
+
+    // --- what needs no server: front_local.cpp ---
+    /// Whether the message has been answered here.
+    bool run_locally(const frame_header& header, bytes whole, const back* server, outbox& to_client);
+    [[nodiscard]] static bool may_be_local(std::string_view text);
+    [[nodiscard]] bool is_about_route(std::string_view text, const text_effects& effects, const back& server) const;
+    front_need refuse_route(char type, back& server, outbox& to_server, outbox& to_client);
+    bool query_locally(bytes whole, const back* server, outbox& to_client);
+    bool parse_locally(bytes whole, const back* server, outbox& to_client);
+    bool bind_locally(bytes whole, const back* server, outbox& to_client);
+    bool describe_locally(bytes whole, outbox& to_client);
+    bool execute_locally(bytes whole, const back* server, outbox& to_client);
+    [[nodiscard]] bool may_run_locally(const local_statement& what, const back* server) const;
+    [[nodiscard]] bool may_exit_locally(exit_statement what, const back* server) const;
+    [[nodiscard]] std::string_view text_of_prepared(std::string_view name) const;
+    bool answer_locally(const local_statement& what, outbox& to_client);
+    void exit_locally(exit_statement what, outbox& to_client);
+    void describe_setting(bool binary, outbox& to_client) const;
+    void keep_unnamed(bytes definition);
     [[nodiscard]] request_facts judge_prepared(std::string_view name) const;
+    [[nodiscard]] exit_statement prepared_exit(std::string_view name) const;
     [[nodiscard]] bool wants_serializable() const;
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
@@ -173,8 +192,8 @@ private:
     front_need function_call(bytes some, back& server, outbox& to_client);
 
     // --- a transaction whose server is lost: front_lost.cpp ---
-    /// 'I', or 'E' in such a transaction.
-    [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : 'I'; }
+    /// 'I', 'E' in such a transaction, or 'T' in one that no server knows of yet.
+    [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : is_in_block() ? 'T' : 'I'; }
     front_need answer_with_refusal(char type, bytes some, outbox& to_client);
     [[nodiscard]] bool would_open_block(char type, bytes some);
     bool answer_lost(const back& server, const client_error& error, outbox& to_client);
@@ -190,7 +209,6 @@ private:
     front_need describe_in_lost(bytes whole, outbox& to_client);
     front_need execute_in_lost(bytes whole, outbox& to_client);
     front_need close_in_lost(bytes whole, outbox& to_client);
-    [[nodiscard]] exit_statement prepared_exit(std::string_view name) const;
     [[nodiscard]] bool has_room_for(bytes definition) const;
 
     void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
@@ -275,7 +293,7 @@ private:
     std::string healed_batch_;
 
     client_error error_{};
-    std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
+    std::unique_ptr<front_routes> routes_{};  ///< null: all goes to one server
 };
 
 }  // namespace penstock::postgresql

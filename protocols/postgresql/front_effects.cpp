@@ -111,6 +111,9 @@ void front::on_done(expected_reply& reply, back& server)
         server.unnamed_batch = 0;
     }
     if (reply.why != purpose::client) {
+        if (reply.why == purpose::begin) {
+            on_block_begun(reply, server);
+        }
         return;
     }
     if (const auto* const effects = reply.effects()) {
@@ -140,6 +143,9 @@ void front::on_ready(back& server)
     in_failure_ = status == 'E';
     if (status != 'I') {
         return;
+    }
+    if (routes_) {
+        routes_->block = begun::none;
     }
     if (recovered_) {
         for (const auto& effects : bound_effects_) {
@@ -188,6 +194,9 @@ void front::apply(const expected_reply& done, back& server)
         server.statements.erase_doubtful();
     } else if (changed.before) {
         server.statements.erase_if_doubtful(changed.before);
+    }
+    if (routes_ && (effects.discard_all || effects.reset_all)) {
+        routes_->wishes.setting = route_hint::none;
     }
     if (effects.deallocate_all) {
         pins_.remove(pin_reason::sql_prepare);

@@ -63,11 +63,12 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     if (!pins_.empty() || parameters_.has_acknowledged() || server.is_mid_relay()) {
         return false;
     }
-    if (server.is_replica && !server.has_relayed() && send_again()) {
+    if (server.is_replica && !server.has_relayed() && (send_again() || takes_block_elsewhere())) {
         ++counters_.lost_with_replica;
         forget_lost(server);
         return true;
     }
+    const bool was_beginning = routes_ && (routes_->block == begun::held || routes_->block == begun::sent);
     revert_reports(to_client);
     if (server.withholds_ready()) {
         const client_error behind{
@@ -79,9 +80,16 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         encode_error(behind, to_client.made(), false);
         append_ready(to_client.made(), 'I');
     }
-    if (answer_lost(server, error, to_client)) {
+    if (answer_lost(server, error, to_client) || was_beginning) {
         const bool told = server.owes_client() || server.transaction_status() == 'E';
-        lost_ = std::make_unique<lost_transaction>(error_for_batch(error, true, false, false), told);
+        auto why = error_for_batch(error, true, false, false);
+        if (was_beginning && routes_->begin_error) {
+            why = *std::exchange(routes_->begin_error, {});
+        }
+        lost_ = std::make_unique<lost_transaction>(std::move(why), told);
+    }
+    if (routes_) {
+        routes_->block = begun::none;
     }
     forget_lost(server);
     return true;
@@ -92,7 +100,11 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
 front_need front::answer_with_refusal(char type, bytes some, outbox& to_client)
 {
     encode_error(*refusal_, to_client.made(), false);
-    auto block = would_open_block(type, some) ? std::make_unique<lost_transaction>(*refusal_, true) : nullptr;
+    const bool is_open = is_in_block() || would_open_block(type, some);
+    auto block = is_open ? std::make_unique<lost_transaction>(*refusal_, true) : nullptr;
+    if (routes_) {
+        routes_->block = begun::none;
+    }
     refusal_.reset();
     if (type == from_client::query || type == from_client::function_call) {
         lost_ = std::move(block);
@@ -279,14 +291,7 @@ front_need front::parse_in_lost(bytes whole, outbox& to_client)
         return refuse_in_lost(from_client::parse, to_client);
     }
     if (name.empty()) {
-        auto& unnamed = statements_.unnamed();
-        unnamed = {.exists = true,
-                   .kept = true,
-                   .version = statements_.next_version(),
-                   .definition = std::string{definition},
-                   .effects = {},
-                   .verb = statement_verb::none,
-                   .block = store_.inspect_whole(text, mode_).block};
+        keep_unnamed(definition);
     } else if (statements_.find(name)) {
         return skip_in_lost("42P05", "prepared statement \"" + std::string{name} + "\" already exists", to_client);
     } else if (!has_room_for(definition)) {

@@ -74,8 +74,11 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     if (!body.finished_cleanly()) {
         return malformed("Query");
     }
-    ++counters_.queries;
     const auto& effects = store_.inspect_whole(text, mode_);
+    if (routes_ && is_about_route(text, effects, server)) {
+        return refuse_route(from_client::query, server, to_server, to_client);
+    }
+    ++counters_.queries;
     expected_reply reply{reply_kind::query};
     reply.block = effects.block;
     const bool deallocates = effects.single() && effects.first_verb == statement_verb::deallocate;
@@ -111,6 +114,9 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     inner.take(std::size_t{inner.u16()} * 4);
     if (body.failed() || !inner.finished_cleanly()) {
         return malformed("Parse");
+    }
+    if (routes_ && may_be_local(text) && is_about_route(text, store_.inspect_whole(text, mode_), server)) {
+        return refuse_route(from_client::parse, server, to_server, to_client);
     }
     ++counters_.client_parses;
     if (name.empty()) {
@@ -180,6 +186,9 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         return front_need::answers;
     }
     ++counters_.binds;
+    if (routes_) {
+        routes_->portal.reset();
+    }
     expected_reply reply{reply_kind::bind};
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);

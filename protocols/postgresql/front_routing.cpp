@@ -28,15 +28,16 @@ std::string_view text_of(bytes definition)
 
 }  // namespace
 
-void front::route_by(read_judge& judge, bool patient)
+void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas)
 {
-    routing_ = std::make_unique<routing>(routing{.judge = &judge, .patient = patient});
+    routes_ = std::make_unique<front_routes>(
+        front_routes{.judge = &judge, .wishes = std::move(wishes), .patient = patient, .only_replicas = only_replicas});
 }
 
 void front::forget_written()
 {
-    if (routing_) {
-        routing_->wrote = false;
+    if (routes_) {
+        routes_->wrote = false;
     }
 }
 
@@ -44,12 +45,13 @@ void front::forget_written()
 /// at hand may have it.
 front_need front::choose(const frame_header& header, bytes rest, back* server)
 {
-    auto& own = *routing_;
+    auto& own = *routes_;
     if (!beginnings.has(header.type) || skipping_ || (server == nullptr && (lost_ || refusal_))) {
         return front_need::more;
     }
     if (server == nullptr) {
-        own.facts = look_at(rest);
+        const bool may_write = own.block == begun::held && !may_begin_on_replica();
+        own.facts = may_write ? request_facts{.verdict = read_verdict::transaction} : look_at(rest);
         own.is_judged = true;
         return front_need::more;
     }
@@ -57,44 +59,145 @@ front_need front::choose(const frame_header& header, bytes rest, back* server)
         return front_need::more;  // amid a batch, which was judged as a whole
     }
     const bool judged = std::exchange(own.is_judged, false);
-    if (server->is_replica) {
-        return choose_on_replica(judged, rest, *server);
-    }
     own.records = false;
+    if (own.only_replicas) {
+        own.wrote = own.wrote || !server->is_replica;
+        return front_need::more;
+    }
+    if (server->is_replica) {
+        return own.block == begun::none ? choose_on_replica(judged, rest, *server)
+                                        : choose_in_block(judged, rest, *server);
+    }
     if (!judged) {
         own.facts = server->in_transaction() ? request_facts{} : look_at(rest);
     }
-    own.wrote = own.wrote || !own.facts.reads();
+    own.wrote = own.wrote || !own.facts.is_harmless;
     return front_need::more;
 }
 
 front_need front::choose_on_replica(bool judged, bytes rest, const back& server)
 {
-    auto& own = *routing_;
+    auto& own = *routes_;
     if (!judged) {
         own.facts = look_at(rest);
     }
-    if (!own.facts.reads()) {
+    if (!own.facts.reads() || (!judged && own.facts.hint == route_hint::node)) {
         own.is_judged = server.is_quiet();
         return server.is_quiet() ? front_need::server : front_need::answers;
     }
     if (server.is_quiet()) {
         own.sent.clear();
-        own.records = true;
+        own.records = !own.facts.no_retry;
         return front_need::more;
     }
     if (own.patient) {
         return front_need::answers;
     }
-    own.records = false;
     own.sent.clear();
     return front_need::more;
+}
+
+/// In a transaction on a replica, or one that is to begin there. It stays as long as it does nothing but read; for the
+/// rest it is begun anew on the primary, which cannot be told from outside: nothing of it lasts, and each of its
+/// statements sees what was committed before.
+front_need front::choose_in_block(bool judged, bytes rest, const back& server)
+{
+    auto& own = *routes_;
+    own.sent.clear();
+    if (!server.is_quiet()) {
+        return front_need::answers;
+    }
+    if (server.transaction_status() == 'E') {
+        return front_need::more;  // the server refuses whatever does not end it
+    }
+    const bool was_begun = server.in_transaction();
+    if (own.block == begun::held && was_begun) {
+        own.facts = {.verdict = read_verdict::transaction};
+    } else if (!judged) {
+        own.facts = look_at(rest);
+    }
+    if (own.facts.reads()) {
+        return front_need::more;
+    }
+    own.block = begun::held;
+    own.needs_primary = true;
+    own.is_judged = true;
+    return front_need::server;
+}
+
+/// It reads only, and each of its statements sees what was committed before it.
+bool front::may_begin_on_replica() const
+{
+    const auto& own = *routes_;
+    const auto default_of = [this](std::string_view name) {
+        const auto* set = parameters_.current()->find(name);
+        return set != nullptr ? std::string_view{*set} : told(name);
+    };
+    using level = isolation_level;
+    const auto isolation = own.modes.isolation;
+    const auto usual = default_of("default_transaction_isolation");
+    const bool reads_committed = isolation == level::unstated
+                                     ? own.usually_committed_reads && (usual.empty() || usual == "read committed")
+                                     : isolation == level::read_committed || isolation == level::read_uncommitted;
+    const bool reads_only = own.modes.access == transaction_access::unstated
+                                ? default_of("default_transaction_read_only") == "on"
+                                : own.modes.access == transaction_access::read_only;
+    return reads_committed && reads_only && !own.patient && !own.needs_primary;
+}
+
+/// Its answer is waited for: what follows must not run outside of the transaction.
+void front::begin_block(back& server, outbox& to_server, outbox& to_client)
+{
+    auto& own = *routes_;
+    auto text = own.modes.text();
+    own.has_committed_reads = true;
+    if (server.is_replica && own.modes.isolation == isolation_level::unstated) {
+        text += ";SHOW transaction_isolation";  // the account or the database may have its own default
+        own.has_committed_reads = false;
+    }
+    inject(purpose::begin, text, server, to_server, to_client);
+    own.block = begun::sent;
+    own.is_judged = true;  // what waits for it
+}
+
+void front::on_isolation(bytes row)
+{
+    byte_reader in{row};
+    in.u16();
+    const auto level = in.take(in.u32());
+    routes_->has_committed_reads = level == "read committed" || level == "read uncommitted";
+}
+
+void front::on_block_begun(const expected_reply& reply, const back& server)
+{
+    auto& own = *routes_;
+    if (reply.failed || !server.is_replica) {
+        own.block = begun::none;
+    } else if (own.has_committed_reads) {
+        own.block = begun::on_replica;
+    } else {
+        own.usually_committed_reads = false;
+        own.needs_primary = true;
+        own.block = begun::held;
+    }
+}
+
+/// Nothing of the transaction has run but its BEGIN, which is done again on the primary.
+bool front::takes_block_elsewhere()
+{
+    if (!routes_ || routes_->block != begun::sent) {
+        return false;
+    }
+    routes_->block = begun::held;
+    routes_->needs_primary = true;
+    routes_->begin_error.reset();
+    return true;
 }
 
 /// Keeps what is sent, up to the end of the request.
 void front::record(bytes whole, char type)
 {
-    auto& own = *routing_;
+    auto& own = *routes_;
     own.sent.append(whole);
     const bool ends = type == from_client::query || type == from_client::sync;
     if (own.sent.size() > longest_kept) {
@@ -110,7 +213,7 @@ bool front::send_again()
     if (!may_send_again() || !healed_batch_.empty()) {
         return false;
     }
-    healed_batch_ = std::exchange(routing_->sent, {});
+    healed_batch_ = std::exchange(routes_->sent, {});
     for (bytes rest = healed_batch_; rest.size() >= header_size;) {
         const auto header = load_header(rest);
         const auto whole = rest.substr(0, header.frame_size());
@@ -129,10 +232,10 @@ bool front::leave_replica(std::string_view sqlstate, std::string_view message, b
     const bool writes = sqlstate == "25006";     // read_only_sql_transaction
     const bool conflicts = sqlstate == "40001";  // with the replay of what the primary has removed
     const bool is_serializable = sqlstate == "0A000" && message == "cannot use serializable mode in a hot standby";
-    if (!routing_ || !(writes || conflicts || is_serializable)) {
+    if (!routes_ || !(writes || conflicts || is_serializable)) {
         return false;
     }
-    auto& own = *routing_;
+    auto& own = *routes_;
     own.has_isolation = own.has_isolation || is_serializable;
     if (writes) {
         note_refused();
@@ -148,8 +251,8 @@ bool front::leave_replica(std::string_view sqlstate, std::string_view message, b
 /// Every text that the request under way has, or has prepared before.
 void front::note_refused()
 {
-    auto& judge = *routing_->judge;
-    for (bytes rest = routing_->sent; rest.size() >= header_size;) {
+    auto& judge = *routes_->judge;
+    for (bytes rest = routes_->sent; rest.size() >= header_size;) {
         const auto header = load_header(rest);
         const auto whole = rest.substr(0, header.frame_size());
         rest.remove_prefix(whole.size());
@@ -179,13 +282,28 @@ bool front::wants_serializable() const
 
 request_facts front::look_at(bytes rest)
 {
-    auto& own = *routing_;
+    auto& own = *routes_;
+    if (own.only_replicas) {
+        return {.verdict = read_verdict::read,
+                .hint = route_hint::replica,
+                .by = wish_source::listener,
+                .no_retry = true,
+                .text = read_verdict::read};
+    }
     if (std::exchange(own.again_on_primary, false)) {
         return {.verdict = read_verdict::refused};
     }
     if (own.has_isolation || wants_serializable()) {
         return {.verdict = read_verdict::isolation};
     }
+    const auto facts = examine(rest);
+    counters_.wrong_hints += facts.wrong_hint ? 1 : 0;
+    const auto& rules = own.judge->rules();
+    return own.wishes.apply(facts, rules, own.judge->version(), rules.empty() ? "" : application_name());
+}
+
+request_facts front::examine(bytes rest) const
+{
     const auto header = load_header(rest);
     if (header.type == from_client::function_call || header.frame_size() > rest.size()) {
         return {};
@@ -195,14 +313,29 @@ request_facts front::look_at(bytes rest)
     }
     byte_reader body{body_of(rest.substr(0, header.frame_size()))};
     const auto text = body.c_string();
-    return body.failed() ? request_facts{} : own.judge->judge(text, mode_);
+    return body.failed() ? request_facts{} : look_at_text(text, mode_);
+}
+
+request_facts front::look_at_text(std::string_view text, const lexical_mode& mode) const
+{
+    if (routes_->block == begun::on_replica && read_exit(text, mode) != exit_statement::none) {
+        return {.verdict = read_verdict::read, .text = read_verdict::read, .is_harmless = true};  // ends it where it is
+    }
+    return routes_->judge->judge(text, mode);
 }
 
 /// A batch is a read if all its members are; what it lacks of itself makes it none.
-request_facts front::look_at_batch(bytes rest)
+request_facts front::look_at_batch(bytes rest) const
 {
+    constexpr auto every_rule = ~std::uint64_t{0};
+    constexpr request_facts nothing{
+        .verdict = read_verdict::read, .text = read_verdict::read, .rules = every_rule, .is_harmless = true};
+    constexpr request_facts outlives{.verdict = read_verdict::lasting,  // a portal that is there behind the batch
+                                     .text = read_verdict::lasting,
+                                     .rules = every_rule,
+                                     .is_harmless = true};
+    auto sum = nothing;
     std::vector<std::string_view> prepared_here;
-    bool has_unnamed = false;
     for (std::size_t messages = 0; messages < longest_batch && rest.size() >= header_size; ++messages) {
         const auto header = load_header(rest);
         if (!header.is_sound() || header.frame_size() > rest.size()) {
@@ -210,37 +343,36 @@ request_facts front::look_at_batch(bytes rest)
         }
         byte_reader body{body_of(rest.substr(0, header.frame_size()))};
         rest.remove_prefix(header.frame_size());
-        request_facts facts{.verdict = read_verdict::read};
         switch (header.type) {
-            case from_client::sync: return {.verdict = read_verdict::read};
-            case from_client::parse: {
-                const auto name = body.c_string();
-                facts = routing_->judge->judge(body.c_string(), mode_);
-                has_unnamed = has_unnamed || name.empty();
-                if (!name.empty()) {
-                    prepared_here.push_back(name);
-                }
+            case from_client::sync:
+                sum.rules = sum.rules == every_rule ? 0 : sum.rules;  // no text among it
+                return sum;
+            case from_client::parse:
+                prepared_here.push_back(body.c_string());
+                fold(look_at_text(body.c_string(), mode_), sum);
                 break;
-            }
             case from_client::bind: {
-                body.c_string();
+                const bool lasts = !body.c_string().empty() && is_in_block();
                 const auto name = body.c_string();
-                const bool is_judged =
-                    name.empty() ? has_unnamed
-                                 : std::find(prepared_here.begin(), prepared_here.end(), name) != prepared_here.end();
-                facts = is_judged ? facts : judge_prepared(name);
+                if (std::find(prepared_here.begin(), prepared_here.end(), name) == prepared_here.end()) {
+                    fold(judge_prepared(name), sum);
+                }
+                fold(lasts ? outlives : nothing, sum);
                 break;
             }
-            case from_client::describe:
             case from_client::execute:
+                body.c_string();
+                fold(body.u32() != 0 && is_in_block() ? outlives : nothing, sum);
+                break;
+            case from_client::describe:
             case from_client::close: break;
             default: return {};
         }
         if (body.failed()) {
             return {};
         }
-        if (!facts.reads()) {
-            return facts;
+        if (sum.text != read_verdict::read || sum.verdict == read_verdict::hint) {
+            return sum;
         }
     }
     return {};
@@ -248,15 +380,18 @@ request_facts front::look_at_batch(bytes rest)
 
 request_facts front::judge_prepared(std::string_view name) const
 {
-    auto& judge = *routing_->judge;
     if (name.empty()) {
         const bool known = statements_.has_unnamed();
-        return known ? judge.judge(text_of(statements_.unnamed_definition()), mode_) : request_facts{};
+        return known ? look_at_text(text_of(statements_.unnamed_definition()), mode_) : request_facts{};
     }
     const auto named = statements_.find(name);
     if (!named) {
         return {};
     }
+    if (routes_->block == begun::on_replica) {
+        return look_at_text(text_of(named->definition), named->mode);
+    }
+    auto& judge = *routes_->judge;
     auto& memory = named->judged;
     if (memory.by != &judge || memory.version != judge.version()) {
         const auto facts = judge.judge(text_of(named->definition), named->mode);

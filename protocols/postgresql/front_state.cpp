@@ -195,6 +195,10 @@ bool front::on_probe_row(bytes body, back& server)
 
 void front::on_injected_failure(purpose why, back& server)
 {
+    if (why == purpose::begin) {
+        routes_->begin_error = server.last_error();
+        return;
+    }
     if (why == purpose::probe) {
         parameters_.on_probe_refused();
         pins_.add(pin_reason::unknown_setting);  // what it is now cannot be asked for, so it cannot be carried

@@ -56,10 +56,11 @@ struct front_counters {
     std::uint64_t catch_ups = 0;
     std::uint64_t probes = 0;
     std::uint64_t healed = 0;
-    std::uint64_t reprepared = 0;  ///< on a server that did not know what the client had prepared
-    std::uint64_t evicted = 0;     ///< closed on a server to make room
+    std::uint64_t reprepared = 0;          ///< on a server that did not know what the client had prepared
+    std::uint64_t evicted = 0;             ///< closed on a server to make room
     std::uint64_t refused_by_replica = 0;  ///< and sent to the primary unseen
     std::uint64_t lost_with_replica = 0;   ///< and sent to another server unseen
+    std::uint64_t wrong_hints = 0;         ///< comments about routes that were not understood
 };
 
 /// How back::advance() ended.

@@ -13,6 +13,7 @@
 #include "protocols/wire/function_catalogue.hpp"
 #include "protocols/wire/request_facts.hpp"
 #include "protocols/wire/route_comment.hpp"
+#include "protocols/wire/route_rules.hpp"
 #include "protocols/wire/statement_class.hpp"
 
 #include <cstddef>
@@ -44,6 +45,13 @@ public:
         functions_ = std::move(functions);
         ++version_;
     }
+    /// The rules of the configuration from now on, and the nodes that comments may name.
+    void follow(route_rules_ptr rules)
+    {
+        rules_ = std::move(rules);
+        ++version_;
+    }
+    [[nodiscard]] const route_rules& rules() const { return *rules_; }
     /// Grows when what was said of a text may be another thing now.
     [[nodiscard]] std::uint64_t version() const { return version_; }
 
@@ -61,6 +69,7 @@ private:
         read_verdict text = read_verdict::unparsed;  ///< as far as the text itself tells
         read_verdict with_functions = text;          ///< and as `version` of the catalogue says
         std::uint64_t version = 0;
+        std::uint64_t rules = 0;  ///< that hold for it, of that version
         std::vector<function_name> functions{};
     };
     struct hash {
@@ -75,9 +84,11 @@ private:
     finding& find(const lexical& mode);
     finding& remember(finding found);
     [[nodiscard]] finding examine(const lexical& mode) const;
-    void ask_catalogue(finding& of) const;
+    void ask_again(finding& of) const;
+    request_facts read_comment(std::string_view hint) const;
 
     function_catalogue_ptr functions_;
+    route_rules_ptr rules_ = std::make_shared<const route_rules>();
     std::uint64_t version_ = 1;
     generation young_;
     generation old_;
@@ -89,25 +100,47 @@ private:
 template <class Dialect>
 request_facts read_judge<Dialect>::judge(std::string_view text, const lexical& mode)
 {
+    request_facts facts;
     if (text.size() > longest_text) {
-        return {.verdict = read_verdict::too_large};
+        facts.verdict = facts.text = read_verdict::too_large;
+        return facts;
     }
     const auto made = Dialect::make_shape(text, mode, shape_);
-    const auto hint = made.hint.empty() ? route_hint::none : read_route_comment(made.hint);
-    if (hint == route_hint::primary) {
-        return {.verdict = read_verdict::hint, .hint = hint};
+    if (!made.hint.empty()) {
+        facts = read_comment(made.hint);
     }
     if (!made.understood) {
-        return {.verdict = read_verdict::unparsed, .hint = hint};
+        facts.text = read_verdict::unparsed;
+        facts.verdict = facts.hint == route_hint::primary ? read_verdict::hint : facts.text;
+        return facts;
     }
     auto& found = find(mode);
-    if (hint == route_hint::replica) {
-        return {.verdict = found.text, .hint = hint};
-    }
     if (found.version != version_) {
-        ask_catalogue(found);
+        shape_.pop_back();
+        ask_again(found);
     }
-    return {.verdict = found.with_functions, .hint = hint};
+    facts.text = found.text;
+    facts.is_harmless = found.with_functions == read_verdict::read;
+    facts.verdict = facts.hint == route_hint::none      ? found.with_functions
+                    : facts.hint == route_hint::primary ? read_verdict::hint
+                                                        : found.text;
+    facts.rules = found.rules;
+    return facts;
+}
+
+/// A comment that is wrong in a part counts for the rest.
+template <class Dialect>
+request_facts read_judge<Dialect>::read_comment(std::string_view hint) const
+{
+    const auto said = read_route_comment(hint);
+    request_facts facts{.hint = said.hint, .no_retry = said.no_retry, .wrong_hint = said.is_wrong};
+    if (said.hint == route_hint::node) {
+        const auto place = rules_->place_of(said.node);
+        facts.wrong_hint = facts.wrong_hint || place == route_rules::unknown;
+        facts.hint = place == route_rules::unknown ? route_hint::none : said.hint;
+        facts.node = static_cast<node_place>(place);
+    }
+    return facts;
 }
 
 template <class Dialect>
@@ -161,14 +194,16 @@ typename read_judge<Dialect>::finding read_judge<Dialect>::examine(const lexical
     if (found.text == read_verdict::read && !Dialect::leaves_nothing(shape_, mode)) {
         found.text = read_verdict::lasting;
     }
-    ask_catalogue(found);
+    ask_again(found);
     return found;
 }
 
+/// What the catalogue and the rules say of it; shape_ is its shape.
 template <class Dialect>
-void read_judge<Dialect>::ask_catalogue(finding& of) const
+void read_judge<Dialect>::ask_again(finding& of) const
 {
     of.version = version_;
+    of.rules = rules_->of_shape(shape_);
     of.with_functions = of.text;
     for (const auto& each : of.functions) {
         if (of.text == read_verdict::read && !functions_->harmless(each, {})) {

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a comment "penstock: ..." asks for. Whatever it does not know it ignores.
+// What comments ask for: "penstock: replica no_retry", or the pairs of sqlcommenter, "penstock_route='replica'".
+//
+// What is not understood is left out and told, and of two routes the first counts. Values of sqlcommenter are
+// percent-encoded; its other pairs are not ours to judge.
 #pragma once
 
 #include "protocols/wire/request_facts.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace penstock {
 
-/// `comment` begins with "penstock:".
-[[nodiscard]] constexpr route_hint read_route_comment(std::string_view comment)
-{
-    constexpr std::string_view blank = " \t\r\n";
-    comment.remove_prefix(std::string_view{"penstock:"}.size());
-    const auto from = comment.find_first_not_of(blank);
-    if (from == std::string_view::npos) {
-        return route_hint::none;
-    }
-    const auto to = comment.find_first_of(" \t\r\n,;*", from);
-    const auto word = comment.substr(from, to == std::string_view::npos ? to : to - from);
-    return word == "primary" ? route_hint::primary : word == "replica" ? route_hint::replica : route_hint::none;
-}
+struct route_comment {
+    route_hint hint = route_hint::none;
+    std::string node{};  ///< for route_hint::node, as it is written
+    bool no_retry = false;
+    bool is_wrong = false;  ///< a part of it was not understood
+};
+
+/// `comment` begins with "penstock:", or with the first pair that is ours; see hint_in().
+[[nodiscard]] route_comment read_route_comment(std::string_view comment);
+
+/// Where in a comment's inside a hint begins: the rest of it, or nothing.
+[[nodiscard]] std::string_view hint_in(std::string_view comment);
 
 }  // namespace penstock

@@ -8,6 +8,8 @@
 // each run of white space is one space, and lists of literals or parameters are as if of two.
 #pragma once
 
+#include "protocols/wire/route_comment.hpp"
+
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -27,7 +29,8 @@ struct shape_result {
     /// False where the text is not understood (unterminated, too long, read in ways that we do not follow): nothing is
     /// known of it then.
     bool understood = false;
-    /// The inside of the first comment that holds "penstock:", from there on; views the text. Empty: none.
+    /// The inside of the first comment with a routing hint, from there on (route_comment.hpp); views the text. Empty:
+    /// none.
     std::string_view hint{};
 };
 
@@ -185,12 +188,5 @@ private:
     char last_first_ = '\0';              ///< its first octet, which tells its kind
     int listed_ = 0;                      ///< 2: it is the second of a list or a later one
 };
-
-/// Where in a comment's inside a routing hint begins: the rest of it, or nothing.
-[[nodiscard]] inline std::string_view hint_in(std::string_view comment)
-{
-    const auto place = comment.find("penstock:");
-    return place == std::string_view::npos ? std::string_view{} : comment.substr(place);
-}
 
 }  // namespace penstock

@@ -98,7 +98,12 @@ struct application::state {
     std::vector<std::unique_ptr<control::sampler>> samplers;
     std::unique_ptr<control::catalog> functions;
     std::vector<std::unique_ptr<net::acceptor>> acceptors;  ///< on the first worker's driver
-    std::vector<std::pair<int, engine>> listening;
+    struct listener {
+        int descriptor;
+        engine speaks;
+        bool read_only;  ///< its clients get replicas
+    };
+    std::vector<listener> listening;
     std::vector<int> admin_listening;
     std::vector<std::unique_ptr<admin::listener>> admin_listeners;
     std::unique_ptr<admin::http_server> http;
@@ -175,6 +180,9 @@ std::string application::state::urls_for_clients() const
             text += (text.empty() ? "DATABASE_URL=" : " and DATABASE_URL=") + settings::client_url(tree, each, "****");
         }
     }
+    for (const auto& where : tree.listen.postgresql_read_only) {
+        text += " and READ_ONLY_DATABASE_URL=" + settings::client_url(tree, engine::postgresql, "****", where);
+    }
     return text;
 }
 
@@ -202,8 +210,15 @@ outcome<bool> application::state::open_listeners()
         for (std::size_t place = 0; place < descriptors.size(); ++place) {
             auto& where = tree.listen.of(each)[place];
             where.port = where.is_unix() ? where.port : net::local_port(descriptors[place]);
-            listening.emplace_back(descriptors[place], each);
+            listening.push_back({descriptors[place], each, false});
         }
+    }
+    std::vector<int> for_reading;
+    opened = opened ? open_all(tree.listen.postgresql_read_only, for_reading) : opened;
+    for (std::size_t place = 0; place < for_reading.size(); ++place) {
+        auto& where = tree.listen.postgresql_read_only[place];
+        where.port = where.is_unix() ? where.port : net::local_port(for_reading[place]);
+        listening.push_back({for_reading[place], engine::postgresql, true});
     }
     if (opened) {
         opened = open_all(tree.admin.listen, admin_listening);
@@ -271,11 +286,13 @@ outcome<bool> application::state::start_workers()
         process->add_worker(*workers.back());
     }
     auto& first = workers.front()->driver();
-    for (const auto& [descriptor, speaks] : listening) {
+    for (const auto& [descriptor, speaks, read_only] : listening) {
         acceptors.push_back(std::make_unique<net::acceptor>(
             first,
             descriptor,
-            [this, speaks = speaks](int accepted) { process->least_busy().adopt(accepted, speaks); },
+            [this, speaks = speaks, read_only = read_only](int accepted) {
+                process->least_busy().adopt(accepted, speaks, read_only);
+            },
             [&of = *workers.front(), complained = time_point{}]() mutable { note_shortage(of, complained); }));
     }
     for (const auto& each : workers) {
@@ -292,6 +309,9 @@ outcome<bool> application::state::start_workers()
         for (const auto& where : settings::addresses_for(tree, each)) {
             log::info("listening", {{"address", where.text()}, {"protocol", std::string{name_of(each)}}});
         }
+    }
+    for (const auto& where : tree.listen.postgresql_read_only) {
+        log::info("listening", {{"address", where.text()}, {"protocol", "postgresql"}, {"for", "reading"}});
     }
     for (const auto& where : tree.admin.listen) {
         log::info("listening", {{"address", where.text()}, {"protocol", "http"}});

@@ -7,6 +7,7 @@
 #include "protocols/postgresql/classifier.hpp"
 #include "protocols/postgresql/effects.hpp"
 #include "protocols/postgresql/shape.hpp"
+#include "protocols/wire/shape_digest.hpp"
 
 namespace penstock::app {
 
@@ -77,6 +78,7 @@ std::string explain(std::string_view text, engine of)
         }
     };
     add("shape", found.made.understood ? std::string_view{found.shape} : "not understood");
+    add("digest", found.made.understood ? shape_digest(found.shape) : std::string{});
     add("class", name_of(found.what.obstacle));
     add("functions", names_of(found.what.functions));
     if (found.what.access != transaction_access::unstated) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/routing.hpp"
 
+#include "protocols/wire/route_comment.hpp"
+
 #include <algorithm>
 
 namespace penstock::proxy {
@@ -14,11 +16,36 @@ router::policy policy_of(const settings::cluster_settings& cluster)
     rules.max_lag = split.max_replica_lag;
     rules.write_window = split.write_window;
     rules.method = split.balance;
+    rules.read_only_fallback = split.read_only_fallback;
     for (const auto& node : cluster.nodes) {
         const bool near = split.zone.empty() || node.zone == split.zone;
         rules.nodes.push_back({.weight = node.weight, .backup = node.backup, .near = near});
     }
     return rules;
+}
+
+route_rules_ptr rules_of(const settings::tree& all, const settings::cluster_settings& cluster)
+{
+    std::vector<std::string> nodes;
+    for (const auto& node : cluster.nodes) {
+        nodes.push_back(node.where.text());
+    }
+    const route_rules names{{}, nodes};
+    std::vector<route_rule> rules;
+    for (const auto& each : all.rules) {
+        const auto wanted = read_route_comment("penstock:" + each.route);
+        const auto place = wanted.hint == route_hint::node ? names.place_of(wanted.node) : 0;
+        if (place != route_rules::unknown) {
+            rules.push_back({.user = each.user,
+                             .database = each.database,
+                             .application_name = each.application_name,
+                             .statement = each.statement,
+                             .digest = each.digest,
+                             .route = wanted.hint,
+                             .node = static_cast<node_place>(place)});
+        }
+    }
+    return std::make_shared<const route_rules>(std::move(rules), std::move(nodes));
 }
 
 /// The time is read anew: what the loop remembers may be older than the write's end.

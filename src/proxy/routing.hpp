@@ -9,6 +9,7 @@
 #include "router/cluster_view.hpp"
 #include "router/freshness_board.hpp"
 #include "router/policy.hpp"
+#include "protocols/wire/route_rules.hpp"
 #include "settings/settings.hpp"
 
 #include "core/clock.hpp"
@@ -30,9 +31,12 @@ struct cluster_side {
     router::policy rules{};
     router::balance replicas{};
     std::shared_ptr<router::freshness_board> board{};
+    route_rules_ptr wishes = std::make_shared<const route_rules>();  ///< of the configuration
 };
 
 [[nodiscard]] router::policy policy_of(const settings::cluster_settings& cluster);
+/// The rules that can hold in that cluster.
+[[nodiscard]] route_rules_ptr rules_of(const settings::tree& all, const settings::cluster_settings& cluster);
 
 /// A request that a replica has, or is to have. Destruction without a word says nothing of the replica.
 class replica_loan {
@@ -87,6 +91,7 @@ struct session_routes {
     replica_loan loan{};
     std::uint32_t attempts = 0;  ///< replicas in a row that could not be had
     std::uint64_t refusals = 0;  ///< by replicas, counted so far
+    bool is_refused = false;     ///< no server may serve the request at hand; its front has been told
 
     /// A write of its scope has ended, or may have.
     void note_write();

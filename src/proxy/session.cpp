@@ -24,15 +24,19 @@ constexpr auto last_words_patience = seconds{2};
 }  // namespace
 
 template <protocol P>
-task<void> serve_client(worker& on, int descriptor)
+task<void> serve_client(worker& on, int descriptor, bool read_only)
 {
-    session<P> client{on, descriptor};
+    session<P> client{on, descriptor, read_only};
     co_await client.run();
 }
 
 template <protocol P>
-session<P>::session(worker& on, int descriptor)
-    : worker_{on}, client_{on.driver(), descriptor}, event_{on.driver()}, since_{on.driver().now()}
+session<P>::session(worker& on, int descriptor, bool read_only)
+    : worker_{on},
+      client_{on.driver(), descriptor},
+      event_{on.driver()},
+      read_only_{read_only},
+      since_{on.driver().now()}
 {
     client_.subscribe(&event_);
     number_ = on.enroll(*this);
@@ -445,6 +449,7 @@ void session<P>::copy_counters()
         to.routes[static_cast<std::size_t>(router::route_reason::healed)].add(refused);
         to.routes[static_cast<std::size_t>(router::route_reason::lost)].add(lost);
     }
+    to.wrong_hints.add(now.wrong_hints - counted_.wrong_hints);
     to.statements_reprepared.add(now.reprepared - counted_.reprepared);
     to.statements_evicted.add(now.evicted - counted_.evicted);
     counted_ = now;
@@ -456,7 +461,7 @@ void session<P>::copy_counters()
 
 template class session<postgresql::protocol>;
 template class session<mysql::protocol>;
-template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor);
-template task<void> serve_client<mysql::protocol>(worker& on, int descriptor);
+template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor, bool read_only);
+template task<void> serve_client<mysql::protocol>(worker& on, int descriptor, bool read_only);
 
 }  // namespace penstock::proxy

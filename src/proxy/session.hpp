@@ -23,12 +23,12 @@ namespace penstock::proxy {
 
 /// The root coroutine of a client connection.
 template <protocol P>
-task<void> serve_client(worker& on, int descriptor);
+task<void> serve_client(worker& on, int descriptor, bool read_only);
 
 template <protocol P>
 class session final : public session_base {
 public:
-    session(worker& on, int descriptor);
+    session(worker& on, int descriptor, bool read_only);
     ~session() override;
 
     task<void> run();
@@ -104,6 +104,7 @@ private:
     worker_pool<P>& choose_pool();
     void note_write();
     void end_writes();
+    bool is_refused_at_once();
     bool try_elsewhere(const client_error& why);
 
     // --- pins: session_pins_impl.hpp ---
@@ -150,6 +151,7 @@ private:
     std::string secret_;  ///< of the cancel key
     bool admitted_ = false;
     bool on_console_ = false;
+    bool read_only_ = false;  ///< it has come to where clients get replicas
 
     time_point since_{};           ///< last octets from the client
     time_point asked_at_{};        ///< first request of the answers under way

@@ -158,10 +158,16 @@ void session<P>::consume(bytes input, bool from_pending)
             case front_need::more: break;
             case front_need::server:
                 if (lease_) {
+                    if (!from_pending) {  // what is cleaned up may use the buffer that they are in
+                        pending_.assign(input.substr(taken));
+                        input = pending_;
+                        taken = 0;
+                        from_pending = true;
+                    }
                     leave_server();
                 }
                 need_server();
-                if (lease_) {
+                if (lease_ || is_refused_at_once()) {
                     continue;
                 }
                 break;
@@ -258,6 +264,11 @@ template <protocol P>
 void session<P>::need_server()
 {
     auto& from = routes_ ? choose_pool() : *pool_;
+    if (routes_ && routes_->is_refused) {
+        worker_.counters().process.count_client_error(error_kind::server_unavailable);
+        front_->refuse({error_kind::server_unavailable, "no replica can serve this request", {}});
+        return;
+    }
     if (auto granted = from.shard->try_acquire()) {
         pool_->counters->wait_time.add(0);
         begin_lease(std::move(granted));
@@ -299,25 +310,6 @@ bool session<P>::take_lease()
         consume(pending_, true);
     }
     return true;
-}
-
-/// The connection that is held cannot have the next request: a replica's goes back, and one that cannot be brought to
-/// the session's state is closed.
-template <protocol P>
-void session<P>::leave_server()
-{
-    if (routes_ && routes_->loan) {
-        if constexpr (requires { front_->wanted(); }) {
-            // What was refused may have left something behind before it was: a lock that some function took.
-            const auto refusals = front_->counters().refused_by_replica;
-            if (std::exchange(routes_->refusals, refusals) != refusals) {
-                lease_->needs(cleanup::everything);
-            }
-        }
-        release();
-    } else {
-        discard(telemetry::discard_reason::unclean);
-    }
 }
 
 /// The request that waits for a server is answered with an error; the session goes on.

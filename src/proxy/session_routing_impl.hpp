@@ -19,7 +19,8 @@ void session<P>::begin_routing()
     if constexpr (requires { typename P::read_judge; }) {
         const auto& key = pool_->record->key;
         auto& cluster = worker_.cluster(key.cluster);
-        if (!cluster.rules.split || !cluster.view || pool_->record->mode() == settings::pool_mode::session) {
+        const bool splits = cluster.rules.split && pool_->record->mode() != settings::pool_mode::session;
+        if (!cluster.view || (!splits && !read_only_)) {
             return;
         }
         routes_ = std::make_unique<session_routes>();
@@ -32,9 +33,20 @@ void session<P>::begin_routing()
         if (!judge) {
             auto functions = worker_.owner().functions_of(key.cluster, key.database);
             judge = std::make_unique<typename P::read_judge>(functions ? std::move(functions) : P::known_functions());
+            judge->follow(cluster.wishes);
         }
-        front_->route_by(*judge, by_user);
+        front_->route_by(*judge, session_wishes{user_, database_}, by_user, read_only_);
     }
+}
+
+/// A client of a read-only listener, for which there is no replica, gets the primary only if the settings say so.
+template <protocol P>
+bool session<P>::is_refused_at_once()
+{
+    if constexpr (requires { front_->wanted(); }) {
+        return routes_ && std::exchange(routes_->is_refused, false);
+    }
+    return false;
 }
 
 /// Where the request goes that the front has stopped at.
@@ -48,10 +60,16 @@ worker_pool<P>& session<P>::choose_pool()
         own.loan.drop();
         const router::session_facts known{.stays = front_->must_stay(), .written_at = own.last_write()};
         router::route way{.reason = router::decide(front_->wanted(), known)};
-        if (goes_to_replica(way.reason) && cluster.rules.split) {
+        if (way.reason == router::route_reason::node &&
+            cluster.view->primary_index == std::size_t{front_->wanted().node}) {
+            way.reason = router::route_reason::primary_hint;
+        }
+        if (goes_to_replica(way.reason) && (cluster.rules.split || read_only_)) {
             auto& board = *cluster.board;
             const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
-            way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now);
+            const auto& wanted = front_->wanted();
+            const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
+            way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now, only);
             if (way.reason == router::route_reason::own_write) {
                 board.want(known.written_at);
             } else if (cluster.rules.max_lag > duration::zero() &&
@@ -60,12 +78,34 @@ worker_pool<P>& session<P>::choose_pool()
             }
         }
         pool_->counters->count_route(static_cast<std::size_t>(way.reason));
+        own.is_refused = read_only_ && !way.replica && logged_in_ && !cluster.rules.read_only_fallback;
         if (way.replica) {
             own.loan = replica_loan{cluster, *way.replica};
             return worker_.on_replica(*pool_, *cluster.view, *way.replica);
         }
     }
     return *pool_;
+}
+
+/// The connection that is held cannot have the next request: a replica's goes back, and one that cannot be brought to
+/// the session's state is closed.
+template <protocol P>
+void session<P>::leave_server()
+{
+    if (routes_ && routes_->loan) {
+        if constexpr (requires { front_->wanted(); }) {
+            // What was refused may have left something behind before it was: a lock that some function took.
+            const auto refusals = front_->counters().refused_by_replica;
+            if (std::exchange(routes_->refusals, refusals) != refusals) {
+                lease_->needs(cleanup::everything);
+            } else if (lease_->half().in_transaction()) {
+                lease_->needs(cleanup::rollback);
+            }
+        }
+        release();
+    } else {
+        discard(telemetry::discard_reason::unclean);
+    }
 }
 
 /// Called whenever a server has answered, or is lost: a write that may have been committed counts at once.
@@ -107,7 +147,7 @@ bool session<P>::try_elsewhere(const client_error& why)
     own.loan.failed(worker_.driver().now());
     hold_ = hold::none;
     need_server();
-    if (lease_ && !pending_.empty()) {
+    if ((lease_ || is_refused_at_once()) && !pending_.empty()) {
         consume(pending_, true);
     }
     return true;

@@ -100,18 +100,18 @@ task<void> worker::close_pools()
     }
 }
 
-void worker::adopt(int descriptor, engine speaks)
+void worker::adopt(int descriptor, engine speaks, bool read_only)
 {
     session_count_.fetch_add(1, std::memory_order_relaxed);
-    driver_.post([this, descriptor, speaks] { begin(descriptor, speaks); });
+    driver_.post([this, descriptor, speaks, read_only] { begin(descriptor, speaks, read_only); });
 }
 
-void worker::begin(int descriptor, engine speaks)
+void worker::begin(int descriptor, engine speaks, bool read_only)
 {
     counters_.process.clients_accepted.add();
     switch (speaks) {
-        case engine::postgresql: driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor)); break;
-        case engine::mysql: driver_.spawn(serve_client<mysql::protocol>(*this, descriptor)); break;
+        case engine::postgresql: driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor, read_only)); break;
+        case engine::mysql: driver_.spawn(serve_client<mysql::protocol>(*this, descriptor, read_only)); break;
     }
 }
 
@@ -122,9 +122,15 @@ void worker::configure(configuration_ptr next)
         for (auto& [name, side] : clusters_) {
             if (const auto* cluster = settings::find_cluster(*next->settings, name)) {
                 side.rules = policy_of(*cluster);
+                side.wishes = rules_of(*next->settings, *cluster);
             }
         }
-        for_each_side([](auto& side) {
+        for_each_side([this](auto& side) {
+            if constexpr (requires { side.judges.begin()->second->follow(nullptr); }) {
+                for (auto& [key, judge] : side.judges) {
+                    judge->follow(cluster(key.first).wishes);
+                }
+            }
             for (auto& [key, pool] : side.pools) {
                 pool->greetings.clear();
             }
@@ -164,6 +170,7 @@ cluster_side& worker::cluster(const std::string& name)
         side.board = process_.board_of(name);
         if (const auto* cluster = settings::find_cluster(*configuration_->settings, name)) {
             side.rules = policy_of(*cluster);
+            side.wishes = rules_of(*configuration_->settings, *cluster);
         }
     }
     return side;

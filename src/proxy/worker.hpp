@@ -105,8 +105,9 @@ public:
 
     // --- from any thread ---
 
-    /// A client that was accepted where we listen for that engine. The descriptor is the worker's from here on.
-    void adopt(int descriptor, engine speaks);
+    /// A client that was accepted where we listen for that engine; `read_only`: for those that are to get replicas. The
+    /// descriptor is the worker's from here on.
+    void adopt(int descriptor, engine speaks, bool read_only = false);
     void configure(configuration_ptr next);
     void see(router::cluster_view_ptr view);
     void believe(std::string cluster, std::string database, function_catalogue_ptr functions);
@@ -170,7 +171,7 @@ public:
 
 private:
     void sweep();
-    void begin(int descriptor, engine speaks);
+    void begin(int descriptor, engine speaks, bool read_only);
     template <protocol P>
     task<void> close_pools();
     task<void> finish();

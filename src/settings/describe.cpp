@@ -158,13 +158,14 @@ std::vector<setting_line> written(const tree& all)
     return out;
 }
 
-/// A tree with as many clusters, databases and users, all at their defaults.
+/// A tree with as many clusters, databases, users and rules, all at their defaults.
 tree defaults_like(const tree& all)
 {
     tree out;
     out.clusters.resize(all.clusters.size());
     out.databases.resize(all.databases.size());
     out.users.resize(all.users.size());
+    out.rules.resize(all.rules.size());
     return out;
 }
 

@@ -154,6 +154,7 @@ tree reloadable(const tree& running, tree wanted)
 {
     wanted.workers = running.workers;
     wanted.listen.postgresql = running.listen.postgresql;
+    wanted.listen.postgresql_read_only = running.listen.postgresql_read_only;
     wanted.listen.mysql = running.listen.mysql;
     wanted.admin.listen = running.admin.listen;
     std::vector<cluster_settings> clusters;

@@ -116,6 +116,7 @@ template <class Visitor, class Section>
 void visit_listen(Visitor& to, Section& from)
 {
     to.addresses("postgresql", from.postgresql, default_listen_port, applies::on_restart);
+    to.addresses("postgresql_read_only", from.postgresql_read_only, default_read_only_port, applies::on_restart);
     to.addresses("mysql", from.mysql, default_mysql_listen_port, applies::on_restart);
 }
 
@@ -220,6 +221,7 @@ void visit_cluster(Visitor& to, Section& from)
     to.time("write_window", from.split.write_window, any_time);
     to.choice("balance", from.split.balance, balance_methods);
     to.text("zone", from.split.zone);
+    to.flag("read_only_fallback", from.split.read_only_fallback);
 }
 
 /// The keys of [pool] that a database or a user may set for itself.
@@ -257,6 +259,18 @@ void visit_user(Visitor& to, Section& from)
     to.count("max_user_client_connections", from.max_user_client_connections, bounds{0, most_connections});
 }
 
+template <class Visitor, class Section>
+void visit_rule(Visitor& to, Section& from)
+{
+    to.text("name", from.name);
+    to.text("user", from.user);
+    to.text("database", from.database);
+    to.text("application_name", from.application_name);
+    to.text("statement", from.statement);
+    to.text("digest", from.digest);
+    to.text("route", from.route);
+}
+
 /// Everything. `Tree` is tree or const tree.
 template <class Visitor, class Tree>
 void visit(Visitor& to, Tree& all)
@@ -273,6 +287,7 @@ void visit(Visitor& to, Tree& all)
     to.list("cluster", all.clusters, [](auto& in, auto& one) { visit_cluster(in, one); });
     to.list("database", all.databases, [](auto& in, auto& one) { visit_database(in, one); });
     to.list("user", all.users, [](auto& in, auto& one) { visit_user(in, one); });
+    to.list("rule", all.rules, [](auto& in, auto& one) { visit_rule(in, one); });
 }
 
 }  // namespace penstock::settings::schema

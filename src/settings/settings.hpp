@@ -27,6 +27,7 @@ namespace penstock::settings {
 inline constexpr std::uint16_t default_postgresql_port = 5432;  ///< of servers
 inline constexpr std::uint16_t default_mysql_port = 3306;
 inline constexpr std::uint16_t default_listen_port = 6432;  ///< of Penstock
+inline constexpr std::uint16_t default_read_only_port = 6433;
 inline constexpr std::uint16_t default_mysql_listen_port = 6033;
 inline constexpr std::uint16_t default_admin_port = 6430;
 
@@ -55,6 +56,7 @@ enum class pool_mode : std::uint8_t {
 /// [listen]: where clients reach us, and their TLS ([tls]). An engine that no cluster has is not listened for.
 struct listen_settings {
     std::vector<address> postgresql{{"127.0.0.1", default_listen_port}};
+    std::vector<address> postgresql_read_only{};  ///< for clients that are to get replicas
     std::vector<address> mysql{{"127.0.0.1", default_mysql_listen_port}};
     net::tls_options tls{.alpn_postgresql =
                              true};  ///< [tls] certificate, key, client_ca, client_verify, minimum_version
@@ -110,7 +112,8 @@ struct split_settings {
     duration position_interval = milliseconds{10};  ///< least time between two questions for a node's position
     duration write_window = seconds{10};  ///< how long a write keeps its scope's reads where positions cannot be had
     router::balance_method balance = router::balance_method::least_outstanding;
-    std::string zone{};  ///< ours: replicas of it come first; empty: zones do not matter
+    std::string zone{};              ///< ours: replicas of it come first; empty: zones do not matter
+    bool read_only_fallback = true;  ///< clients of read-only listeners get the primary where no replica serves
     friend bool operator==(const split_settings&, const split_settings&) = default;
 };
 
@@ -180,6 +183,19 @@ struct user_settings {
     friend bool operator==(const user_settings&, const user_settings&) = default;
 };
 
+/// [[rule]]: where requests go for which somebody knows better. The first one counts that holds.
+struct rule_settings {
+    std::string name{};
+    // Patterns, in which '*' stands for any text; empty: whatever it is.
+    std::string user{};
+    std::string database{};
+    std::string application_name{};
+    std::string statement{};  ///< of the statement's shape
+    std::string digest{};     ///< of the statement's shape, as `penstock explain` tells it; empty: any
+    std::string route{};      ///< "primary", "replica", or "node=" and one of the nodes
+    friend bool operator==(const rule_settings&, const rule_settings&) = default;
+};
+
 /// Looking users up in the database itself.
 struct auth_query_settings {
     std::string query{};               ///< auth_query: $1 is the user's name; empty: no look-ups
@@ -230,6 +246,7 @@ struct tree {
     std::vector<cluster_settings> clusters{};
     std::vector<database_settings> databases{};
     std::vector<user_settings> users{};
+    std::vector<rule_settings> rules{};
     friend bool operator==(const tree&, const tree&) = default;
 };
 

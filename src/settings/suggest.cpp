@@ -144,6 +144,7 @@ const std::vector<std::string>& known_keys()
         one_of_each.clusters.emplace_back();
         one_of_each.databases.emplace_back();
         one_of_each.users.emplace_back();
+        one_of_each.rules.emplace_back();
         std::vector<std::string> out;
         for (const auto& line : describe(one_of_each)) {
             out.push_back(without_indices(line.key));

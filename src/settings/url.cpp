@@ -457,7 +457,11 @@ loaded from_url(std::string_view text)
 std::string client_url(const tree& all, engine of, std::string_view password)
 {
     const auto& listening = all.listen.of(of);
-    const auto where = listening.empty() ? address{} : listening.front();
+    return client_url(all, of, password, listening.empty() ? address{} : listening.front());
+}
+
+std::string client_url(const tree& all, engine of, std::string_view password, const address& where)
+{
     const auto user = all.users.empty() ? std::string{} : percent_encoded(all.users.front().name);
     const auto database = std::find_if(all.databases.begin(), all.databases.end(), [&](const auto& each) {
         return engine_of(all, each.cluster) == of;

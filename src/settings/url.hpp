@@ -47,5 +47,7 @@ struct parsed_url {
 /// The URL for clients of ours that replaces the given one: our address, the same user and database. Its password is
 /// what `password` says ("****" for printing); no parameters, since they were about the way to the server.
 [[nodiscard]] std::string client_url(const tree& all, engine of, std::string_view password);
+/// And for the listener of that address.
+[[nodiscard]] std::string client_url(const tree& all, engine of, std::string_view password, const address& where);
 
 }  // namespace penstock::settings

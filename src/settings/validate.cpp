@@ -2,6 +2,9 @@
 #include "settings/validate.hpp"
 
 #include "control/userlist.hpp"
+#include "protocols/wire/route_comment.hpp"
+#include "protocols/wire/route_rules.hpp"
+#include "protocols/wire/shape_digest.hpp"
 #include "settings/lookup.hpp"
 
 #include <algorithm>
@@ -92,6 +95,17 @@ void check_addresses(const tree& all, const complaint& complain)
                      "there is no cluster for clients who come here",
                      "add a [[cluster]] with engine = " + in_quotes(name_of(each)) + ", or leave the key out");
         }
+    }
+    const auto& reading = all.listen.postgresql_read_only;
+    check("listen.postgresql_read_only", reading);
+    const auto has_replicas = [](const cluster_settings& cluster) {
+        return cluster.engine == engine::postgresql && cluster.nodes.size() > 1;
+    };
+    if (!reading.empty() && !all.clusters.empty() &&
+        std::none_of(all.clusters.begin(), all.clusters.end(), has_replicas)) {
+        complain("listen.postgresql_read_only",
+                 "there is no cluster of PostgreSQL with replicas for clients who come here",
+                 "name the replicas in nodes of [[cluster]] too, or leave the key out");
     }
     check("admin.listen", all.admin.listen);
 }
@@ -272,6 +286,61 @@ void check_user(const tree& all, std::size_t index, const complaint& complain)
     }
 }
 
+std::vector<std::string> node_names(const tree& all)
+{
+    std::vector<std::string> names;
+    for (const auto& cluster : all.clusters) {
+        for (const auto& node : cluster.nodes) {
+            names.push_back(node.where.text());
+        }
+    }
+    return names;
+}
+
+void check_rule(const tree& all, std::size_t index, const complaint& complain)
+{
+    const auto& rule = all.rules[index];
+    const auto path = entry("rule", index);
+    const auto wanted = read_route_comment("penstock:" + rule.route);
+    const route_rules names{{}, node_names(all)};
+    if (wanted.is_wrong || wanted.no_retry || wanted.hint == route_hint::none) {
+        complain(path + ".route",
+                 "rule " + in_quotes(rule.name) + " leads nowhere",
+                 "write route = \"primary\", \"replica\" or \"node=db2:5432\"");
+    } else if (wanted.hint == route_hint::node && names.place_of(wanted.node) == route_rules::unknown) {
+        complain(path + ".route",
+                 "no cluster has the node " + in_quotes(wanted.node) + ", or several have",
+                 "write it as in nodes, with its port");
+    }
+    const bool is_digest = rule.digest.size() == shape_digest_size &&
+                           rule.digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!rule.digest.empty() && !is_digest) {
+        complain(path + ".digest",
+                 "this is no digest of a statement's shape",
+                 "copy the 16 digits that penstock explain prints for the statement");
+    }
+    if (rule.statement.size() > longest_name) {
+        complain(path + ".statement", "the pattern is longer than 255 octets", "shorten it with *");
+    }
+    if (rule.statement.find('"') == std::string::npos &&
+        std::any_of(
+            rule.statement.begin(), rule.statement.end(), [](char octet) { return octet >= 'A' && octet <= 'Z'; })) {
+        complain(path + ".statement",
+                 "shapes of statements are in lower case, so that this pattern fits none",
+                 "write it as penstock explain prints the shape of a statement");
+    }
+}
+
+void check_rules(const tree& all, const complaint& complain)
+{
+    if (all.rules.size() > route_rules::most) {
+        complain(entry("rule", route_rules::most), "there are more than 64 rules", "join some of them by patterns");
+    }
+    for (std::size_t index = 0; index < all.rules.size(); ++index) {
+        check_rule(all, index, complain);
+    }
+}
+
 void check_auth(const tree& all, const complaint& complain)
 {
     const auto& auth = all.auth;
@@ -336,6 +405,8 @@ void validate(const tree& all, const complaint& complain)
     check_names(
         "database", all.databases, [&all](const auto& each) { return engine_of(all, each.cluster); }, complain);
     check_names("user", all.users, one_space, complain);
+    check_names("rule", all.rules, one_space, complain);
+    check_rules(all, complain);
     check_addresses(all, complain);
     check_tls(all.listen, complain);
     check_pool(all, complain);

@@ -44,7 +44,7 @@ inline constexpr std::size_t error_kind_count = static_cast<std::size_t>(error_k
 /// Room for the reasons of pins, which the router names; the renderer is told their names.
 inline constexpr std::size_t most_pin_reasons = 32;
 /// And of routes.
-inline constexpr std::size_t most_route_reasons = 32;
+inline constexpr std::size_t most_route_reasons = 40;
 
 /// Figures of one pool. `Number` is counter or std::uint64_t, `Times` is histogram or distribution.
 template <class Number, class Times>
@@ -73,6 +73,7 @@ struct pool_figures {
     Number resets{};                 ///< clean-ups on return
     Number cancels{};                ///< cancel requests passed on
     Number retries{};                ///< exchanges sent a second time, unseen by the client
+    Number wrong_hints{};            ///< comments about routes that were not understood
     Number pinned_now{};             ///< gauge: sessions that keep their lease past the transaction
     std::array<Number, most_pin_reasons> pins{};          ///< by the router's reason
     std::array<Number, most_pin_reasons> pinned_time{};   ///< likewise, of pins that go on as well

@@ -62,6 +62,7 @@ constexpr auto pool_figure_list()
         {"penstock_resets_total", "Clean-ups of returned server connections", &figures::resets},
         {"penstock_cancels_total", "Cancel requests passed on to servers", &figures::cancels},
         {"penstock_retries_total", "Exchanges sent a second time", &figures::retries},
+        {"penstock_wrong_hints_total", "Comments about routes that were not understood", &figures::wrong_hints},
     });
 }
 

@@ -37,6 +37,11 @@ class Split(ProxyTest):
     split = {}
 
     @classmethod
+    def settings_of(cls, cluster):
+        """More settings."""
+        return {}
+
+    @classmethod
     def setUpClass(cls):
         cls.cluster = Cluster(replicas=2).start()
         cls.cluster.primary.sql(
@@ -49,7 +54,8 @@ class Split(ProxyTest):
         cls.cluster.wait_for_replicas()
         settings = {"cluster": [{
             "name": "main", "nodes": [f"127.0.0.1:{n.port}" for n in [cls.cluster.primary, *cls.cluster.replicas]],
-            "monitor_user": "lookup", "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **cls.split}]}
+            "monitor_user": "lookup", "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **cls.split}],
+            **cls.settings_of(cls.cluster)}
         cls.penstock = Penstock(cls.cluster, settings).start()
         wait_until(cls.reads_on_replicas, "the roles are known")
 

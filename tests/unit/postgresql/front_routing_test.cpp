@@ -18,7 +18,7 @@ class FrontRouting : public testing::Test {
 protected:
     FrontRouting()
     {
-        talk.client.route_by(judge, false);
+        talk.client.route_by(judge, {"app", "shop"}, false);
         talk.add_server().is_replica = true;
         talk.server = nullptr;
     }
@@ -46,7 +46,7 @@ TEST_F(FrontRouting, JudgesWhatItWantsAServerFor)
     const row table[] = {
         {wire::query("select 1"), read_verdict::read},
         {wire::query("insert into t values (1)"), read_verdict::writes},
-        {wire::query("begin"), read_verdict::session},
+        {wire::query("begin; select 1"), read_verdict::session},
         {parse_read + wire::bind("", "") + wire::execute() + wire::sync(), read_verdict::read},
         {parse_read + wire::sync(), read_verdict::read},
         {parse_read + wire::bind("", "") + wire::execute(), read_verdict::incomplete},  // what follows is not known
@@ -57,7 +57,7 @@ TEST_F(FrontRouting, JudgesWhatItWantsAServerFor)
     };
     for (const auto& row : table) {
         exchange fresh;
-        fresh.client.route_by(judge, false);
+        fresh.client.route_by(judge, {"app", "shop"}, false);
         fresh.server = nullptr;
         EXPECT_EQ(fresh.send(row.octets), front_need::server);
         EXPECT_EQ(fresh.client.wanted().verdict, row.expected) << row.octets;
@@ -102,7 +102,7 @@ TEST_F(FrontRouting, GivesAReplicaNothingButReads)
 
 TEST_F(FrontRouting, SendsAPatientClientsReadsOneByOne)
 {
-    talk.client.route_by(judge, true);
+    talk.client.route_by(judge, {"app", "shop"}, true);
     on_replica();
     EXPECT_EQ(talk.send(wire::query("select 1")), front_need::more);
     EXPECT_EQ(talk.send(wire::query("select 2")), front_need::answers);

@@ -24,10 +24,10 @@ std::string read(const std::string& path_in_repository)
 const environment example_variables =
     variables({{"APP_PASSWORD", "x"}, {"AUTH_QUERY_PASSWORD", "x"}, {"MONITOR_PASSWORD", "x"}});
 
-/// "#name = value" lines become settings.
+/// "#name = value" lines become settings, and "#[[table]]" tables.
 std::string uncommented(const std::string& toml)
 {
-    return std::regex_replace(toml, std::regex{"(^|\n)#([a-z_]+ = )"}, "$1$2");
+    return std::regex_replace(toml, std::regex{R"((^|\n)#([a-z_]+ = |\[\[))"}, "$1$2");
 }
 
 /// The reference's keys by table, as known_keys() names them, active or commented.
@@ -38,7 +38,7 @@ std::vector<std::string> keys_of(const std::string& toml)
     std::istringstream lines{toml};
     for (std::string line; std::getline(lines, line);) {
         std::smatch found;
-        if (std::regex_search(line, found, std::regex{R"(^\[+([a-z_]+)\]+)"})) {
+        if (std::regex_search(line, found, std::regex{R"(^#?\[+([a-z_]+)\]+)"})) {
             table = found[1].str() + '.';
         } else if (std::regex_search(line, found, std::regex{"^#?([a-z_]+) = "})) {
             keys.push_back(table + found[1].str());
