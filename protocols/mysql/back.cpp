@@ -51,6 +51,7 @@ void back::was_reset()
     xa_ = 0;
     insert_id = 0;
     shared_ = false;
+    is_guarded = false;
     user_ = 0;
     ran_code_ = false;
     own_variables_.clear();
@@ -69,6 +70,7 @@ void back::note_user(std::uint64_t stamp)
 
 void back::announce(expected_reply&& reply)
 {
+    relayed_ = false;
     expected_.push(std::move(reply));
     if (expected_.size() == 1) {
         begin_reply();
@@ -124,7 +126,32 @@ bool back::owes_client() const
     return false;
 }
 
-advance_result back::advance(bytes chunk, front& client, outbox& to_client)
+/// What comes before the first row waits for more of the answer: it has to be asked for anew where the replica refuses
+/// the command after all, or is lost.
+advance_result back::advance_replica(bytes chunk, front& client, outbox& to_client)
+{
+    relayed_before_ = relayed_;
+    to_client.made().append(std::exchange(beginning_, {}));
+    const auto outcome = take(chunk, client, to_client);
+    relayed_ = relayed_before_ || !to_client.empty();
+    if (outcome == advance_result::ok && relayed_ && !relayed_before_ && has_only_begun() && client.may_send_again()) {
+        beginning_ = to_client.contents();
+        to_client.clear();
+        relayed_ = false;
+    }
+    return outcome;
+}
+
+bool back::has_only_begun() const
+{
+    if (expected_.empty() || frame_left_ > 0) {
+        return false;
+    }
+    const auto& head = expected_.front();
+    return head.why == purpose::client && head.rows == 0 && !head.has_result && head.kind != reply_kind::prepare;
+}
+
+advance_result back::take(bytes chunk, front& client, outbox& to_client)
 {
     while (!chunk.empty()) {
         if (expected_.empty()) {

@@ -66,6 +66,8 @@ struct expected_reply {
     bool answers_client = false;    ///< its error answers the client, although it is not relayed
     bool may_ask_for_file = false;
     bool failed = false;
+    bool moved = false;                ///< a replica's refusal: the command is sent again to another server
+    bool has_result = false;           ///< one of its results, or the only one, has ended
     std::uint8_t client_sequence = 1;  ///< the number of the first packet the client gets
     std::uint8_t server_sequence = 1;  ///< and of the first one the server sends
     bool had_rows = false;             ///< the last result was a result set
@@ -104,7 +106,10 @@ public:
 
     // --- what comes back ---
 
-    advance_result advance(bytes chunk, front& client, outbox& to_client);
+    advance_result advance(bytes chunk, front& client, outbox& to_client)
+    {
+        return is_replica ? advance_replica(chunk, client, to_client) : take(chunk, client, to_client);
+    }
     /// Takes bytes that came while nobody held the connection. False: it cannot be used any more.
     bool advance_idle(bytes chunk) { return chunk.empty() || unasked(chunk) == advance_result::ok; }
 
@@ -115,6 +120,8 @@ public:
     [[nodiscard]] bool is_idle() const { return is_quiet() && !in_transaction(); }
     [[nodiscard]] bool owes_client() const;
     [[nodiscard]] bool is_mid_relay() const { return frame_left_ > 0 && relaying_frame_; }
+    /// The client has something of the reply under way. Told of replicas only.
+    [[nodiscard]] bool has_relayed() const { return relayed_; }
     /// The client sends a file now.
     [[nodiscard]] bool wants_file() const { return !expected_.empty() && follower_.wants_file(); }
     [[nodiscard]] const ring<expected_reply>& expected() const { return expected_; }
@@ -169,6 +176,9 @@ public:
     /// Warnings of whoever had the connection before may still be there: MariaDB keeps them while no table is used.
     bool foreign_diagnostics = false;
     bool must_close = false;
+    /// It leads to a replica, which gets nothing but reads; and refuses all else of this connection, whoever asks.
+    bool is_replica = false;
+    bool is_guarded = false;
 
 private:
     /// The packet that comes next, as far as it is there.
@@ -179,6 +189,10 @@ private:
     [[nodiscard]] next_packet judge(bytes start) const;
     [[nodiscard]] static bool must_be_whole(message_role role);
     [[nodiscard]] bool captures() const;
+    advance_result advance_replica(bytes chunk, front& client, outbox& to_client);
+    advance_result take(bytes chunk, front& client, outbox& to_client);
+    [[nodiscard]] bool has_only_begun() const;
+    bool move_elsewhere(const err_packet& why, front& client, outbox& to_client);
     advance_result unasked(bytes chunk);
     advance_result frame(bytes some, message_role role, bool copied, front& client, outbox& to_client);
     advance_result begin_hop(packet_header header, bytes some, bool copied, outbox& to_client);
@@ -224,6 +238,9 @@ private:
     std::size_t frame_left_ = 0;  ///< octets of the row's frame under way that have not come
     std::string held_;            ///< a packet, or the start of one, that has to be whole to be judged
     std::string version_;         ///< as its greeting gave it
+    bool relayed_ = false;
+    bool relayed_before_ = false;  ///< than what has come now
+    std::string beginning_;        ///< of a replica's answer, kept until more of it has come
     std::string initial_schema_;
     std::string default_sql_mode_;
     client_error last_error_{};

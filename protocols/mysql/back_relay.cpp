@@ -129,6 +129,11 @@ advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_
     head.error_code = err->code;
     last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
     follower_.on_err();
+    head.moved = is_replica && move_elsewhere(*err, client, to_client);
+    if (head.moved) {
+        complete(client);
+        return advance_result::ok;
+    }
     if (head.relayed || head.answers_client) {
         if (owes_eof_) {
             insert_eof(client, to_client);
@@ -137,6 +142,21 @@ advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_
     }
     complete(client);
     return advance_result::ok;
+}
+
+/// A replica cannot do what it was asked, and the client has nothing of its answer: what of it was to go out with this
+/// error is taken back.
+bool back::move_elsewhere(const err_packet& why, front& client, outbox& to_client)
+{
+    const auto& head = expected_.front();
+    if (head.why == purpose::prepare) {
+        return client.leave_unprepared(why, head);
+    }
+    if (head.why != purpose::client || !client.leave_replica(why, !relayed_before_, *this)) {
+        return false;
+    }
+    to_client.clear();
+    return true;
 }
 
 advance_result back::on_column_count(bytes whole, bool copied, const front& client, outbox& to_client)
@@ -281,6 +301,7 @@ void back::end_result(const ok_packet& ok, front& client)
     auto& head = expected_.front();
     const bool had_rows = follower_.is_among_rows();
     status_ = ok.status;
+    head.has_result = true;
     head.warnings = ok.warnings;
     head.opened_cursor = head.opened_cursor || (ok.status & server_status::cursor_exists) != 0;
     head.sent_last_row = (ok.status & server_status::last_row_sent) != 0;

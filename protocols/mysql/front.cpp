@@ -121,8 +121,16 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             state_.on_server(server->is_mariadb());
             check_collation(*server);
         }
+        if (routing_) {
+            if (const auto need = choose(what, payload, !is_long, server); need != front_need::more) {
+                return {at, need};
+            }
+        }
         const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
                                   : whole_command(what, payload, server, to_server, to_client);
+        if (routing_ && (!is_long || need != front_need::more || stream_begun_ || stream_dropped_)) {
+            note_outcome(need, is_long ? bytes{} : rest.substr(0, header.frame_size()), server);
+        }
         if (need == front_need::kill || need == front_need::log_in) {
             return {at + header.frame_size(), need};
         }

@@ -9,9 +9,11 @@
 #pragma once
 
 #include "protocols/mysql/back.hpp"
+#include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/commands_execute.hpp"
 #include "protocols/mysql/commands_rewriter.hpp"
 #include "protocols/mysql/kept_warnings.hpp"
+#include "protocols/mysql/read_dialect.hpp"
 #include "protocols/mysql/session_state.hpp"
 #include "protocols/mysql/statement.hpp"
 #include "protocols/mysql/tracking.hpp"
@@ -66,13 +68,31 @@ public:
     [[nodiscard]] const client_error& error() const { return error_; }
     [[nodiscard]] std::size_t statement_count() const { return statements_.size(); }
     [[nodiscard]] const front_counters& counters() const { return counters_; }
-    [[nodiscard]] std::string take_healed_batch() { return {}; }
+    /// The command that is to be sent to another server, to be consumed again before anything else.
+    [[nodiscard]] std::string take_healed_batch() { return std::exchange(healed_, {}); }
     [[nodiscard]] const session_state& state() const { return state_; }
     void greeted(const std::shared_ptr<const parameter_list>&) {}
     /// An error that comes now, in the place of a reply that is owed or of the next one.
     void tell_error(const client_error& why, const back* server, std::string& out, bool fatal = false) const;
     /// The OK packet that ends the login.
     void greet(std::string& out, const parameter_list& reported, const cancel_key& key);
+
+    // --- reads on replicas: front_routing.cpp ---
+
+    /// Commands are judged from now on. `patient`: no read follows another on a replica that was chosen for that one.
+    void route_by(read_judge& judge, bool patient);
+    /// What the command is at which consume() stopped for want of a server.
+    [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
+    /// Something was sent to the primary that may have written.
+    [[nodiscard]] bool has_written() const { return routing_ && routing_->wrote; }
+    void forget_written();
+    /// The command that a replica has under way can be sent to another server, as long as nothing is answered.
+    [[nodiscard]] bool may_send_again() const { return routing_ && !routing_->sent.empty(); }
+    /// A replica's error. True where the command is to be sent again to another server, by way of take_healed_batch():
+    /// only if the client has seen nothing of the answer (`unseen`).
+    bool leave_replica(const err_packet& why, bool unseen, back& server);
+    /// A replica's error to what was to be prepared there in front of a command. True where that goes to the primary.
+    bool leave_unprepared(const err_packet& why, const expected_reply& reply);
 
     // --- told by back ---
 
@@ -97,6 +117,37 @@ private:
         server,  ///< the server that ran it has them
         kept,    ///< they were asked for and are in kept_
     };
+
+    /// What a session has where reads may go to replicas.
+    struct routing {
+        read_judge* judge;
+        bool patient;
+        request_facts facts{};          ///< of the command at hand, or of the one that was at hand last
+        bool is_judged = false;         ///< of the one at hand
+        bool writes = false;            ///< which may write
+        bool wrote = false;             ///< some such command was sent to the primary
+        bool again_on_primary = false;  ///< the next command
+        bool has_unlogged = false;      ///< writes of the session that no replica gets
+        bool has_met_server = false;    ///< so that it is known how texts are read
+        std::uint8_t unknown_names = unknown_to_mysql | unknown_to_mariadb;  ///< by product
+        std::uint8_t moves = 0;  ///< times that the command at hand was sent again
+        std::string sent{};      ///< the command under way on a replica; empty: cannot be sent again
+    };
+
+    // front_routing.cpp
+    front_need choose(command what, bytes payload, bool whole, back* server);
+    void learn_from(const back& server);
+    void note_outcome(front_need need, bytes whole, const back* server);
+    void look_at(command what, bytes payload, bool whole);
+    void look_at_execution(bytes payload, bool whole);
+    [[nodiscard]] bool stays_on_primary();
+    [[nodiscard]] request_facts judge_text(bytes text, const sql_reading& how);
+    [[nodiscard]] request_facts judge_prepared(client_statement& wanted);
+    [[nodiscard]] bool calls_stored_code(const text_effects& effects) const;
+    [[nodiscard]] bool may_write(bytes text, const statement* prepared);
+    bool guard(back& server, outbox& to_server);
+    bool send_again();
+    void note_refused();
 
     // front.cpp
     [[nodiscard]] std::size_t whole_limit(command what) const;
@@ -243,6 +294,8 @@ private:
     back* stream_server_ = nullptr;
     kill_request wanted_kill_{};
     client_error error_{};
+    std::string healed_;
+    std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
 };
 
 }  // namespace penstock::mysql

@@ -45,8 +45,12 @@ std::optional<front_need> front::get_ready(back* server,
         catch_up_failures_ = 0;
         return answer({error_kind::settings_not_applied, catch_up_error_.detail, {}}, to_client);
     }
-    if (inject_catch_up(wanted, *server, to_server)) {
-        return server->is_quiet() ? front_need::server : front_need::answers;
+    const bool is_late = inject_catch_up(wanted, *server, to_server);
+    if (is_late && server->is_quiet()) {
+        return front_need::server;
+    }
+    if (guard(*server, to_server) || is_late) {
+        return front_need::answers;
     }
     catch_up_failures_ = 0;
     return std::nullopt;
@@ -74,6 +78,7 @@ bool front::inject_catch_up(const parameter_set_ptr& wanted, back& server, outbo
     server.parameters = wanted;  // were it refused, the connection would be closed
     counters_.catch_ups += commands->empty() ? 0 : 1;
     for (const auto& each : *commands) {
+        server.is_guarded = server.is_guarded && each.find("_read_only") == std::string::npos;
         const bool is_eof = static_cast<command>(each[0]) == command::set_option;
         inject(purpose::catch_up, is_eof ? reply_kind::eof : reply_kind::ok, each, server, to_server);
         injected = true;

@@ -31,6 +31,9 @@ bool front::must_stay() const
 
 void front::on_done(expected_reply& reply, back& server)
 {
+    if (reply.moved) {
+        return;  // another server will have answered
+    }
     switch (reply.why) {
         case purpose::client: on_client_done(reply, server); break;
         case purpose::prepare:
@@ -96,6 +99,9 @@ void front::check_collation(const back& server)
 
 void front::on_client_done(expected_reply& reply, back& server)
 {
+    if (routing_) {
+        routing_->moves = 0;
+    }
     status_ = server.status() & server_status::lasting;
     was_on_mariadb_ = server.is_mariadb();
     if (reply.what == command::reset_connection && !reply.failed) {
@@ -314,6 +320,11 @@ void front::forget_session(back* server)
 bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
 {
     insert_id_is_exact_ = true;  // nobody is left to be asked
+    if (server.is_replica && server.owes_client() && !server.has_relayed() && send_again()) {
+        ++counters_.lost_with_replica;
+        prepare_failed_ = false;
+        return true;
+    }
     if (server.is_mid_relay() || server.wants_file() || server.in_transaction() || must_stay()) {
         return false;
     }

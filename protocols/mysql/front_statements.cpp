@@ -96,6 +96,7 @@ std::uint32_t front::on_prepared(expected_reply& reply, const prepared_header& h
     client_statement made;
     made.what = reply.prepares;
     made.parameters = header.parameters;
+    made.how = reading();
     statement_memory_ += made.cost();
     statements_.emplace(last_id_, std::move(made));
     last_prepared_ = last_id_;

@@ -18,6 +18,7 @@ struct protocol {
     using front = mysql::front;
     using back = mysql::back;
     using statement_store = mysql::statement_store;
+    using read_judge = mysql::read_judge;
 
     static conversation<login_result> client_login(dialogue& line, login_context context);
     /// COM_CHANGE_USER.
@@ -27,6 +28,7 @@ struct protocol {
                                                   std::string request);
     static conversation<outcome<server_identity>> server_login(dialogue& line, server_account account);
 
+    static function_catalogue_ptr known_functions() { return well_known_functions(); }
     /// TLS is asked for inside the protocol, behind our greeting.
     static bool begins_with_tls(char) { return false; }
     /// The character set of the client's handshake, and whether several statements may come in one text.

@@ -9,6 +9,7 @@
 
 #include "protocols/mysql/effects.hpp"
 #include "protocols/wire/parameter_set.hpp"
+#include "protocols/wire/request_facts.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +68,14 @@ struct client_statement {
     bool has_types = false;
     bool has_long_data = false;
     bool has_cursor = false;
+    sql_reading how{};  ///< its text was prepared under
+
+    /// What was said of it last, where reads may go to replicas.
+    struct judgement {
+        const void* by = nullptr;
+        std::uint64_t version = 0;
+        request_facts facts{};
+    } judged{};
 
     /// It has state on the server that another server has not.
     [[nodiscard]] bool holds_server() const { return has_long_data || has_cursor; }

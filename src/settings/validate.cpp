@@ -161,11 +161,6 @@ void check_cluster(const cluster_settings& cluster, const std::string& path, con
 void check_split(const cluster_settings& cluster, const std::string& path, const complaint& complain)
 {
     const auto& split = cluster.split;
-    if (split.enabled && cluster.engine == engine::mysql) {
-        complain(path + ".read_write_split",
-                 "reads of MySQL and MariaDB do not go to replicas yet",
-                 "leave read_write_split out for this cluster");
-    }
     const auto serves = [](const node_settings& node) { return node.role != node_role::primary && node.weight > 0; };
     const bool has_replica =
         std::any_of(cluster.nodes.begin(), cluster.nodes.end(), serves) && cluster.nodes.size() > 1;

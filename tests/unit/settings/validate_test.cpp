@@ -123,8 +123,7 @@ TEST_F(Validate, ReadsGoToReplicasOnlyWhereTheyCan)
     EXPECT_TRUE(of_cluster("nodes = [{address = 'a', role = 'primary'}, {address = 'b', weight = 0}]\n"
                            "read_write_split = true")
                     .starts_with("f:3:1: no node could serve reads"));
-    EXPECT_TRUE(of_cluster("engine = 'mysql'\nnodes = ['a', 'b']\nread_write_split = true")
-                    .starts_with("f:4:1: reads of MySQL and MariaDB do not go to replicas yet"));
+    EXPECT_EQ(of_cluster("engine = 'mysql'\nnodes = ['a', 'b']\nread_write_split = true"), "none");
     EXPECT_TRUE(of_cluster("nodes = ['a', {address = 'b', zone = 'x'}]\nzone = 'y'")
                     .starts_with("f:3:1: no node is in the zone \"y\""));
     EXPECT_EQ(of_cluster("nodes = ['a', {address = 'b', zone = 'x'}]\nzone = 'x'"), "none");
