@@ -50,6 +50,7 @@ enum class purpose : std::uint8_t {
     insert_id,      ///< LAST_INSERT_ID() as a later statement must find it
     ask_insert_id,  ///< LAST_INSERT_ID(), for later
     warnings,       ///< SHOW WARNINGS, for a client that may ask for them later
+    ask_locks,      ///< whether the session has still a lock by GET_LOCK()
     housekeeping,   ///< a clean-up, or a query of our own
 };
 

@@ -4,7 +4,6 @@
 #include "protocols/wire/parameter_set.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace penstock::mysql {
@@ -54,7 +53,9 @@ const text_effects& effects_collector::finish()
     }
     if (effects_.statements != 1) {
         effects_.kill = {};
+        effects_.held.releases_all = false;
     }
+    effects_.held.may_be_passed_over = lexer_.has_executable() && effects_.held != held_changes{};
     return effects_;
 }
 
@@ -65,6 +66,10 @@ void effects_collector::end_statement()
     } else if (verb_ == verb::kill) {
         effects_.kill.is_understood = kill_place_ == kill_place::whole;
     }
+    if (tokens_ > 0) {
+        effects_.held.releases_all = calls_release_all_ && tokens_ == 4;
+    }
+    calls_release_all_ = wants_lock_name_ = wants_comma_ = handler_is_told_ = false;
     set_name_.clear();
     effects_.statements += tokens_ > 0 ? 1 : 0;
     verb_ = verb::none;
@@ -126,6 +131,7 @@ void effects_collector::take_first(std::string_view word)
         {"begin", verb::begin},
         {"call", verb::call},
         {"create", verb::create},
+        {"drop", verb::drop},
         {"execute", verb::execute},
         {"flush", verb::flush},
         {"get", verb::get},
@@ -142,6 +148,7 @@ void effects_collector::take_first(std::string_view word)
     const auto* const found =
         std::find_if(std::begin(verbs), std::end(verbs), [word](const auto& each) { return each.word == word; });
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
+    is_asking_ = one_of(word, {"select", "do"});
     inserts_ = one_of(word, {"insert", "replace"});
     counts_calls_ = !one_of(word, {"insert", "replace", "alter", "create", "drop", "grant", "load", "revoke"});
     switch (verb_) {
@@ -164,6 +171,12 @@ void effects_collector::take_first(std::string_view word)
 /// What counts in any statement.
 void effects_collector::take_anywhere(sql_token kind, std::string_view text, bool clipped)
 {
+    if (std::exchange(wants_lock_name_, false)) {
+        take_lock_name(kind == sql_token::string && !clipped ? text : std::string_view{});
+        wants_comma_ = kind == sql_token::string;
+    } else if (std::exchange(wants_comma_, false) && kind != sql_token::comma) {
+        take_lock_name({});  // the name goes on
+    }
     if (effects_.reads_insert_id && word_before_ == "last_insert_id" && last_word_.empty() &&
         kind != sql_token::close) {
         effects_.sets_insert_id = true;
@@ -234,6 +247,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
         case verb::create:
             if (is_word && tokens_ <= 4 && text == "temporary") {
                 effects_.pins.add(pin_reason::temporary_object);
+                ++effects_.held.made_temporary;
             } else if (is_word && depth_ == 0 &&
                        one_of(text, {"procedure", "function", "trigger", "event", "package"})) {
                 is_routine_ = true;
@@ -245,6 +259,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
                 effects_.pins.add(pin_reason::opaque);
             }
             break;
+        case verb::drop: take_in_drop(kind, text); break;
         case verb::flush:
             if (is_word && ((text == "lock" && last_word_ == "read") || (text == "export" && last_word_ == "for"))) {
                 effects_.pins.add(pin_reason::table_lock);
@@ -253,6 +268,10 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
         case verb::handler:
             if (is_word && text == "open") {
                 effects_.pins.add(pin_reason::handler);
+                ++effects_.held.opened_handlers;
+            }
+            if (is_word) {
+                take_in_handler(text);
             }
             break;
         case verb::kill: take_in_kill(kind, text); break;
@@ -261,6 +280,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
             // with a table_lock, so it has another reason, and UNLOCK INSTANCE ends neither.
             if (is_word && tokens_ == 2 && !one_of(text, {"tables", "table"})) {
                 effects_.pins.add(pin_reason::advisory_lock);
+                effects_.held.other_locks = true;
             }
             break;
         case verb::unlock:
@@ -279,33 +299,6 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
             }
             break;
         default: break;
-    }
-}
-
-/// KILL [CONNECTION | QUERY] number; the number may be in quotes, as drivers write parameters, or CONNECTION_ID().
-void effects_collector::take_in_kill(sql_token kind, std::string_view text)
-{
-    constexpr std::size_t most_digits = 19;
-    auto& killed = effects_.kill;
-    const bool before_number = kill_place_ == kill_place::word || kill_place_ == kill_place::option;
-    const bool is_word = kind == sql_token::word;
-    const bool is_number = (kind == sql_token::number || kind == sql_token::string) && !text.empty() &&
-                           text.size() <= most_digits && text.find_first_not_of("0123456789") == std::string_view::npos;
-    if (is_word && kill_place_ == kill_place::word && one_of(text, {"connection", "query"})) {
-        killed.whole_session = text == "connection";
-        kill_place_ = kill_place::option;
-    } else if (is_number && before_number) {
-        std::from_chars(text.data(), text.data() + text.size(), killed.number);
-        kill_place_ = kill_place::whole;
-    } else if (is_word && before_number && text == "connection_id") {
-        kill_place_ = kill_place::function;
-    } else if (kind == sql_token::open && kill_place_ == kill_place::function) {
-        kill_place_ = kill_place::open;
-    } else if (kind == sql_token::close && kill_place_ == kill_place::open) {
-        killed.own = true;
-        kill_place_ = kill_place::whole;
-    } else {
-        kill_place_ = kill_place::not_understood;
     }
 }
 

@@ -29,6 +29,24 @@ struct kill_statement {
     friend bool operator==(const kill_statement&, const kill_statement&) = default;
 };
 
+/// What a text begins and ends of what can be counted, to tell when a pin is over.
+struct held_changes {
+    static constexpr std::size_t most_locks = 16;
+
+    std::uint32_t made_temporary = 0;     ///< by CREATE TEMPORARY
+    std::uint32_t dropped_temporary = 0;  ///< by DROP TEMPORARY
+    bool drops_if_exists = false;         ///< so that perhaps fewer are
+    std::uint32_t opened_handlers = 0;
+    std::uint32_t closed_handlers = 0;
+    std::vector<std::string> named_locks{};  ///< by GET_LOCK(); an empty one: it cannot be told which
+    bool other_locks = false;                ///< LOCK INSTANCE, the locking service
+    bool releases_locks = false;             ///< RELEASE_LOCK(), RELEASE_ALL_LOCKS()
+    bool releases_all = false;               ///< the text is a call of RELEASE_ALL_LOCKS() and nothing else
+    bool may_be_passed_over = false;         ///< some of it is in an executable comment
+
+    friend bool operator==(const held_changes&, const held_changes&) = default;
+};
+
 struct text_effects {
     /// More user variables than this, or longer values, are not carried.
     static constexpr std::size_t most_variables = 32;
@@ -64,8 +82,8 @@ struct text_effects {
     kill_statement kill{};             ///< what it kills, where the text is nothing else
     bool begins_xa = false;
     bool ends_xa = false;
-    bool unlocks = false;         ///< UNLOCK TABLES
-    bool releases_locks = false;  ///< RELEASE_ALL_LOCKS()
+    bool unlocks = false;  ///< UNLOCK TABLES
+    held_changes held{};
 
     /// Most texts take this way.
     [[nodiscard]] bool is_plain() const { return *this == text_effects{.statements = statements}; }
@@ -93,6 +111,7 @@ private:
         begin,
         call,
         create,
+        drop,
         execute,
         flush,
         get,
@@ -118,6 +137,9 @@ private:
     void take_anywhere(sql_token kind, std::string_view text, bool clipped);
     void take_in_kill(sql_token kind, std::string_view text);
     void take_call(std::string_view name);
+    void take_lock_name(std::string_view name);
+    void take_in_drop(sql_token kind, std::string_view text);
+    void take_in_handler(std::string_view word);
     void take_unknown_call();
     void note_variable(std::string_view name);
     [[nodiscard]] std::string_view name_of_variable(std::string_view text, bool clipped) const;
@@ -147,6 +169,12 @@ private:
     std::string last_word_;      ///< where the last token was a word
     std::string last_variable_;  ///< where the last token was a user variable
 
+    bool wants_lock_name_ = false;  ///< behind the parenthesis of GET_LOCK
+    bool wants_comma_ = false;      ///< behind that name
+    bool calls_release_all_ = false;
+    bool is_asking_ = false;  ///< the statement is SELECT or DO
+    bool is_dropping_temporary_ = false;
+    bool handler_is_told_ = false;  ///< its verb has come
     kill_place kill_place_ = kill_place::word;
     set_place set_place_ = set_place::target;
     bool set_global_ = false;

@@ -59,8 +59,13 @@ void effects_collector::take_call(std::string_view name)
                        "version_tokens_lock_shared",
                        "version_tokens_lock_exclusive"})) {
         effects_.pins.add(pin_reason::advisory_lock);
+        wants_lock_name_ = name == "get_lock";
+        effects_.held.other_locks = effects_.held.other_locks || !wants_lock_name_;
     } else if (name == "release_all_locks") {
-        effects_.releases_locks = true;
+        effects_.held.releases_locks = true;
+        calls_release_all_ = verb_ == verb::other && tokens_ == 3 && is_asking_;
+    } else if (name == "release_lock") {
+        effects_.held.releases_locks = true;
     } else if (name == "last_insert_id") {
         effects_.reads_insert_id = true;
     } else if (name == "row_count") {

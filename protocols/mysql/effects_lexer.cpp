@@ -39,7 +39,7 @@ void effects_lexer::begin(sql_reading reading)
     place_ = place::between;
     in_executable_ = false;
     version_ = 0;
-    hidden_star_ = contested_ = false;
+    hidden_star_ = contested_ = has_executable_ = false;
     clipped_ = false;
     plain_ = true;
     high_ = false;
@@ -220,6 +220,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
                 return false;
             }
             in_executable_ = version_ < no_servers_version;
+            has_executable_ = true;
             version_ = 0;
             place_ = in_executable_ ? place::between : place::block_comment;
             return false;

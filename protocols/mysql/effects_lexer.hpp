@@ -77,6 +77,9 @@ public:
     /// it: that server reads everything behind otherwise.
     [[nodiscard]] bool is_contested() const { return contested_; }
 
+    /// There is one at all: whether it is code depends on the server.
+    [[nodiscard]] bool has_executable() const { return has_executable_; }
+
 private:
     enum class place : std::uint8_t {
         between,
@@ -116,6 +119,7 @@ private:
     unsigned version_ = 0;      ///< of an executable comment
     bool hidden_star_ = false;  ///< the last octet in quotes or a comment inside of one was a star
     bool contested_ = false;
+    bool has_executable_ = false;
     bool clipped_ = false;
     bool plain_ = true;
     bool high_ = false;

@@ -48,6 +48,9 @@ public:
     void refuse(client_error why) { refusal_ = std::move(why); }
     /// What has to be asked now that the server owes nothing, before its connection can be given back.
     bool settle(back& server, outbox& to_server, outbox& to_client);
+    /// Where the locks that the session is pinned for may be released, the server is asked; it owes nothing now, and
+    /// the client waits for nothing. True where something was sent.
+    bool probe_pins(back& server, outbox& to_server, outbox& to_client);
     /// What consume() stopped at with front_need::log_in: a COM_CHANGE_USER, whose sender is to become somebody else.
     [[nodiscard]] std::string take_login() { return std::exchange(login_request_, {}); }
     /// What of the client's login holds for its next one, too.
@@ -219,6 +222,9 @@ private:
     void retire_scrolled(std::uint32_t id, client_statement& wanted, back& server);
     void on_statement_done(const expected_reply& reply, back& server);
     void apply(const expected_reply& reply, back& server);
+    void note_held(const text_effects& effects, const expected_reply& reply);
+    void note_locks(const held_changes& changes);
+    void end_counted_pins(const text_effects& effects);
     void note_unreported(const text_effects& effects, bool failed, const back& server);
     void forget_session(back* server);
     /// The session's last statement was the last one on this server, too.
@@ -246,6 +252,15 @@ private:
     tracking_wishes wishes_;
     pin_set pins_{};
     std::shared_ptr<const std::string> pin_cause_{};
+    /// What the session is pinned for, as far as it can be counted; never less than there is.
+    struct held_things {
+        std::uint32_t temporary = 0;
+        std::uint32_t handlers = 0;
+        std::vector<std::string> locks{};
+        bool unsure_locks = false;  ///< there are such as RELEASE_ALL_LOCKS() does not end
+        bool unsure_names = false;  ///< there are such as cannot be named
+        bool ask_locks = false;     ///< some may have been released
+    } held_;
     front_counters counters_{};
     std::string default_sql_mode_;
     std::uint16_t status_ = server_status::autocommit;  ///< as the client was last told

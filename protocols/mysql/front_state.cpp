@@ -65,11 +65,12 @@ void front::on_done(expected_reply& reply, back& server)
                                  // run
                 server.insert_id.reset();
                 const auto& why = server.last_error();
-                injection_error_.emplace() ;
+                injection_error_.emplace();
                 encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
             }
             break;
         case purpose::ask_insert_id:
+        case purpose::ask_locks:
         case purpose::warnings: break;
     }
 }
@@ -162,6 +163,7 @@ void front::apply(const expected_reply& reply, back& server)
         }
     }
     note_unreported(effects, reply.failed, server);
+    note_held(effects, reply);
     if (runs_code(effects, server)) {
         pins_.add(pin_reason::opaque);
         server.note_code();
@@ -183,10 +185,11 @@ void front::apply(const expected_reply& reply, back& server)
             effects.runs_code || effects.sets || !effects.for_one.empty() || reply.error_code == er_signal_exception;
         return;
     }
-    if (effects.unlocks) {
+    if (effects.unlocks && !effects.held.may_be_passed_over) {
         pins_.remove(pin_reason::table_lock);
     }
     pins_.add(effects.pins);
+    end_counted_pins(effects);
     pins_.add(state_.note_user_variables(effects));
     if (!effects.user_variables.empty()) {
         server.parameters = state_.current();
@@ -194,7 +197,8 @@ void front::apply(const expected_reply& reply, back& server)
     if (effects.begins_xa || effects.ends_xa) {
         server.set_xa(effects.begins_xa);
     }
-    const bool is_explained = !effects.pins.empty() || !effects.user_variables.empty() || effects.sets_tracking;
+    const bool is_explained = !effects.pins.empty() || effects.held.dropped_temporary > 0 ||
+                              !effects.user_variables.empty() || effects.sets_tracking;
     if (reply.reported_state && !is_explained) {
         pins_.add(pin_reason::state_change);
     }
@@ -274,6 +278,14 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
         kept_.take_row(payload);
         return;
     }
+    if (during.why == purpose::ask_locks) {
+        wire_reader answer{payload};
+        if (const auto count = answer.nullable_string(); !answer.failed() && count == "0") {
+            held_.locks.clear();
+            pins_.remove(pin_reason::advisory_lock);
+        }
+        return;
+    }
     if (during.why == purpose::ask_tracking) {
         server.must_close = server.must_close || !wishes_.learn(payload);
         return;
@@ -297,6 +309,7 @@ void front::forget_session(back* server)
     last_prepared_ = 0;
     const bool session_pooling = pins_.has(pin_reason::session_pooling);
     pins_ = session_pooling ? pin_set{pin_reason::session_pooling} : pin_set{};
+    held_ = {};
     state_.reset();
     wishes_.reset();
     insert_id_ = 0;

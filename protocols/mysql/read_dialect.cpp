@@ -82,7 +82,7 @@ bool leaves_nothing(const text_effects& effects)
     const bool asks_of_earlier = effects.reads_insert_id || effects.reads_row_count || effects.reads_found_rows ||
                                  effects.reads_diagnostics || effects.calculates_found_rows;
     return effects.pins.empty() && !is_of_server && !sets && !asks_of_earlier && !effects.runs_code &&
-           !effects.unlocks && !effects.releases_locks;
+           !effects.unlocks && effects.held == held_changes{};
 }
 
 bool changes_nothing(std::string_view text, const text_effects& effects, read_verdict verdict)

@@ -3,51 +3,14 @@
 # docs/pinning.md, row by row, on a real server: what is said to be virtualised pins nothing, what is said to end ends when it does and
 # not before, and what is said to last until a reset lasts until DISCARD ALL. Every row of the table is walked here or names its test.
 
-import pathlib
-import re
 import unittest
 
 from fixture import ProxyTest
 from pgwire import extended
+from pinning import carried, check_rows, elsewhere, ends, lasts
 from wait import wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 64 * 1024
-
-
-def rows_of(section):
-    """What stands in the first column, with verdict and reasons."""
-    text = (ROOT / "docs/pinning.md").read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
-    return {what: (verdict, re.findall(r"`(\w+)`", reason)) for what, _, verdict, reason in cells if what != "what"}
-
-
-class carried:
-    """Nothing is pinned by these statements."""
-
-    def __init__(self, *statements):
-        self.statements = statements
-
-
-class ends:
-    """Pinned by the first for that reason, and not any more after the second. Without `in_between` it is all one transaction."""
-
-    def __init__(self, begin, end, reason, in_between=()):
-        self.begin, self.end, self.reason, self.in_between = begin, end, reason, in_between
-
-
-class lasts:
-    """Pinned until DISCARD ALL."""
-
-    def __init__(self, *statements, reason):
-        self.statements, self.reason = statements, reason
-
-
-class elsewhere:
-    """Another file of tests has it."""
-
-    def __init__(self, file):
-        self.file = file
 
 
 def prepared(text, values=(), name=""):
@@ -155,18 +118,7 @@ class PinningTable(ProxyTest):
             session.close()
 
     def test_every_row_is_walked(self):
-        said = rows_of("PostgreSQL")
-        self.assertEqual(set(said), set(TABLE))
-        for what, (verdict, reasons) in said.items():
-            kinds = {type(case) for case in TABLE[what]}
-            told = {case.reason for case in TABLE[what] if isinstance(case, (ends, lasts))}
-            self.assertEqual(set(reasons), told, what)
-            self.assertEqual("until reset" in verdict, lasts in kinds, what)
-            if elsewhere not in kinds:
-                self.assertEqual("until it ends" in verdict, ends in kinds, what)
-            for case in TABLE[what]:
-                if isinstance(case, elsewhere):
-                    self.assertTrue((ROOT / "tests/integration" / case.file).exists(), case.file)
+        check_rows(self, "PostgreSQL", TABLE)
 
     def test_rows(self):
         number = 0

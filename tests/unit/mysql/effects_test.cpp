@@ -7,6 +7,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <vector>
+
 namespace penstock::mysql {
 namespace {
 
@@ -289,6 +293,61 @@ TEST(MysqlEffects, DoNotDependOnHowTheTextIsCut)
         collector.feed(std::string_view{text}.substr(cut));
         EXPECT_EQ(collector.finish(), whole) << cut;
     }
+}
+
+/// made, dropped, opened and closed
+std::array<std::uint32_t, 4> counts_of(std::string_view text)
+{
+    const auto held = inspect(text, {}).held;
+    return {held.made_temporary, held.dropped_temporary, held.opened_handlers, held.closed_handlers};
+}
+
+TEST(MySqlEffects, CountWhatIsMadeAndDropped)
+{
+    using counts = std::array<std::uint32_t, 4>;
+    EXPECT_EQ(counts_of("CREATE TEMPORARY TABLE a (x int, y int)"), (counts{1, 0, 0, 0}));
+    EXPECT_EQ(counts_of("CREATE OR REPLACE TEMPORARY TABLE a (x int)"), (counts{1, 0, 0, 0}));
+    EXPECT_EQ(counts_of("DROP TEMPORARY TABLE a"), (counts{0, 1, 0, 0}));
+    EXPECT_EQ(counts_of("DROP TEMPORARY TABLE a, b.c, `d,e` RESTRICT"), (counts{0, 3, 0, 0}));
+    EXPECT_EQ(counts_of("DROP TABLE a, b"), (counts{0, 0, 0, 0}));
+    EXPECT_EQ(counts_of("DROP TEMPORARY TABLE a; DROP TABLE b, c"), (counts{0, 1, 0, 0}));
+    EXPECT_EQ(counts_of("HANDLER a OPEN AS close"), (counts{0, 0, 1, 0}));
+    EXPECT_EQ(counts_of("HANDLER a.open CLOSE"), (counts{0, 0, 1, 1})) << "an open one too many does no harm";
+    EXPECT_EQ(counts_of("HANDLER close READ close FIRST"), (counts{0, 0, 0, 0}));
+    EXPECT_TRUE(inspect("DROP TEMPORARY TABLE IF EXISTS a", {}).held.drops_if_exists);
+    EXPECT_FALSE(inspect("DROP TEMPORARY TABLE a", {}).held.may_be_passed_over);
+    EXPECT_TRUE(inspect("DROP TEMPORARY TABLE a /*!99998 , b */", {}).held.may_be_passed_over);
+}
+
+TEST(MySqlEffects, LocksHaveTheirNamesWhereTheyAreLiterals)
+{
+    const auto names = [](std::string_view text) { return inspect(text, {}).held.named_locks; };
+    using list = std::vector<std::string>;
+    EXPECT_EQ(names("SELECT GET_LOCK('a', 1), get_lock ( \"b c\" , 2)"), (list{"a", "b c"}));
+    EXPECT_EQ(names("SELECT GET_LOCK(@a, 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK(x'41', 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('it''s', 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('a\\n', 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('a' 'b', 1)"), (list{"a", ""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('a' || 'b', 1)"), (list{"a", ""}));
+    EXPECT_EQ(names("SELECT GET_LOCK(?, 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('" + std::string(65, 'x') + "', 1)"), (list{""}));
+    EXPECT_TRUE(inspect("LOCK INSTANCE FOR BACKUP", {}).held.other_locks);
+    EXPECT_TRUE(inspect("SELECT service_get_write_locks('a', 'b', 1)", {}).held.other_locks);
+}
+
+TEST(MySqlEffects, OnlyACallByItselfReleasesAllLocksForCertain)
+{
+    EXPECT_TRUE(inspect("SELECT RELEASE_ALL_LOCKS()", {}).held.releases_all);
+    EXPECT_TRUE(inspect("do release_all_locks();", {}).held.releases_all);
+    for (const auto* text : {"SELECT RELEASE_ALL_LOCKS() WHERE false",
+                             "SELECT 1 + RELEASE_ALL_LOCKS()",
+                             "SELECT IF(0, RELEASE_ALL_LOCKS(), 1)",
+                             "SELECT RELEASE_ALL_LOCKS(); SELECT 1",
+                             "SELECT x.RELEASE_ALL_LOCKS()"}) {
+        EXPECT_FALSE(inspect(text, {}).held.releases_all) << text;
+    }
+    EXPECT_TRUE(inspect("SELECT RELEASE_LOCK('a')", {}).held.releases_locks);
 }
 
 }  // namespace
