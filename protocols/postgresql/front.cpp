@@ -350,6 +350,10 @@ void front::end_stream()
     if (reply != nullptr) {
         reply->block = effects.block;
     }
+    if (routes_) {  // too long to be looked at
+        routes_->defined = routes_->defined || effects.statements > 1 || effects.first_verb == statement_verb::create ||
+                           effects.first_verb == statement_verb::do_block;
+    }
     if (reply != nullptr && counts(effects)) {
         announce_effects(*reply, std::make_shared<const text_effects>(effects), *stream_server_);
     }

@@ -79,6 +79,8 @@ public:
     [[nodiscard]] request_facts wanted() const { return routes_ ? routes_->facts : request_facts{}; }
     /// Something was sent to the primary that was not proved a read.
     [[nodiscard]] bool has_written() const { return routes_ && routes_->wrote; }
+    /// And that may have changed what functions there are, or what they do.
+    [[nodiscard]] bool has_defined() const { return routes_ && routes_->defined; }
     void forget_written();
     /// The request that a replica has under way can be sent to another server, as long as nothing is answered.
     [[nodiscard]] bool may_send_again() const { return routes_ && !routes_->records && !routes_->sent.empty(); }
@@ -135,6 +137,8 @@ private:
     front_need choose_on_replica(bool judged, bytes rest, const back& server);
     front_need choose_in_block(bool judged, bytes rest, const back& server);
     void record(bytes whole, char type);
+    void note_bound(std::string_view name);
+    void note_definitions(std::string_view text, statement_verb first, std::size_t statements);
     bool send_again();
     void note_refused();
     [[nodiscard]] request_facts look_at(bytes rest);

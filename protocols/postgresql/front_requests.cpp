@@ -78,6 +78,9 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     if (routes_ && is_about_route(text, effects, server)) {
         return refuse_route(from_client::query, server, to_server, to_client);
     }
+    if (routes_) {
+        note_definitions(text, effects.first_verb, effects.statements);
+    }
     ++counters_.queries;
     expected_reply reply{reply_kind::query};
     reply.block = effects.block;
@@ -188,6 +191,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     ++counters_.binds;
     if (routes_) {
         routes_->portal.reset();
+        note_bound(name);
     }
     expected_reply reply{reply_kind::bind};
     if (name.empty()) {

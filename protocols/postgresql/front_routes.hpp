@@ -33,6 +33,7 @@ struct front_routes {
     request_facts facts{};
     bool is_judged = false;  ///< facts are of the next request
     bool wrote = false;
+    bool defined = false;           ///< and among it may have been what changes functions
     bool again_on_primary = false;  ///< the next request
     bool has_isolation = false;     ///< the session's transactions are none for replicas
     bool records = false;           ///< what is sent belongs to the request that may have to be sent again

@@ -8,6 +8,8 @@
 // the replica refuses it, or is lost, before anything of the answer has gone out.
 #include "protocols/postgresql/front.hpp"
 
+#include "protocols/postgresql/definitions.hpp"
+
 #include <algorithm>
 
 namespace penstock::postgresql {
@@ -37,7 +39,7 @@ void front::route_by(read_judge& judge, session_wishes wishes, bool patient, boo
 void front::forget_written()
 {
     if (routes_) {
-        routes_->wrote = false;
+        routes_->wrote = routes_->defined = false;
     }
 }
 
@@ -192,6 +194,24 @@ bool front::takes_block_elsewhere()
     routes_->needs_primary = true;
     routes_->begin_error.reset();
     return true;
+}
+
+/// That statement will be executed.
+void front::note_bound(std::string_view name)
+{
+    if (const auto named = name.empty() ? nullptr : statements_.find(name)) {
+        note_definitions(text_of(named->definition), named->verb, 1);
+    } else if (name.empty() && statements_.has_unnamed()) {
+        note_definitions(text_of(statements_.unnamed_definition()), statements_.unnamed().verb, 1);
+    }
+}
+
+/// This text is being sent.
+void front::note_definitions(std::string_view text, statement_verb first, std::size_t statements)
+{
+    auto& own = *routes_;
+    own.defined = own.defined || may_define_functions(text, first, statements);
+    own.wrote = own.wrote || own.defined;
 }
 
 /// Keeps what is sent, up to the end of the request.

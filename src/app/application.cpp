@@ -274,6 +274,9 @@ void application::state::start_catalog()
         functions->watch(key);
         return functions->current(key);
     });
+    process->set_note_definitions([this](const std::string& cluster, const std::string& database) {
+        functions->changed({cluster, database});
+    });
 }
 
 outcome<bool> application::state::start_workers()

@@ -50,11 +50,26 @@ struct catalog::state : std::enable_shared_from_this<catalog::state> {
             return;
         }
         auto& database = found->second;
+        forget(key, database);
         if (database.client != nullptr) {
             database.again = true;
             return;
         }
         set_alarm(key, database, std::max(duration{}, database.last_begun + options.shortest_pause - clock::now()));
+    }
+
+    void forget(const catalog_key& key, watched& database)
+    {
+        if (database.snapshot == nullptr) {
+            return;
+        }
+        {
+            const std::lock_guard guard{mutex};
+            database.snapshot = nullptr;
+        }
+        if (around.publish) {
+            around.publish(key, nullptr);
+        }
     }
 
     void set_alarm(const catalog_key& key, watched& database, duration wait)
@@ -97,7 +112,7 @@ struct catalog::state : std::enable_shared_from_this<catalog::state> {
         const bool failed = !answer.ok() || (functions.empty() && !answer.rows.empty());
         if (failed) {
             complain(key, database, answer);
-        } else {
+        } else if (!database.again) {  // else it may have been too early
             database.complained = false;
             renew(key, database, of, answer, std::move(functions));
         }

@@ -41,7 +41,8 @@ struct catalog_surroundings {
     sql_client_factory make_client{};
     /// Where and as whom to ask about this database now, or nothing where no node is known. On the control thread.
     std::function<std::optional<sql_target>(const catalog_key&)> where_to_ask{};
-    /// Gets each new snapshot, on the control thread. May be empty: current() tells as well.
+    /// Gets each new snapshot, on the control thread; null where the one before holds no longer. May be empty:
+    /// current() tells as well.
     std::function<void(const catalog_key&, function_catalogue_ptr)> publish{};
 };
 
@@ -54,7 +55,7 @@ public:
 
     /// Reads this database from now on. Once more does nothing. From any thread.
     void watch(catalog_key key);
-    /// Somebody changed definitions there: read soon, if it is watched. From any thread.
+    /// Somebody changed definitions there: forgotten, and read soon, if it is watched. From any thread.
     void changed(catalog_key key);
     /// The newest snapshot; null where there is none yet. From any thread.
     [[nodiscard]] function_catalogue_ptr current(const catalog_key& key) const;

@@ -99,6 +99,16 @@ public:
     {
         return find_functions_ ? find_functions_(cluster, database) : nullptr;
     }
+    /// And is told of changes. Likewise.
+    using note_change = std::function<void(const std::string& cluster, const std::string& database)>;
+    void set_note_definitions(note_change note) { note_definitions_ = std::move(note); }
+    void distrust_functions(const std::string& cluster, const std::string& database) const
+    {
+        if (note_definitions_) {
+            note_definitions_(cluster, database);
+        }
+    }
+    /// Null: nothing is known for the time being.
     void publish_functions(const std::string& cluster,
                            const std::string& database,
                            const function_catalogue_ptr& newest);
@@ -141,6 +151,7 @@ private:
     std::map<std::string, std::shared_ptr<router::freshness_board>, std::less<>> boards_;
     std::map<std::pair<std::string, std::string>, std::weak_ptr<write_mark>> marks_;
     find_functions find_functions_;
+    note_change note_definitions_;
     std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by node
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);

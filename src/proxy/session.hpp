@@ -104,6 +104,7 @@ private:
     worker_pool<P>& choose_pool();
     void note_write();
     void end_writes();
+    void distrust_functions();
     bool is_refused_at_once();
     bool try_elsewhere(const client_error& why);
 

@@ -116,7 +116,24 @@ void session<P>::note_write()
         const bool may_be_over = !lease_ || !lease_->half().in_transaction() || lease_->half().is_quiet() == false;
         if (front_->has_written() && may_be_over) {
             routes_->note_write();
+            if constexpr (requires { front_->has_defined(); }) {
+                if (front_->has_defined()) {
+                    distrust_functions();
+                }
+            }
         }
+    }
+}
+
+/// What is known of the database's functions may be another thing now: until the catalogue has been read again nothing
+/// is, here at once and elsewhere soon.
+template <protocol P>
+void session<P>::distrust_functions()
+{
+    if constexpr (requires { typename P::read_judge; }) {
+        const auto& key = pool_->record->key;
+        worker_.template side<P>().judges[{key.cluster, key.database}]->use(P::known_functions());
+        worker_.owner().distrust_functions(key.cluster, key.database);
     }
 }
 

@@ -152,10 +152,10 @@ void worker::believe(std::string cluster, std::string database, function_catalog
 {
     auto key = std::make_pair(std::move(cluster), std::move(database));
     driver_.post([this, key = std::move(key), functions = std::move(functions)] {
-        for_each_side([&key, &functions](auto& side) {
+        for_each_side([&key, &functions]<protocol P>(protocol_side<P>& side) {
             if constexpr (requires { side.judges.find(key); }) {
                 if (const auto known = side.judges.find(key); known != side.judges.end()) {
-                    known->second->use(functions);
+                    known->second->use(functions ? functions : P::known_functions());
                 }
             }
         });

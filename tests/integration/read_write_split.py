@@ -102,6 +102,24 @@ class Routes(Split):
         self.assertFalse(self.replica_of(wire, "select replica from place where bump() > 0"))
         self.assertFalse(self.replica_of(wire, "select replica from place where pg_backend_pid() > 0"))
 
+    def test_a_function_that_becomes_volatile_is_read_on_the_primary_at_once(self):
+        wire = self.wire()
+        wire.simple("create function tripled(n int) returns int language sql stable as 'select 3 * n'")
+        text = "select replica from place where tripled(2) = 6"
+        for definition in ("alter function tripled(int) volatile", "begin; alter function tripled(int) volatile; commit"):
+            with self.subTest(definition):
+                wire.simple("alter function tripled(int) stable")
+                wait_until(lambda: self.replica_of(wire, text), "the function is known", 20)
+                wire.simple(definition)
+                others = [self.wire() for _ in range(4)]
+                until = time.monotonic() + 2
+                while time.monotonic() < until:
+                    self.assertFalse(self.replica_of(wire, text))
+                wait_until(lambda: self.replica_of(wire), "reads go to replicas again")
+                for other in others:
+                    self.assertTrue(self.replica_of(other))
+                    self.assertFalse(self.replica_of(other, text))
+
     def test_a_transaction_stays_on_the_primary(self):
         wire = self.wire()
         wire.simple("begin")

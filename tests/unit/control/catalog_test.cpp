@@ -183,10 +183,19 @@ TEST(Catalog, IsReadSoonAfterAChange)
     all.watched->changed(all.key);  // while a reading is under way
     all.settle();
     all.answer(rows({{"public", "f", "t"}}));
+    EXPECT_EQ(all.watched->current(all.key), nullptr);
     ASSERT_TRUE(all.asked()) << "once more, since the change may have come too late for the first";
     all.answer(rows({{"public", "f", "t"}}));
+    EXPECT_NE(all.watched->current(all.key), nullptr);
+    EXPECT_EQ(all.published, 1);
     all.watched->changed(all.key);
+    all.settle();
+    EXPECT_EQ(all.watched->current(all.key), nullptr) << "nothing is believed until it has been read again";
+    EXPECT_EQ(all.published, 2);
     ASSERT_TRUE(all.asked());
+    all.answer(rows({{"public", "f", "t"}}));
+    EXPECT_NE(all.watched->current(all.key), nullptr) << "even if it says the same";
+    EXPECT_EQ(all.published, 3);
 }
 
 TEST(Catalog, KeepsWhatItKnowsWhereItCannotRead)

@@ -414,6 +414,28 @@ TEST_F(FrontLocal, WhatMayHaveWrittenIsNotAMatterOfWishes)
     EXPECT_TRUE(talk.client.has_written()) << "no replica could be had, and nobody knows what it does";
 }
 
+TEST_F(FrontLocal, SeesDefinitionsOfFunctions)
+{
+    talk.move_to(0);
+    talk.send(wire::query("update t set n = 1"));
+    EXPECT_FALSE(talk.client.has_defined());
+    talk.answer(wire::command_complete("UPDATE 1") + wire::ready());
+    talk.send(wire::query("alter function f() volatile"));
+    EXPECT_TRUE(talk.client.has_defined());
+    talk.answer(wire::command_complete("ALTER FUNCTION") + wire::ready());
+    talk.client.forget_written();
+    EXPECT_FALSE(talk.client.has_defined());
+    talk.send(wire::parse("d", "drop function f()") + wire::sync());
+    EXPECT_FALSE(talk.client.has_defined()) << "it has only been prepared";
+    talk.answer(wire::parse_complete() + wire::ready());
+    talk.send(wire::bind("", "d") + wire::execute() + wire::sync());
+    EXPECT_TRUE(talk.client.has_defined());
+    talk.client.forget_written();
+    talk.answer(wire::bind_complete() + wire::command_complete("DROP FUNCTION") + wire::ready());
+    talk.send(wire::parse("", "create extension e") + wire::bind("", "") + wire::execute() + wire::sync());
+    EXPECT_TRUE(talk.client.has_defined());
+}
+
 TEST_F(FrontLocal, WrongCommentsAreCounted)
 {
     EXPECT_EQ(talk.send(wire::query("/* penstock: node=nowhere */ select 1")), front_need::server);

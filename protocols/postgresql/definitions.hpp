@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which texts may change what functions a database has, or what they do: after one of them nothing is believed of
+// functions until the catalogue has been read again.
+#pragma once
+
+#include "protocols/postgresql/text_effects.hpp"
+
+#include <string_view>
+
+namespace penstock::postgresql {
+
+/// Errs to one side; but what functions and procedures do inside is not visible here. `statements`: of the text, whose
+/// first is of this kind.
+[[nodiscard]] bool may_define_functions(std::string_view text, statement_verb first, std::size_t statements);
+
+}  // namespace penstock::postgresql
