@@ -44,9 +44,9 @@ bool is_read_only(std::uint16_t code, std::string_view message)
 
 }  // namespace
 
-void front::route_by(read_judge& judge, bool patient)
+void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool)
 {
-    routing_ = std::make_unique<routing>(routing{.judge = &judge, .patient = patient});
+    routing_ = std::make_unique<routing>(routing{.judge = &judge, .asked_for = std::move(wishes), .patient = patient});
 }
 
 void front::forget_written()
@@ -110,7 +110,7 @@ void front::note_outcome(front_need need, bytes whole, const back* server)
     }
     own.is_judged = false;
     if (need == front_need::more && server != nullptr && server->is_replica && server->owes_client() &&
-        whole.size() <= longest_kept) {
+        whole.size() <= longest_kept && !own.facts.no_retry) {
         own.sent = whole;
     }
 }
@@ -125,7 +125,8 @@ void front::look_at(command what, bytes payload, bool whole)
         case command::query:
             if (const auto text = whole ? query_text(payload) : std::nullopt) {
                 own.facts = judge_text(*text, reading());
-                own.writes = !own.facts.reads() && may_write(*text, nullptr);
+                own.writes = !(own.facts.reads() && own.facts.is_harmless) && may_write(*text, nullptr);
+                apply_wishes();
             } else {
                 own.facts = {};
                 own.writes = true;
@@ -166,7 +167,8 @@ void front::look_at_execution(bytes payload, bool whole)
         return;
     }
     own.facts = judge_prepared(*wanted);
-    own.writes = !own.facts.reads() && may_write(wanted->what->text, wanted->what.get());
+    own.writes = !(own.facts.reads() && own.facts.is_harmless) && may_write(wanted->what->text, wanted->what.get());
+    apply_wishes();
     if (own.facts.reads() && ((flags & cursor_flags) != 0 || wanted->holds_server())) {
         own.facts = {.verdict = read_verdict::lasting};
     }
@@ -191,10 +193,21 @@ request_facts front::judge_text(bytes text, const sql_reading& how)
         return {};
     }
     auto facts = own.judge->judge(text, how);
-    if (facts.reads() && !is_plain_text(text) && calls_stored_code(store_.inspect_whole(text, how))) {
-        facts.verdict = read_verdict::lasting;
+    const bool may_read = facts.text == read_verdict::read;
+    if (may_read && !is_plain_text(text) && calls_stored_code(store_.inspect_whole(text, how))) {
+        facts.verdict = facts.reads() ? read_verdict::lasting : facts.verdict;
+        facts.text = read_verdict::lasting;
+        facts.is_harmless = false;
     }
     return facts;
+}
+
+/// What a comment, or a rule of the configuration, has to say of the command at hand.
+void front::apply_wishes()
+{
+    auto& own = *routing_;
+    counters_.wrong_hints += own.facts.wrong_hint ? 1 : 0;
+    own.facts = own.asked_for.apply(own.facts, own.judge->rules(), own.judge->version(), {});
 }
 
 request_facts front::judge_prepared(client_statement& wanted)
