@@ -83,8 +83,8 @@ public:
     // --- reads on replicas: front_routing.cpp ---
 
     /// Commands are judged from now on. `patient`: no read follows another on a replica that was chosen for that one.
-    /// `only_replicas` is not known here yet.
-    void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas = false);
+    /// (There are no listeners for reading alone: the last argument is false.)
+    void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas);
     /// What the command is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
     /// Something was sent to the primary that may have written.
@@ -125,7 +125,7 @@ private:
     /// What a session has where reads may go to replicas.
     struct routing {
         read_judge* judge;
-        session_wishes asked_for;
+        session_wishes wishes;
         bool patient;
         request_facts facts{};          ///< of the command at hand, or of the one that was at hand last
         bool is_judged = false;         ///< of the one at hand
@@ -148,7 +148,6 @@ private:
     [[nodiscard]] bool stays_on_primary();
     [[nodiscard]] request_facts judge_text(bytes text, const sql_reading& how);
     [[nodiscard]] request_facts judge_prepared(client_statement& wanted);
-    void apply_wishes();
     [[nodiscard]] bool calls_stored_code(const text_effects& effects) const;
     [[nodiscard]] bool may_write(bytes text, const statement* prepared);
     bool guard(back& server, outbox& to_server);

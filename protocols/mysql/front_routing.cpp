@@ -46,7 +46,7 @@ bool is_read_only(std::uint16_t code, std::string_view message)
 
 void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool)
 {
-    routing_ = std::make_unique<routing>(routing{.judge = &judge, .asked_for = std::move(wishes), .patient = patient});
+    routing_ = std::make_unique<routing>(routing{.judge = &judge, .wishes = std::move(wishes), .patient = patient});
 }
 
 void front::forget_written()
@@ -76,7 +76,8 @@ front_need front::choose(command what, bytes payload, bool whole, back* server)
         return front_need::more;
     }
     const bool needs_none = what == command::ping || what == command::stmt_close || what == command::process_kill;
-    const bool may_have_it = own.facts.reads() && !(anew && own.patient);
+    const bool must_choose = anew && (own.patient || own.facts.hint == route_hint::node);
+    const bool may_have_it = own.facts.reads() && !must_choose;
     if (pins_.empty() && (may_have_it || needs_none)) {
         return front_need::more;
     }
@@ -125,8 +126,7 @@ void front::look_at(command what, bytes payload, bool whole)
         case command::query:
             if (const auto text = whole ? query_text(payload) : std::nullopt) {
                 own.facts = judge_text(*text, reading());
-                own.writes = !(own.facts.reads() && own.facts.is_harmless) && may_write(*text, nullptr);
-                apply_wishes();
+                own.writes = may_write(*text, nullptr);
             } else {
                 own.facts = {};
                 own.writes = true;
@@ -145,6 +145,8 @@ void front::look_at(command what, bytes payload, bool whole)
         case command::stmt_send_long_data: own.facts = {.verdict = read_verdict::lasting}; break;
         default: break;
     }
+    counters_.wrong_hints += own.facts.wrong_hint ? 1 : 0;
+    own.facts = own.wishes.apply(own.facts, own.judge->rules(), own.judge->version(), {});
     if (is_healed || own.moves >= most_moves) {
         own.facts = {.verdict = read_verdict::refused};
         own.writes = own.writes || is_healed;
@@ -167,10 +169,9 @@ void front::look_at_execution(bytes payload, bool whole)
         return;
     }
     own.facts = judge_prepared(*wanted);
-    own.writes = !(own.facts.reads() && own.facts.is_harmless) && may_write(wanted->what->text, wanted->what.get());
-    apply_wishes();
-    if (own.facts.reads() && ((flags & cursor_flags) != 0 || wanted->holds_server())) {
-        own.facts = {.verdict = read_verdict::lasting};
+    own.writes = may_write(wanted->what->text, wanted->what.get());
+    if (own.facts.text == read_verdict::read && ((flags & cursor_flags) != 0 || wanted->holds_server())) {
+        own.facts.verdict = own.facts.text = read_verdict::lasting;
     }
 }
 
@@ -193,21 +194,13 @@ request_facts front::judge_text(bytes text, const sql_reading& how)
         return {};
     }
     auto facts = own.judge->judge(text, how);
-    const bool may_read = facts.text == read_verdict::read;
-    if (may_read && !is_plain_text(text) && calls_stored_code(store_.inspect_whole(text, how))) {
+    if (facts.text == read_verdict::read && !is_plain_text(text) &&
+        calls_stored_code(store_.inspect_whole(text, how))) {
         facts.verdict = facts.reads() ? read_verdict::lasting : facts.verdict;
         facts.text = read_verdict::lasting;
-        facts.is_harmless = false;
+        facts.is_harmless = false;  // what it is declared to be nobody makes it keep to
     }
     return facts;
-}
-
-/// What a comment, or a rule of the configuration, has to say of the command at hand.
-void front::apply_wishes()
-{
-    auto& own = *routing_;
-    counters_.wrong_hints += own.facts.wrong_hint ? 1 : 0;
-    own.facts = own.asked_for.apply(own.facts, own.judge->rules(), own.judge->version(), {});
 }
 
 request_facts front::judge_prepared(client_statement& wanted)
@@ -231,10 +224,14 @@ bool front::calls_stored_code(const text_effects& effects) const
     return effects.runs_code || (effects.calls_unknown & routing_->unknown_names) != 0;
 }
 
-/// A statement that is no proved read, prepared before or not.
+/// A statement, prepared before or not.
 bool front::may_write(bytes text, const statement* prepared)
 {
-    const auto verdict = routing_->facts.verdict;
+    const auto& facts = routing_->facts;
+    const auto verdict = facts.text;
+    if (facts.is_harmless) {
+        return false;
+    }
     if (verdict != read_verdict::session && verdict != read_verdict::server_state) {
         return true;
     }

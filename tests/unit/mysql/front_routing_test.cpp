@@ -22,7 +22,7 @@ protected:
 
     void begin(bool patient)
     {
-        talk.client.route_by(judge, {"app", "shop"}, patient);
+        talk.client.route_by(judge, {"ann", "app"}, patient, false);
         talk.servers[1]->is_replica = true;
         talk.server = nullptr;
     }
@@ -219,7 +219,7 @@ TEST_F(MysqlFrontRouting, SendsToThePrimaryWhatAReplicaRefuses)
                             say::err(1836, "Running in read-only mode")}) {
         exchange fresh;
         penstock::mysql::read_judge own{well_known_functions()};
-        fresh.client.route_by(own, {"app", "shop"}, false);
+        fresh.client.route_by(own, {"ann", "app"}, false, false);
         fresh.servers[1]->is_replica = fresh.servers[1]->is_guarded = true;
         fresh.move_to(1);
         const auto command = ask::query("select n from bumping where id = 5");
