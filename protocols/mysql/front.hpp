@@ -66,6 +66,9 @@ public:
     /// The shape of the statement that pinned last; null where it is not known.
     [[nodiscard]] const std::shared_ptr<const std::string>& pin_cause() const { return pin_cause_; }
     void pin(pin_reason reason) { pins_.add(reason); }
+    void follow(pin_rules rules) { pin_rules_ = rules; }
+    /// These pin no longer: the connection will be cleaned before anybody else has it.
+    void excuse(pin_set reasons) { pins_.remove(reasons); }
     /// A command is half forwarded, so the connection cannot be cleaned, only closed.
     [[nodiscard]] bool is_mid_message() const { return stream_ != stream_kind::none && !stream_dropped_; }
     [[nodiscard]] const client_error& error() const { return error_; }
@@ -166,6 +169,7 @@ private:
     std::size_t take_file(bytes rest, back& server, outbox& to_server);
     front_need fail(error_kind kind, std::string detail);
     front_need answer(const client_error& why, outbox& to_client);
+    [[nodiscard]] pin_set refused_of(const text_effects& effects) const;
     front_need answer_ok(outbox& to_client, std::uint16_t warnings = 0) const;
 
     // front_ready.cpp
@@ -253,6 +257,7 @@ private:
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};
+    pin_rules pin_rules_{};
     std::shared_ptr<const std::string> pin_cause_{};
     /// What the session is pinned for, as far as it can be counted; never less than there is.
     struct held_things {

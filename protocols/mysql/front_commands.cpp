@@ -2,6 +2,7 @@
 //
 // What each command of the client becomes, save those about prepared statements.
 #include "protocols/mysql/front.hpp"
+#include "protocols/wire/pin_advice.hpp"
 
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
@@ -157,6 +158,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     if (effects.kills) {
         return kill(effects.kill, to_client);
+    }
+    if (const auto refused = refused_of(effects); !refused.empty()) {
+        return answer(refusal_of(refused), to_client);
     }
     auto wanted = state_.current();
     if (server != nullptr && !is_plain && is_use(*text)) {

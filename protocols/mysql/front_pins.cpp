@@ -19,6 +19,16 @@ void take_away(std::uint32_t& from, std::uint32_t count)
 
 }  // namespace
 
+/// What a text would pin for that it may not.
+pin_set front::refused_of(const text_effects& effects) const
+{
+    auto pins = effects.pins;
+    if (effects.runs_code) {
+        pins.add(pin_reason::opaque);
+    }
+    return pins.common_with(pin_rules_.refused);
+}
+
 /// Behind what the text pins.
 void front::note_held(const text_effects& effects, const expected_reply& reply)
 {

@@ -6,6 +6,7 @@
 // session's own come back. What a server remembers of one client statement (a cursor, long data) keeps the lease, and
 // that instance from other statements with the same text.
 #include "protocols/mysql/front.hpp"
+#include "protocols/wire/pin_advice.hpp"
 
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/errors.hpp"
@@ -68,6 +69,9 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     if (const auto& effects = reply.prepares->effects;
         effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
         pins_.add(pin_reason::diagnostics);
+    }
+    if (const auto& effects = reply.prepares->effects; effects && !refused_of(*effects).empty()) {
+        return answer(refusal_of(refused_of(*effects)), to_client);
     }
     // A user variable's type is told by what it holds.
     if (const auto& effects = reply.prepares->effects;

@@ -201,6 +201,10 @@ public:
     std::uint64_t unnamed_stamp = 0;
     /// 0: for certain; else the server may skip what made it so, and only the rest of this batch can rely on it.
     std::uint64_t unnamed_batch = 0;
+    /// Whose request it has had last: a session's stamp, 0 for nobody's since it is as new.
+    std::uint64_t user_stamp = 0;
+    /// currval() and lastval() may tell what was another session's.
+    bool foreign_sequences = false;
     /// Set by session code when the connection must not be used again.
     bool must_close = false;
     /// And where it leads to a replica, which gets nothing but reads.

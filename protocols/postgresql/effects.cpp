@@ -181,6 +181,7 @@ void effects_collector::take_call()
         case sql_word::set_limit: effects_.touch("pg_trgm.similarity_threshold"); break;
         case sql_word::advisory_lock: effects_.pins.add(pin_reason::advisory_lock); break;
         case sql_word::advisory_unlock: effects_.may_end.add(pin_reason::advisory_lock); break;
+        case sql_word::sequence_read: effects_.reads_sequences = true; [[fallthrough]];
         case sql_word::sequence: effects_.pins.add(pin_reason::sequence); break;
         case sql_word::setseed: effects_.pins.add(pin_reason::setseed); break;
         case sql_word::dblink_connect: effects_.pins.add(pin_reason::dblink); break;

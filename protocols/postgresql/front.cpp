@@ -206,6 +206,7 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
         holding_ = false;
         settle(*server, to_server, to_client);
         if (server->transaction_status() == 'I' && server->is_quiet()) {
+            take_over(*server, to_server, to_client);
             catch_up(*server, to_server, to_client);
         }
         if (type != from_client::sync) {

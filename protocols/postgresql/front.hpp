@@ -58,6 +58,9 @@ public:
     /// The shape of the statement that pinned last; null where it is not known.
     [[nodiscard]] const std::shared_ptr<const std::string>& pin_cause() const { return pin_cause_; }
     void pin(pin_reason reason) { pins_.add(reason); }
+    void follow(pin_rules rules) { pin_rules_ = rules; }
+    /// These pin no longer: the connection will be cleaned before anybody else has it.
+    void excuse(pin_set reasons) { pins_.remove(reasons); }
     /// A message is half forwarded, so the connection cannot be cleaned, only closed.
     [[nodiscard]] bool is_mid_message() const { return stream_left_ > 0 && !stream_dropped_; }
     [[nodiscard]] const client_error& error() const { return error_; }
@@ -175,7 +178,19 @@ private:
     [[nodiscard]] bool wants_serializable() const;
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
-    front_need refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client);
+    front_need refuse_parse(client_error why, back& server, outbox& to_server, outbox& to_client);
+    void take_over(back& server, outbox& to_server, outbox& to_client);
+    void discard_sequences(back& server, outbox& to_server, outbox& to_client);
+    enum class sequence_guard : std::uint8_t { pass, wait, refuse };
+    sequence_guard guard_sequences(const text_effects* effects, back& server, outbox& to_server, outbox& to_client);
+    static client_error unknown_sequences();
+    front_need refuse_query(client_error why, back& server, outbox& to_server, outbox& to_client);
+    [[nodiscard]] pin_set refused_of(const text_effects& effects) const
+    {
+        return effects.pins.common_with(pin_rules_.refused);
+    }
+    [[nodiscard]] bool is_refused(const text_effects& effects) const { return !refused_of(effects).empty(); }
+    void tell_pins(const expected_reply& ending, outbox& to_client);
     front_need begin_stream(const frame_header& header, bytes some, back* server, outbox& to_server, outbox& to_client);
     front_need begin_long_bind(bytes some, back& server, outbox& to_server, outbox& to_client);
     front_need begin_long_parse(bytes some, back& server, outbox& to_server, outbox& to_client);
@@ -253,6 +268,8 @@ private:
     session_parameters parameters_;
     client_statements statements_;
     pin_set pins_{};
+    pin_rules pin_rules_{};
+    pin_set told_pins_{};  ///< by a notice
     std::shared_ptr<const std::string> pin_cause_{};
     pin_set may_have_ended_{};  ///< what statements may have put an end to that the server has not been asked about
     pin_set asked_pins_{};      ///< what it is being asked about

@@ -202,11 +202,13 @@ void front::apply(const expected_reply& done, back& server)
         pins_.remove(pin_reason::sql_prepare);
     }
     if (effects.discard_sequences) {
+        server.foreign_sequences = false;
         pins_.remove(pin_reason::sequence);  // the text may have used one behind it: see below
     }
     may_have_ended_.add(effects.may_end);
     if (effects.discard_all) {
         server.parameters = parameter_set::none();
+        server.foreign_sequences = false;
         server.unnamed_stamp = 0;
         const bool session_pooling = pins_.has(pin_reason::session_pooling);
         pins_.clear();

@@ -7,6 +7,7 @@
 // client's. A question that the server refuses leaves the pin as it is. Names and operators are spelled out, for the
 // session's search_path may lead elsewhere.
 #include "protocols/postgresql/front.hpp"
+#include "protocols/wire/pin_advice.hpp"
 
 #include <string_view>
 
@@ -103,6 +104,22 @@ bool front::on_pins_row(bytes body)
     }
     pins_.remove(over);
     return true;
+}
+
+/// A notice to the client, in front of the ReadyForQuery that ends what has pinned it.
+void front::tell_pins(const expected_reply& ending, outbox& to_client)
+{
+    auto now = pins_;
+    if (const auto* const effects = ending.effects(); effects != nullptr && !ending.failed) {
+        now.add(effects->pins);
+    }
+    auto fresh = now;
+    fresh.remove(told_pins_);
+    fresh.remove(pin_reason::session_pooling);
+    told_pins_ = now;
+    if (!fresh.empty()) {
+        encode_notice("NOTICE", "00000", notice_of(fresh), to_client.made());
+    }
 }
 
 }  // namespace penstock::postgresql

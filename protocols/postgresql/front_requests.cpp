@@ -2,6 +2,7 @@
 //
 // What each request of a client means: which statement it names, what it announces, and how it goes to the server.
 #include "protocols/postgresql/front.hpp"
+#include "protocols/wire/pin_advice.hpp"
 
 namespace penstock::postgresql {
 
@@ -78,6 +79,14 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     if (routes_ && is_about_route(text, effects, server)) {
         return refuse_route(from_client::query, server, to_server, to_client);
     }
+    if (is_refused(effects)) {
+        return refuse_query(refusal_of(refused_of(effects)), server, to_server, to_client);
+    }
+    switch (guard_sequences(&effects, server, to_server, to_client)) {
+        case sequence_guard::pass: break;
+        case sequence_guard::wait: return front_need::answers;
+        case sequence_guard::refuse: return refuse_query(unknown_sequences(), server, to_server, to_client);
+    }
     if (routes_) {
         note_definitions(text, effects.first_verb, effects.statements);
     }
@@ -130,9 +139,18 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
         return front_need::answers;  // whether the name is taken depends on them
     }
     if (!existing && !has_room_for(definition)) {
-        return refuse_parse("too many prepared statements in this session", server, to_server, to_client);
+        client_error why{error_kind::limit_exceeded, "too many prepared statements in this session", {}};
+        return refuse_parse(std::move(why), server, to_server, to_client);
     }
     auto made = store_.intern(definition, mode_, reading_of(definition));
+    if (made->effects && is_refused(*made->effects)) {
+        return refuse_parse(refusal_of(refused_of(*made->effects)), server, to_server, to_client);
+    }
+    switch (guard_sequences(made->effects.get(), server, to_server, to_client)) {
+        case sequence_guard::pass: break;
+        case sequence_guard::wait: return front_need::answers;
+        case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
+    }
     if (existing) {
         // The server is brought to say itself that the name is taken.
         server.ensure_known(made, {}, *this, to_server, to_client);
@@ -165,11 +183,28 @@ bool front::has_room_for(bytes definition) const
 
 /// An error of ours in the place of a reply: the server is given something that it refuses, so that it skips to the
 /// Sync and ends the transaction as it would after an error of its own; the client is told our reason instead.
-front_need front::refuse_parse(std::string why, back& server, outbox& to_server, outbox& to_client)
+front_need front::refuse_parse(client_error why, back& server, outbox& to_server, outbox& to_client)
 {
     append_parse(to_server.made(), "penstock_refused", bytes{"?\0\0\0", 4});
     expected_reply reply{reply_kind::parse};
-    reply.extra().instead = client_error{error_kind::limit_exceeded, std::move(why), {}};
+    reply.extra().instead = std::move(why);
+    server.announce(std::move(reply), *this, to_client);
+    return front_need::more;
+}
+
+/// The same for a simple query. Outside of a transaction the server need not know of it.
+front_need front::refuse_query(client_error why, back& server, outbox& to_server, outbox& to_client)
+{
+    if (server.is_idle()) {
+        encode_error(why, to_client.made(), false);
+        append_ready(to_client.made(), 'I');
+        return front_need::more;
+    }
+    append_query(to_server.made(), "penstock_refused");
+    expected_reply reply{reply_kind::query};
+    reply.extra().instead = std::move(why);
+    replace_unnamed(reply, server);
+    unnamed_is_now(server);
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
 }
@@ -187,6 +222,15 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     }
     if (name.empty() && is_unnamed_uncertain(server)) {
         return front_need::answers;
+    }
+    const auto wanted = name.empty() ? nullptr : statements_.find(name);
+    const auto* const effects = wanted                                      ? wanted->effects.get()
+                                : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects.get()
+                                                                            : nullptr;
+    switch (guard_sequences(effects, server, to_server, to_client)) {
+        case sequence_guard::pass: break;
+        case sequence_guard::wait: return front_need::answers;
+        case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
     }
     ++counters_.binds;
     if (routes_) {

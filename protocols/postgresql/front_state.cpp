@@ -112,6 +112,9 @@ void front::note_told_before(std::string_view name, std::string_view value)
 
 void front::report_resets(const expected_reply& ending, outbox& to_client)
 {
+    if (pin_rules_.tells) {
+        tell_pins(ending, to_client);
+    }
     if (ending.kind == reply_kind::query && ending.effects() != nullptr && !ending.failed) {
         resets_.push_back(ending.extras->effects);
     }

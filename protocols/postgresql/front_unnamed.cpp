@@ -7,16 +7,25 @@
 // has none. An unnamed Parse in a batch that may have failed before it is certain only for what follows in the same
 // batch.
 #include "protocols/postgresql/front.hpp"
+#include "protocols/wire/pin_advice.hpp"
 
 namespace penstock::postgresql {
 
 front_need front::parse_unnamed(
     bytes whole, bytes text, bytes definition, back& server, outbox& to_server, outbox& to_client)
 {
+    const auto& effects = store_.inspect_whole(text, mode_);
+    if (is_refused(effects)) {
+        return refuse_parse(refusal_of(refused_of(effects)), server, to_server, to_client);
+    }
+    switch (guard_sequences(&effects, server, to_server, to_client)) {
+        case sequence_guard::pass: break;
+        case sequence_guard::wait: return front_need::answers;
+        case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
+    }
     expected_reply reply{reply_kind::parse};
     replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
-    const auto& effects = store_.inspect_whole(text, mode_);
     unnamed.kept = statements_.memory() + definition.size() <= limits_.statement_memory;
     unnamed.exists = true;
     if (!unnamed.kept) {

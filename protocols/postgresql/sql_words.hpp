@@ -111,6 +111,7 @@ enum class sql_word : std::uint8_t {
     advisory_lock,
     advisory_unlock,
     sequence,
+    sequence_read,
     setseed,
     dblink_connect,
     session_holding,

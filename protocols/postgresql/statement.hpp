@@ -68,6 +68,9 @@ public:
 
     [[nodiscard]] std::size_t size() const { return statements_.size(); }
 
+    /// Some client of this worker uses sequences by name: from now on nobody finds another one's values of them.
+    bool uses_sequences = false;
+
 private:
     struct entry {
         std::weak_ptr<const statement> current;

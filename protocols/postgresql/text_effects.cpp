@@ -104,7 +104,7 @@ void text_effects::clear()
 {
     statements = 0;
     first_verb = statement_verb::none;
-    chain = reset_all = discard_all = discard_temp = discard_sequences = deallocate_all = unterminated = false;
+    chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all = unterminated = false;
     block = {};
     pins.clear();
     may_end.clear();

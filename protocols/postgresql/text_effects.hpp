@@ -94,6 +94,7 @@ struct text_effects {
     bool discard_all = false;
     bool discard_temp = false;       ///< DISCARD TEMP; not set by DISCARD ALL
     bool discard_sequences = false;  ///< DISCARD SEQUENCES; not set by DISCARD ALL
+    bool reads_sequences = false;    ///< currval(), lastval()
     bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
     transaction_effect block;

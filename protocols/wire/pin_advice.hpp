@@ -4,9 +4,12 @@
 // dialects where it fits both.
 #pragma once
 
+#include "core/error.hpp"
 #include "protocols/wire/pin_reason.hpp"
 
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace penstock {
 
@@ -37,6 +40,22 @@ namespace penstock {
         case pin_reason::session_pooling: return "pool_mode = \"session\" is configured for this user or database";
     }
     return {};
+}
+
+/// For the client whose statement would pin and may not, and for the one that is told.
+[[nodiscard]] inline client_error refusal_of(pin_set reasons)
+{
+    std::string why = "this statement would keep a server connection for the session (" + to_string(reasons) +
+                      "), which pin_policy does not allow";
+    reasons.for_each([&why](pin_reason reason) { why.append("; ").append(advice_on(reason)); });
+    return {error_kind::unsupported_feature, std::move(why), {}};
+}
+
+[[nodiscard]] inline std::string notice_of(pin_set reasons)
+{
+    std::string text = "the session keeps its server connection (" + to_string(reasons) + ")";
+    reasons.for_each([&text](pin_reason reason) { text.append("; ").append(advice_on(reason)); });
+    return text;
 }
 
 }  // namespace penstock

@@ -95,6 +95,24 @@ private:
     std::uint32_t bits_ = 0;
 };
 
+/// What a session's settings say of pins.
+struct pin_rules {
+    pin_set refused{};   ///< a statement that would pin for one of these gets an error and does not run
+    pin_set excused{};   ///< these do not pin: the connection is cleaned before anybody else has it
+    bool tells = false;  ///< the client is told when it is pinned
+};
+
+/// All reasons that statements bring about.
+[[nodiscard]] constexpr pin_set pins_of_statements()
+{
+    pin_set all;
+    for (unsigned index = 0; index < pin_reason_count; ++index) {
+        all.add(static_cast<pin_reason>(index));
+    }
+    all.remove(pin_reason::session_pooling);
+    return all;
+}
+
 /// The names of a set, separated by commas; empty for the empty set.
 [[nodiscard]] inline std::string to_string(pin_set reasons)
 {

@@ -121,6 +121,8 @@ concept protocol = requires(typename P::front& client,
     { client.pins() } -> std::same_as<pin_set>;
     // The shape of the statement that pinned last; null where it is not known.
     { client.pin_cause() } -> std::convertible_to<std::shared_ptr<const std::string>>;
+    client.follow(pin_rules{});
+    client.excuse(pin_set{});  // its connection will be cleaned
     { client.is_mid_message() } -> std::same_as<bool>;
     { client.on_server_lost(server, client_error{}, box) } -> std::same_as<bool>;
     { client.take_healed_batch() } -> std::same_as<std::string>;

@@ -110,6 +110,8 @@ private:
 
     // --- pins: session_pins_impl.hpp ---
     void follow_pins(time_point now);
+    [[nodiscard]] pin_rules pin_rules_of_user() const;
+    void excuse_pins();
 
     // --- leaving: session.cpp ---
     task<void> leave();
@@ -166,6 +168,7 @@ private:
     std::uint64_t from_server_mark_ = 0;
     std::uint64_t to_server_mark_ = 0;
     session_pins pins_;  ///< as they are counted
+    pin_set excused_{};  ///< reasons for which the connection is cleaned, not kept
     std::chrono::system_clock::time_point connected_at_ = std::chrono::system_clock::now();
 };
 

@@ -379,6 +379,10 @@ task<bool> session<P>::greet()
     front_->greeted(greeting);
     if (pool_->record->mode() == settings::pool_mode::session) {
         front_->pin(pin_reason::session_pooling);
+    } else {
+        const auto rules = pin_rules_of_user();
+        front_->follow(rules);
+        excused_ = rules.excused;
     }
     begin_routing();
     secret_.resize(P::cancel_secret_size(*who));

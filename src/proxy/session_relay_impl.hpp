@@ -348,6 +348,9 @@ void session<P>::after_answers()
 {
     auto& server = lease_->half();
     count_answers();
+    if (!excused_.empty()) {
+        excuse_pins();
+    }
     if (routes_) {
         end_writes();
     }

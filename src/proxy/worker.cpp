@@ -31,7 +31,7 @@ constexpr std::uint32_t number_mask = (1U << 22) - 1;
 }  // namespace
 
 worker::worker(process& owner, std::uint32_t index, console serve_console)
-    : process_{owner}, index_{index}, console_{std::move(serve_console)}, configuration_{owner.current()}
+    : process_{owner}, index_{index}, console_{std::move(serve_console)}, configuration_{owner.current()}, last_stamp_{std::uint64_t{index} << 30}
 {
 }
 

@@ -161,7 +161,7 @@ public:
     /// A number for a new session's cancel key, unique in the process while the session is enrolled.
     std::uint32_t enroll(session_base& who);
     void dismiss(std::uint32_t number);
-    /// A stamp no other session of this worker has had.
+    /// A stamp that no other session has had, of any worker: connections are handed from one to another.
     std::uint64_t next_stamp() { return ++last_stamp_; }
     void for_each_session(const std::function<void(const session_base&)>& look) const;
     const console& serve_console() const { return console_; }
@@ -189,7 +189,7 @@ private:
     std::unordered_map<std::uint32_t, session_base*> sessions_;
     std::atomic<std::uint32_t> session_count_{0};
     std::uint32_t last_number_ = 0;
-    std::uint64_t last_stamp_ = 0;
+    std::uint64_t last_stamp_;
     bool draining_ = false;
     bool ending_ = false;  ///< end() was called
     std::promise<void> ended_;

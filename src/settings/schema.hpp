@@ -45,6 +45,11 @@ inline constexpr auto pool_modes = std::to_array<named<pool_mode>>({
     {"transaction", pool_mode::transaction},
     {"session", pool_mode::session},
 });
+inline constexpr auto pin_policies = std::to_array<named<pin_policy>>({
+    {"pin", pin_policy::pin},
+    {"reject", pin_policy::reject},
+    {"log_only", pin_policy::log_only},
+});
 inline constexpr auto auth_methods = std::to_array<named<auth_method>>({
     {"scram-sha-256", auth_method::scram_sha_256},
     {"md5", auth_method::md5},
@@ -168,6 +173,9 @@ void visit_pool(Visitor& to, Section& from)
     to.count("max_user_connections", from.shared.per_user, bounds{0, most_connections});
     to.text("init_query", from.init_query);
     to.time("cancel_wait_timeout", from.cancel_timeout, up_to_an_hour);
+    to.choice("pin_policy", from.on_pin, pin_policies);
+    to.names("session_pinning_filters", from.pinning_filters);
+    to.flag("pin_notice", from.pin_notice);
 }
 
 template <class Visitor, class Section>
@@ -257,6 +265,7 @@ void visit_user(Visitor& to, Section& from)
     visit_pool_overrides(to, from.pool);
     to.count("max_user_connections", from.max_user_connections, bounds{0, most_connections});
     to.count("max_user_client_connections", from.max_user_client_connections, bounds{0, most_connections});
+    to.choice("pin_policy", from.on_pin, pin_policies);
 }
 
 template <class Visitor, class Section>

@@ -149,6 +149,16 @@ struct cluster_settings {
     friend bool operator==(const cluster_settings&, const cluster_settings&) = default;
 };
 
+/// In session_pinning_filters, as RDS Proxy calls it: variables whose new values cannot be told do not pin.
+inline constexpr std::string_view exclude_variable_sets = "EXCLUDE_VARIABLE_SETS";
+
+/// What becomes of a statement that leaves something behind which only its server connection has.
+enum class pin_policy : std::uint8_t {
+    pin,       ///< the session keeps the connection
+    reject,    ///< it gets an error, and the statement does not run
+    log_only,  ///< it is counted and logged; the connection is given back all the same, and cleaned
+};
+
 /// What a database or a user may set over the [pool] defaults.
 struct pool_overrides {
     std::optional<pool_mode> mode{};           ///< pool_mode
@@ -180,6 +190,7 @@ struct user_settings {
     pool_overrides pool{};
     std::uint32_t max_user_connections = 0;  ///< server connections of this user over all pools; 0: no own limit
     std::optional<std::uint32_t> max_user_client_connections{};
+    std::optional<pin_policy> on_pin{};  ///< pin_policy: outranks [pool]'s
     friend bool operator==(const user_settings&, const user_settings&) = default;
 };
 
@@ -221,6 +232,9 @@ struct pool_settings {
     pool::pool_limits limits{};
     pool::shared_limits shared{};  ///< max_server_connections; per_user is max_user_connections, per_node the cluster's
     std::string init_query{};      ///< run once on each new server connection
+    pin_policy on_pin = pin_policy::pin;             ///< pin_policy
+    std::vector<std::string> pinning_filters{};      ///< session_pinning_filters
+    bool pin_notice = false;                         ///< PostgreSQL: a client is told when it is pinned
     duration cancel_timeout = seconds{10};  ///< cancel_wait_timeout: longest a cancel request may take
     friend bool operator==(const pool_settings&, const pool_settings&) = default;
 };

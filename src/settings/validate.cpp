@@ -192,6 +192,12 @@ void check_sizes(const pool::pool_limits& limits, const std::string& path, const
 
 void check_pool(const tree& all, const complaint& complain)
 {
+    for (const auto& each : all.pool.pinning_filters) {
+        if (each != exclude_variable_sets) {
+            complain("pool.session_pinning_filters", "knows \"EXCLUDE_VARIABLE_SETS\", not \"" + each + "\"",
+                     "leave the others out");
+        }
+    }
     const auto& limits = all.pool.limits;
     check_sizes(limits, "pool.min_pool_size", complain);
     if (limits.backoff_first > limits.backoff_longest) {
