@@ -20,6 +20,9 @@ constexpr pin_reason survivors[] = {pin_reason::advisory_lock,
                                     pin_reason::load,
                                     pin_reason::opaque};
 
+/// And what no DISCARD ALL ends: a seed, connections of dblink, loaded code.
+constexpr pin_reason lasting[] = {pin_reason::setseed, pin_reason::dblink, pin_reason::load};
+
 /// More portals or statements with effects are not kept apart.
 constexpr std::size_t most_portals = 256;
 
@@ -117,6 +120,9 @@ void front::on_done(expected_reply& reply, back& server)
         return;
     }
     if (const auto* const effects = reply.effects()) {
+        for (const auto reason : lasting) {
+            server.must_close = server.must_close || effects->pins.has(reason);  // once this session is done with it
+        }
         if (reply.failed) {
             apply_failed(*effects);
         } else {

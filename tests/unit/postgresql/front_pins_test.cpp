@@ -162,4 +162,73 @@ TEST(FrontPins, AServerThatAnswersOtherwiseIsGivenUp)
     EXPECT_EQ(talk.answer(wire::row_description(1) + row + row), advance_result::violation) << "two rows";
 }
 
+TEST(FrontPins, ThatAreRefusedNeverReachTheServer)
+{
+    exchange talk;
+    talk.client.follow({.refused = pins_of_statements()});
+    talk.send(wire::query("CREATE TABLE kept (x int); LISTEN news"));
+    EXPECT_EQ(talk.sent_to_server(), "");
+    const auto told = talk.sent_to_client();
+    EXPECT_EQ(types_of(told), "EZ");
+    EXPECT_NE(told.find("listen"), std::string::npos);
+    talk.send(wire::query("SELECT 1"));
+    EXPECT_EQ(talk.sent_to_server(), wire::query("SELECT 1"));
+}
+
+TEST(FrontPins, ThatAreRefusedFailTheirTransaction)
+{
+    exchange talk;
+    talk.client.follow({.refused = pins_of_statements()});
+    run(talk, "BEGIN", "BEGIN", 'T');
+    talk.send(wire::query("LISTEN news"));
+    EXPECT_EQ(talk.sent_to_server().find("LISTEN"), std::string::npos);
+    talk.answer(wire::error("42601", "syntax error") + wire::ready('E'));
+    const auto told = talk.sent_to_client();
+    EXPECT_EQ(types_of(told), "EZ");
+    EXPECT_EQ(told.find("syntax error"), std::string::npos);
+    EXPECT_NE(told.find("listen"), std::string::npos);
+}
+
+/// What a connection has that was another session's, with what another may have drawn from sequences in it.
+struct second_hand : exchange {
+    second_hand() { server->user_stamp = 77; }
+};
+
+TEST(FrontSequences, OfOthersAreForgottenBeforeTheyAreAskedFor)
+{
+    for (const auto& ask :
+         {wire::query("SELECT lastval()"),
+          wire::parse("", "SELECT currval('s')") + wire::bind("", "") + wire::execute() + wire::sync(),
+          wire::parse("p", "SELECT currval('s')") + wire::bind("", "p") + wire::execute() + wire::sync()}) {
+        second_hand talk;
+        talk.send(ask);
+        EXPECT_TRUE(talk.sent_to_server().starts_with(wire::query("DISCARD SEQUENCES")));
+        EXPECT_FALSE(talk.server->foreign_sequences);
+    }
+}
+
+TEST(FrontSequences, OfOthersAreNotToldInATransaction)
+{
+    second_hand talk;
+    run(talk, "BEGIN", "BEGIN", 'T');
+    talk.send(wire::query("SELECT lastval()"));
+    EXPECT_EQ(talk.sent_to_server().find("lastval"), std::string::npos);
+    talk.answer(wire::error("42601") + wire::ready('E'));
+    EXPECT_NE(talk.sent_to_client().find("55000"), std::string::npos);
+    run(talk, "ROLLBACK", "ROLLBACK");
+    talk.server->user_stamp = 77;  // another session has had it
+    talk.send(wire::query("BEGIN"));
+    EXPECT_EQ(talk.sent_to_server(), wire::query("DISCARD SEQUENCES") + wire::query("BEGIN"));
+}
+
+TEST(FrontSequences, OfTheSessionItselfStay)
+{
+    exchange talk;
+    run(talk, "INSERT INTO t DEFAULT VALUES", "INSERT 0 1");
+    talk.send(wire::query("SELECT lastval()"));
+    EXPECT_EQ(talk.sent_to_server(), wire::query("SELECT lastval()"));
+    talk.answer(wire::rows("1") + wire::ready());
+    EXPECT_TRUE(talk.client.pins().has(pin_reason::sequence));
+}
+
 }  // namespace

@@ -322,7 +322,7 @@ INSTANTIATE_TEST_SUITE_P(
         faulty{"[clients]\nmax_client_conn = 5",
                "2:1",
                "PgBouncer's max_client_conn is [clients] max_client_connections here"},
-        faulty{"[pool]\nsession_pinning_filters = []", "2:1", "remove it; docs/configuration.md lists all keys"},
+        faulty{"[pool]\nlambda_triggers = []", "2:1", "remove it; docs/configuration.md lists all keys"},
         faulty{"[[database]]\nnmae = 'x'", "2:1", "unknown key \"nmae\" in [database]; did you mean \"name\"?"}));
 
 TEST(LoadFault, IsToldForEachThingWrongInTheOrderOfTheFile)
