@@ -26,8 +26,9 @@ bool is_hopped_over(char type)
 /// What comes at any time.
 constexpr type_set unasked{"NA"};
 
-/// What comes before the first row, or the end, and what may come among it.
-constexpr type_set beginnings{"12tTn3NA"};
+/// Servers send what they have to say once they have so much of it (PQ_SEND_BUFFER_SIZE), or at its end. Less of an
+/// answer is sent with a notice, and by a server that is being killed: the rest is missing then.
+constexpr std::size_t server_buffer = 8192;
 
 /// What a reply is made of.
 struct reply_grammar {
@@ -145,9 +146,9 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
         to_client.made().append(std::exchange(beginning_, {}));
         relayed_ = true;
     }
-    only_beginning_ = true;
     const auto outcome = take(chunk, client, to_client);
-    if (outcome == advance_result::ok && relayed_ && !relayed_for_good_ && only_beginning_ && client.may_send_again()) {
+    const bool is_short = !expected_.empty() && to_client.contents().size() < server_buffer;
+    if (outcome == advance_result::ok && relayed_ && !relayed_for_good_ && is_short && client.may_send_again()) {
         beginning_ = to_client.contents();
         to_client.clear();
         relayed_ = false;
@@ -324,7 +325,6 @@ bool back::is_relayed(char type) const
 void back::relay(bytes octets, outbox& to_client, bool copied)
 {
     relayed_ = relayed_ || !unasked.has(octets.front());
-    only_beginning_ = only_beginning_ && beginnings.has(octets.front());
     if (copied) {
         to_client.made().append(octets);
     } else {

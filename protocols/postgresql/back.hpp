@@ -183,7 +183,7 @@ public:
     /// Requests of the client's that have not been answered, in order; the last may lack its Sync (is_unsynced()).
     [[nodiscard]] const ring<expected_reply>& expected() const { return expected_; }
     /// A frame is under way of which the client has a part.
-    [[nodiscard]] bool is_mid_relay() const { return frame_left_ > 0 && relaying_frame_; }
+    [[nodiscard]] bool is_mid_relay() const { return frame_left_ > 0 && relaying_frame_ && beginning_.empty(); }
     /// A reply to the client's own request is owed.
     [[nodiscard]] bool owes_client() const;
     /// Something of the reply that is under way has been relayed.
@@ -258,7 +258,6 @@ private:
     bool copy_ended_ = false;          ///< CopyDone or CopyFail has been sent for the COPY under way
     std::uint32_t syncs_in_copy_ = 0;  ///< sent in the middle of its data, not before it
     bool relayed_ = false;
-    bool only_beginning_ = false;    ///< of what is being relayed
     bool relayed_for_good_ = false;  ///< something that is on its way to the client, or was noted for it
     bool relaying_frame_ = false;    ///< what becomes of the rest of the frame under way
     std::size_t frame_left_ = 0;     ///< octets of the frame under way that have not come

@@ -461,6 +461,7 @@ void session<P>::server_lost(advance_result how)
     }
     if (!answered) {
         why.detail += why.detail.empty() ? "the connection to the database server was lost" : "";
+        why.detail += server.is_mid_relay() ? " in the middle of a message" : "";
         if (const auto pins = front_->pins(); !pins.empty()) {
             why.detail += "; the session's state was lost with it (" + to_string(pins) + ")";
         }

@@ -247,6 +247,32 @@ class UserScope(OwnWrites):
 
 
 class LostReplicas(Split):
+    def test_readers_under_way_notice_nothing(self):
+        faults, stop = [], threading.Event()
+
+        def read():
+            with contextlib.closing(self.penstock.wire()) as wire:
+                try:
+                    while not stop.is_set():
+                        wire.simple("select replica from place")
+                except Exception as error:  # told below
+                    faults.append(error)
+
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for each in readers:
+            each.start()
+        for replica in self.cluster.replicas:
+            wait_until(lambda: self.penstock.metrics(), "readers read")
+            replica.stop(signal.SIGQUIT)
+        wait_until(lambda: not self.reads_on_replicas(), "the primary serves")
+        stop.set()
+        for each in readers:
+            each.join()
+        for replica in self.cluster.replicas:
+            replica.start()
+        self.assertEqual(faults, [])
+        wait_until(self.reads_on_replicas, "reads go to replicas again", 30)
+
     def test_reads_go_on_when_replicas_are_killed(self):
         wire = self.wire()
         for replica in self.cluster.replicas:
