@@ -228,7 +228,10 @@ class Listeners(Split):
     @classmethod
     def reads_on_replicas(cls):
         with contextlib.closing(Wire(cls.read_port).log_in("app", "app", PASSWORD)) as wire:
-            return wire.simple(PLACE) == [("t",)]
+            wire.send(query(PLACE))
+            messages = wire.until_ready()
+            refused = any(message.type == "E" for message in messages)
+            return not refused and rows_of(messages) == [("t",)]
 
     def reader(self):
         wire = Wire(self.read_port).log_in("app", "app", PASSWORD)
