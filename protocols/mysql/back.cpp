@@ -234,8 +234,8 @@ back::next_packet back::judge(bytes start) const
 bool back::captures() const
 {
     const auto why = expected_.front().why;
-    return why == purpose::ask_insert_id || why == purpose::warnings || why == purpose::ask_tracking ||
-           why == purpose::ask_locks;
+    return why == purpose::ask_insert_id || why == purpose::ask_found_rows || why == purpose::warnings ||
+           why == purpose::ask_tracking || why == purpose::ask_locks;
 }
 
 bool back::must_be_whole(message_role role)

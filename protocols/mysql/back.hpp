@@ -40,18 +40,19 @@ inline constexpr std::string_view reported_status = "=status";
 
 /// Why a command was sent.
 enum class purpose : std::uint8_t {
-    client,         ///< the client's own
-    prepare,        ///< a statement this server did not know; an error answers the client
-    catch_up,       ///< the session's state, in front of the client's command
-    tracking,       ///< turning session tracking on
-    ask_tracking,   ///< what the client has made of session_track_*, where that is not reported
-    ask_variables,  ///< has variables reported that were set without a word about it
-    collation,      ///< has the collation reported that SET NAMES chose
-    insert_id,      ///< LAST_INSERT_ID() as a later statement must find it
-    ask_insert_id,  ///< LAST_INSERT_ID(), for later
-    warnings,       ///< SHOW WARNINGS, for a client that may ask for them later
-    ask_locks,      ///< whether the session has still a lock by GET_LOCK()
-    housekeeping,   ///< a clean-up, or a query of our own
+    client,          ///< the client's own
+    prepare,         ///< a statement this server did not know; an error answers the client
+    catch_up,        ///< the session's state, in front of the client's command
+    tracking,        ///< turning session tracking on
+    ask_tracking,    ///< what the client has made of session_track_*, where that is not reported
+    ask_variables,   ///< has variables reported that were set without a word about it
+    collation,       ///< has the collation reported that SET NAMES chose
+    insert_id,       ///< LAST_INSERT_ID() as a later statement must find it
+    ask_insert_id,   ///< LAST_INSERT_ID(), for later
+    ask_found_rows,  ///< FOUND_ROWS(), likewise
+    warnings,        ///< SHOW WARNINGS, for a client that may ask for them later
+    ask_locks,       ///< whether the session has still a lock by GET_LOCK()
+    housekeeping,    ///< a clean-up, or a query of our own
 };
 
 struct expected_reply {
@@ -213,7 +214,7 @@ private:
     void begin_reply();
     [[nodiscard]] bool relays() const { return expected_.front().relayed; }
     void relay(bytes whole, bool copied, outbox& to_client);
-    void relay_end(const ok_packet& ok, bool ends_rows, const front& client, outbox& to_client);
+    void relay_end(const ok_packet& ok, bool ends_rows, front& client, outbox& to_client);
     advance_result fault(std::string what);
 
     ring<expected_reply> expected_;

@@ -50,7 +50,8 @@ advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& clie
             insert_eof(client, to_client);
         }
         owes_eof_ = false;
-        const bool as_it_is = !told_warnings && (ok->status & server_status::session_state_changed) == 0 &&
+        const bool as_it_is = !told_warnings && !client.wishes().holds() &&
+                              (ok->status & server_status::session_state_changed) == 0 &&
                               (!ends_rows || has(client.capabilities(), capability::deprecate_eof));
         if (as_it_is) {
             relay(whole, copied, to_client);
@@ -98,23 +99,26 @@ advance_result back::on_eof(bytes whole, bool copied, bool ends_rows, front& cli
 }
 
 /// OK or EOF, made anew for what this client has agreed to and asked for.
-void back::relay_end(const ok_packet& ok, bool ends_rows, const front& client, outbox& to_client)
+void back::relay_end(const ok_packet& ok, bool ends_rows, front& client, outbox& to_client)
 {
     const auto agreed = client.capabilities();
+    const bool tracks = has(agreed, capability::session_track);
+    auto changes = client.wishes().filter(ok.changes);
+    const auto unchanged = static_cast<std::uint16_t>(ok.status & ~server_status::session_state_changed);
     if (ends_rows && !has(agreed, capability::deprecate_eof)) {
-        const auto status = static_cast<std::uint16_t>(ok.status & ~server_status::session_state_changed);
+        const bool is_flagged = is_mariadb() && !changes.empty();  // MariaDB does that, and MySQL does not
+        const auto status = is_flagged ? ok.status : unchanged;
         client_sequence_ = encode_eof({.warnings = ok.warnings, .status = status}, to_client.made(), client_sequence_);
+        if (tracks && !changes.empty()) {
+            client.wishes().hold(changes);
+        }
         return;
     }
     auto told = ok;
-    std::string changes;
-    if (has(agreed, capability::session_track)) {
-        changes = client.wishes().filter(ok.changes);
-    }
+    changes = tracks ? client.wishes().tell(changes, is_mariadb()) : std::string{};
     told.changes = changes;
-    if (changes.empty()) {
-        told.status = static_cast<std::uint16_t>(told.status & ~server_status::session_state_changed);
-    }
+    told.status =
+        changes.empty() ? unchanged : static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);
     client_sequence_ = encode_ok(told, agreed, to_client.made(), client_sequence_, ends_rows ? eof_header : ok_header);
 }
 

@@ -41,12 +41,17 @@ void effects_collector::begin(sql_reading reading)
     verb_ = verb::none;
     tokens_ = 0;
     is_routine_ = false;
+    assignments_ = 0;
 }
 
 const text_effects& effects_collector::finish()
 {
     lexer_.finish(*this);
     end_statement();
+    if (effects_.names_collation && (assignments_ > 1 || effects_.statements > 1)) {
+        effects_.names_collation = false;
+        effects_.pins.add(pin_reason::unknown_setting);  // the rest may undo it in part
+    }
     // An octet that ends a character may have looked like a quote; or it depends on the server what is code.
     if ((reading_.ambiguous && lexer_.has_high_octets()) || lexer_.is_contested()) {
         effects_.pins.add(pin_reason::opaque);
@@ -162,6 +167,7 @@ void effects_collector::take_first(std::string_view word)
         case verb::set:
             set_place_ = set_place::target;
             set_global_ = false;
+            set_names_ = false;
             set_user_variable_ = false;
             break;
         default: break;
@@ -359,6 +365,7 @@ void effects_collector::take_set_target(sql_token kind, std::string_view text, b
     }
     if (kind == sql_token::word && one_of(text, {"transaction", "names", "character", "charset"})) {
         effects_.sets = effects_.sets || !set_global_;
+        set_names_ = text == "names";
         set_name_.clear();
         set_value_tokens_ = 0;
         set_place_ = set_place::value;
@@ -396,6 +403,7 @@ void effects_collector::take_set_value(sql_token kind, std::string_view text, bo
         return;
     }
     ++set_value_tokens_;
+    effects_.names_collation = effects_.names_collation || (set_names_ && kind == sql_token::word && text == "collate");
     if (!set_is_literal_) {
         return;
     }
@@ -444,7 +452,9 @@ void effects_collector::end_assignment()
     if (set_place_ != set_place::passed) {
         set_place_ = set_place::target;
     }
+    assignments_ += has_value ? 1 : 0;
     set_user_variable_ = false;
+    set_names_ = false;
     set_global_ = false;
     set_unscoped_ = false;
     set_name_.clear();

@@ -63,6 +63,7 @@ struct text_effects {
     /// Of these, the ones set by "@@name =" without a scope, of which MariaDB says nothing.
     std::vector<std::string> unscoped{};
     bool sets_odd_unscoped = false;  ///< likewise, but such as cannot be asked for afterwards
+    bool names_collation = false;    ///< the text is SET NAMES ... COLLATE
     bool sets_tracking = false;      ///< of these, session_track_system_variables: what is reported from then on
     bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
     /// Names that no literal gives a value to: read here, or written in a way that the text does not tell. One that is
@@ -180,6 +181,8 @@ private:
     bool set_global_ = false;
     bool set_unscoped_ = false;
     bool set_user_variable_ = false;
+    bool set_names_ = false;         ///< NAMES, whose value is being read
+    std::uint32_t assignments_ = 0;  ///< of the whole text
     std::string set_name_;
     std::string set_value_;
     std::uint32_t set_value_tokens_ = 0;

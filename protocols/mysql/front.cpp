@@ -174,7 +174,7 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
             if (server == nullptr) {
                 row_count_ = 0;
                 ++sent_;  // the server that ran the last statement does not know of this one
-                return answer_ok(to_client, was_on_mariadb_ ? 0 : warning_count_);
+                return answer_ok(to_client, was_on_mariadb_ ? 0 : told_warnings_);
             }
             return simple(what, reply_kind::ok, payload, server, to_server, to_client);
         case command::field_list: return simple(what, reply_kind::field_list, payload, server, to_server, to_client);
@@ -398,11 +398,16 @@ front_need front::answer(const client_error& why, outbox& to_client)
 }
 
 /// An OK of our own, for what no server needs to be asked.
-front_need front::answer_ok(outbox& to_client, std::uint16_t warnings) const
+front_need front::answer_ok(outbox& to_client, std::uint16_t warnings)
 {
     ok_packet ok{};
     ok.warnings = warnings;
     ok.status = status_;
+    const auto changes = wishes_.tell({}, was_on_mariadb_);
+    if (!changes.empty()) {
+        ok.status = static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);
+        ok.changes = changes;
+    }
     encode_ok(ok, capabilities_, to_client.made(), command_sequence_);
     return front_need::more;
 }

@@ -104,7 +104,7 @@ public:
     // --- told by back ---
 
     [[nodiscard]] capability_flags capabilities() const { return capabilities_; }
-    [[nodiscard]] const tracking_wishes& wishes() const { return wishes_; }
+    [[nodiscard]] tracking_wishes& wishes() { return wishes_; }
     void on_done(expected_reply& reply, back& server);
     void on_session_change(const session_change& change, const expected_reply& during, back& server);
     /// The header of an answer to COM_STMT_PREPARE: gives the id the client gets.
@@ -170,7 +170,7 @@ private:
     front_need fail(error_kind kind, std::string detail);
     front_need answer(const client_error& why, outbox& to_client);
     [[nodiscard]] pin_set refused_of(const text_effects& effects) const;
-    front_need answer_ok(outbox& to_client, std::uint16_t warnings = 0) const;
+    front_need answer_ok(outbox& to_client, std::uint16_t warnings = 0);
 
     // front_ready.cpp
     // Each gives what to return where the command cannot go out now; nothing where it can.
@@ -217,6 +217,8 @@ private:
                                                   known_statements::instance*& found,
                                                   outbox& to_server,
                                                   outbox& to_client);
+    [[nodiscard]] bool knows_variables() const;
+    [[nodiscard]] parameter_set_ptr context_of(bytes text);
     static void fit_execute(execute_head& head, client_statement& wanted, known_statements::instance& found);
     client_statement* find_statement(std::uint32_t& id);
     front_need unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client);
@@ -227,6 +229,9 @@ private:
     void check_collation(const back& server);
     void retire_scrolled(std::uint32_t id, client_statement& wanted, back& server);
     void on_statement_done(const expected_reply& reply, back& server);
+    void note_found_rows(const expected_reply& reply);
+    void note_late(const session_change& change, back& server);
+    [[nodiscard]] bool is_of_another_schema(std::uint32_t client_statement) const;
     void apply(const expected_reply& reply, back& server);
     void note_held(const text_effects& effects, const expected_reply& reply);
     void note_locks(const held_changes& changes);
@@ -294,13 +299,17 @@ private:
     std::optional<std::uint64_t> servers_insert_id_before_{};
     diagnostics diagnostics_ = diagnostics::none;
     std::uint16_t warning_count_ = 0;
+    std::uint16_t told_warnings_ = 0;  ///< what COM_PING tells of them on MySQL: nothing once they were read
     kept_warnings kept_;
     bool was_on_mariadb_ = false;    ///< the last server was
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
-    bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: only its server knows the number
+    bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: the next statement asks for the number, most likely
+    bool asks_found_rows_ = false;   ///< only the server knows the number
+    std::uint32_t found_by_ = 0;     ///< the statement with the cursor that it is the number of rows of
     bool keeps_server_ = false;      ///< table locks, or what was said for the next transaction
     std::string unreported_;         ///< assignments to themselves of variables that were set and not reported
+    bool late_schema_ = false;       ///< the server tells with its next statement that it has changed schemas and back
     bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
 
     stream_kind stream_ = stream_kind::none;

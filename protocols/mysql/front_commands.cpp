@@ -98,6 +98,18 @@ bool is_column(std::string_view before, std::string_view after)
            !has_word(head, "having") && !has_word(head, "limit") && !has_word(head, "union");
 }
 
+/// A number that a result describes as it does ROW_COUNT() and FOUND_ROWS().
+template <class Number>
+std::string as_wide_as_a_count(Number number, const back& server)
+{
+    constexpr Number other = 1'000'000'000'000'000'000;
+    if (!server.is_mariadb()) {
+        return "CAST(" + std::to_string(number) + " AS SIGNED)";
+    }
+    return number > other ? std::to_string(number)
+                          : "(" + std::to_string(other + number) + "-" + std::to_string(other) + ")";
+}
+
 bool is_use(std::string_view text)
 {
     return lower_case(trimmed(text).substr(0, 4)) == "use ";
@@ -219,10 +231,10 @@ std::string front::with_known_counts(bytes text, const text_effects& effects, co
         return changed;  // it knows the rest itself
     }
     if (effects.reads_row_count) {
-        replace("row_count", std::to_string(row_count_));
+        replace("row_count", as_wide_as_a_count(row_count_, server));
     }
-    if (effects.reads_found_rows) {
-        replace("found_rows", std::to_string(found_rows_));
+    if (effects.reads_found_rows && !asks_found_rows_) {
+        replace("found_rows", as_wide_as_a_count(found_rows_, server));
     }
     return changed;
 }
@@ -264,7 +276,7 @@ front_need front::set_option(bytes payload, back* server, outbox& to_server, out
 {
     wire_reader in{payload.substr(1)};
     const auto option = in.u16();
-    if (!in.finished_cleanly() || option > 1) {
+    if (!in.finished_cleanly()) {
         encode_err({1047, "08S01"}, "Unknown command", to_client.made(), command_sequence_);
         return front_need::more;
     }
@@ -273,7 +285,7 @@ front_need front::set_option(bytes payload, back* server, outbox& to_server, out
     }
     if (option == 0) {
         state_.set(multi_statements_entry, "on");
-    } else {
+    } else if (option == 1) {
         state_.erase(multi_statements_entry);
     }
     server->parameters = state_.current();
@@ -339,9 +351,11 @@ void front::on_killed(kill_result how, std::string& out)
     ++sent_;
     kept_.clear();
     warning_count_ = 0;
+    told_warnings_ = 0;
     diagnostics_ = diagnostics::none;
     row_count_ = how == kill_result::done ? 0 : -1;
     found_rows_ = 0;
+    asks_found_rows_ = false;
     switch (how) {
         case kill_result::done: {
             ok_packet ok{};
@@ -374,6 +388,7 @@ void front::show_kept_warnings(const diagnostics_question& question, outbox& to_
         pins_.add(pin_reason::diagnostics);
     }
     row_count_ = -1;
+    told_warnings_ = 0;
     found_rows_ = question.what == diagnostics_question::kind::rows ? found_rows_ : 1;
     if (question.what == diagnostics_question::kind::variables && !was_on_mariadb_) {
         kept_.clear();  // MySQL forgets them with this statement

@@ -6,6 +6,7 @@
 
 #include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/user_variables.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -219,8 +220,8 @@ void front::forward(command what, reply_kind kind, bytes payload, back& server, 
     expected_reply reply{kind};
     reply.what = what;
     const bool tells_of_earlier = what == command::ping || what == command::init_db || what == command::set_option;
-    if (tells_of_earlier && !ran_last(server)) {  // MySQL counts the warnings of the last statement
-        reply.told_warnings = server.is_mariadb() ? std::uint16_t{0} : warning_count_;
+    if (tells_of_earlier && (!ran_last(server) || server.showed_warnings)) {  // MySQL counts the last one's warnings
+        reply.told_warnings = server.is_mariadb() ? std::uint16_t{0} : told_warnings_;
     }
     send({}, payload, std::move(reply), server, to_server);
 }
@@ -242,11 +243,16 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         injected = true;
     };
     const bool leaves = server.is_idle() && pins_.empty() && !keeps_server_ && !keeps_found_rows_;
-    if (leaves && diagnostics_ == diagnostics::server) {
+    const bool disturbs = wishes_.must_be_restored() || state_.must_ask_for_collation() || !unreported_.empty() ||
+                          must_flush_;  // what follows is a statement, too
+    if ((leaves || disturbs) && diagnostics_ == diagnostics::server) {
         diagnostics_ = diagnostics::kept;
         if (warning_count_ > 0) {
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
+    }
+    if (leaves && holding_ == 0 && std::exchange(asks_found_rows_, false)) {
+        ask(purpose::ask_found_rows, reply_kind::query, "SELECT FOUND_ROWS()");
     }
     if (leaves && !std::exchange(insert_id_is_exact_, true) && store_.reads_insert_ids) {  // now or never
         ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");

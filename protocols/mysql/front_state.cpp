@@ -5,6 +5,7 @@
 
 #include "protocols/mysql/errors.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -19,6 +20,14 @@ std::uint64_t to_number(std::string_view text)
     std::uint64_t number = 0;
     std::from_chars(text.data(), text.data() + text.size(), number);
     return number;
+}
+
+/// By "@@name =", of which MariaDB says nothing.
+bool sets_collation_unreported(const text_effects& effects)
+{
+    return std::any_of(effects.unscoped.begin(), effects.unscoped.end(), [](const auto& name) {
+        return name == "collation_connection" || name == "character_set_connection";
+    });
 }
 
 }  // namespace
@@ -71,6 +80,7 @@ void front::on_done(expected_reply& reply, back& server)
             break;
         case purpose::ask_insert_id:
         case purpose::ask_locks:
+        case purpose::ask_found_rows:
         case purpose::warnings: break;
     }
 }
@@ -113,17 +123,21 @@ void front::on_client_done(expected_reply& reply, back& server)
     const bool is_statement = reply.kind == reply_kind::query || reply.kind == reply_kind::execute;
     const bool reads_diagnostics = reply.effects && reply.effects->reads_diagnostics;
     const bool forgets = reply.kind == reply_kind::prepare && !was_on_mariadb_;  // MySQL does, where it succeeds
+    if (is_statement || reply.failed || forgets) {
+        told_warnings_ = reply.failed ? 1 : reply.warnings;
+    }
     if ((is_statement || reply.failed || forgets) && !reads_diagnostics) {
         kept_.clear();
-        warning_count_ = reply.failed ? 1 : reply.warnings;
+        warning_count_ = told_warnings_;
         diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
         server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
     }
     if (is_statement) {
         row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);
-        found_rows_ = reply.failed ? found_rows_ : reply.found_rows.value_or(found_rows_);
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
-        const bool is_told = keeps_found_rows_ || (reply.effects && runs_code(*reply.effects, server));
+        note_found_rows(reply);
+        const bool is_told = keeps_found_rows_ || (!reply.failed && reply.opened_cursor) ||
+                             (reply.effects && runs_code(*reply.effects, server));
         server.found_rows_of = is_told || (!reply.failed && reply.found_rows) ? stamp_ : server.found_rows_of;
     } else if (reply.failed || reply.what == command::set_option) {
         row_count_ = -1;
@@ -151,6 +165,23 @@ void front::on_client_done(expected_reply& reply, back& server)
     keeps_server_ = server.has_table_locks() || (server.has_characteristics() && !server.in_transaction());
 }
 
+/// How many rows a cursor has, and how many there are beyond a LIMIT, the server knows. What is read to its end tells.
+void front::note_found_rows(const expected_reply& reply)
+{
+    if (reply.failed) {
+        return;
+    }
+    // A result that was cut off so tells less than there are.
+    const bool is_limited = reply.had_rows && state_.current()->find("sql_select_limit") != nullptr;
+    if (keeps_found_rows_ || reply.opened_cursor || is_limited) {
+        asks_found_rows_ = true;
+        found_by_ = keeps_found_rows_ || is_limited ? 0 : reply.client_statement;
+    } else if (reply.found_rows) {
+        asks_found_rows_ = false;
+        found_rows_ = *reply.found_rows;
+    }
+}
+
 /// What the text says beyond the server's reports.
 void front::apply(const expected_reply& reply, back& server)
 {
@@ -164,6 +195,7 @@ void front::apply(const expected_reply& reply, back& server)
     }
     note_unreported(effects, reply.failed, server);
     note_held(effects, reply);
+    const bool recollated = state_.take_recollated() || sets_collation_unreported(effects);
     if (runs_code(effects, server)) {
         pins_.add(pin_reason::opaque);
         server.note_code();
@@ -175,14 +207,18 @@ void front::apply(const expected_reply& reply, back& server)
         } else if (effects.pins.has(pin_reason::advisory_lock)) {
             pins_.add(pin_reason::advisory_lock);
         }
-        if (!effects.user_variables.empty() && (in_part || effects.user_variables.size() > 1)) {
+        if (!effects.user_variables.empty()) {  // even where no value was set, its type may have been
             pins_.add(pin_reason::user_variable);
+            for (const auto& [name, literal] : effects.user_variables) {
+                server.claim_variable(name);
+            }
         }
         if (effects.runs_code) {
             pins_.add(pin_reason::state_change);
         }
-        must_flush_ =
-            effects.runs_code || effects.sets || !effects.for_one.empty() || reply.error_code == er_signal_exception;
+        late_schema_ = reply.kind == reply_kind::execute && is_of_another_schema(reply.client_statement);
+        must_flush_ = effects.runs_code || effects.sets || !effects.for_one.empty() ||
+                      reply.error_code == er_signal_exception || (late_schema_ && server.is_mariadb());
         return;
     }
     if (effects.unlocks && !effects.held.may_be_passed_over) {
@@ -190,7 +226,10 @@ void front::apply(const expected_reply& reply, back& server)
     }
     pins_.add(effects.pins);
     end_counted_pins(effects);
-    pins_.add(state_.note_user_variables(effects));
+    pins_.add(state_.note_user_variables(effects, recollated));
+    if (effects.names_collation && state_.must_ask_for_collation()) {
+        state_.note_names_collation();
+    }
     if (!effects.user_variables.empty()) {
         server.parameters = state_.current();
     }
@@ -226,6 +265,11 @@ void front::note_unreported(const text_effects& effects, bool failed, const back
 void front::on_session_change(const session_change& change, const expected_reply& during, back& server)
 {
     const bool is_variable = change.kind == change_kind::system_variable;
+    const bool is_own = during.why == purpose::client || during.why == purpose::catch_up;
+    if (!is_variable && !is_own && std::exchange(late_schema_, false)) {
+        wishes_.hold(has(capabilities_, capability::session_track) ? wishes_.filter(change.block) : std::string{});
+        return;
+    }
     switch (during.why) {
         case purpose::client:
             if (is_variable && wishes_.note(change.name, change.value)) {
@@ -247,8 +291,14 @@ void front::on_session_change(const session_change& change, const expected_reply
                     default_sql_mode_ = change.value;
                 }
             } else if (is_variable && !change.name.starts_with("session_track_")) {
-                pins_.add(state_.note(change, nullptr));  // an earlier statement's, which had failed
-                server.parameters = state_.current();
+                note_late(change, server);
+            }
+            break;
+        case purpose::warnings:
+        case purpose::ask_found_rows:
+        case purpose::ask_insert_id:
+            if (is_variable) {
+                note_late(change, server);
             }
             break;
         case purpose::ask_variables:
@@ -257,11 +307,34 @@ void front::on_session_change(const session_change& change, const expected_reply
             break;
         case purpose::collation:
             if (is_variable && change.name == "collation_connection") {
-                state_.set(change.name, change.value);
+                state_.learn_collation(change.value);
                 server.parameters = state_.current();
             }
             break;
         default: break;
+    }
+}
+
+/// Servers change to a prepared statement's schema and back, and where it has failed they tell of that with the next
+/// one.
+bool front::is_of_another_schema(std::uint32_t client_statement) const
+{
+    const auto found = statements_.find(client_statement);
+    if (found == statements_.end()) {
+        return false;
+    }
+    const auto* const its = found->second.what->context->find(schema_entry);
+    const auto* const now = state_.current()->find(schema_entry);
+    return (its != nullptr ? *its : std::string{}) != (now != nullptr ? *now : std::string{});
+}
+
+/// A change by an earlier statement, which had failed: that says nothing of them, and our own statement behind it does.
+void front::note_late(const session_change& change, back& server)
+{
+    pins_.add(state_.note(change, nullptr));
+    server.parameters = state_.current();
+    if (has(capabilities_, capability::session_track)) {
+        wishes_.hold(wishes_.filter(change.block));
     }
 }
 
@@ -284,6 +357,11 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
             held_.locks.clear();
             pins_.remove(pin_reason::advisory_lock);
         }
+        return;
+    }
+    if (during.why == purpose::ask_found_rows) {
+        wire_reader in{payload};
+        found_rows_ = to_number(in.nullable_string().value_or(""));
         return;
     }
     if (during.why == purpose::ask_tracking) {
@@ -316,6 +394,7 @@ void front::forget_session(back* server)
     insert_id_is_exact_ = true;
     diagnostics_ = diagnostics::none;
     warning_count_ = 0;
+    told_warnings_ = 0;
     kept_.clear();
     row_count_ = 0;
     ++sent_;
@@ -333,6 +412,7 @@ void front::forget_session(back* server)
 bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
 {
     insert_id_is_exact_ = true;  // nobody is left to be asked
+    asks_found_rows_ = false;
     if (server.is_replica && server.owes_client() && !server.has_relayed() && send_again()) {
         ++counters_.lost_with_replica;
         prepare_failed_ = false;

@@ -17,6 +17,8 @@ namespace {
 
 /// MariaDB: the statement that was prepared last.
 constexpr std::uint32_t last_prepared_id = 0xffffffff;
+/// In the context of a statement that is for one use alone.
+constexpr std::string_view own_entry = "=own";
 
 std::uint32_t id_in(bytes payload)
 {
@@ -65,7 +67,7 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
         return *stop;
     }
     expected_reply reply{reply_kind::prepare};
-    reply.prepares = store_.intern(payload.substr(1), state_.context(), reading());
+    reply.prepares = store_.intern(payload.substr(1), context_of(payload.substr(1)), reading());
     if (const auto& effects = reply.prepares->effects;
         effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
         pins_.add(pin_reason::diagnostics);
@@ -83,6 +85,28 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     counters_.evicted += server->close_excess(to_server.made(), 1);
     send({}, payload, std::move(reply), *server, to_server);
     return front_need::more;
+}
+
+/// What user variables hold is what state_ says: nothing has run that may have given them other values.
+bool front::knows_variables() const
+{
+    return !pins_.has(pin_reason::user_variable) && !pins_.has(pin_reason::opaque) &&
+           !pins_.has(pin_reason::state_change) && !pins_.has(pin_reason::sql_prepare) &&
+           !pins_.has(pin_reason::large_statement) && !pins_.has(pin_reason::session_pooling);
+}
+
+/// What of the session decides what the text means. Where nobody here knows what its user variables hold, each
+/// statement with some is prepared once and shared with no other.
+parameter_set_ptr front::context_of(bytes text)
+{
+    if (text.find('@') == bytes::npos) {
+        return state_.context({});
+    }
+    const auto& effects = store_.inspect_whole(text, reading());
+    if (effects.other_variables.empty() || knows_variables()) {
+        return state_.context(effects.other_variables);
+    }
+    return state_.context({})->with(own_entry, std::to_string(stamp_) + ' ' + std::to_string(sent_));
 }
 
 std::uint32_t front::on_prepared(expected_reply& reply, const prepared_header& header, back& server)
@@ -129,7 +153,7 @@ std::optional<front_need> front::get_statement_ready(std::uint32_t id,
     if (wanted.what->text.empty()) {
         return unknown_statement(id, "mysqld_stmt_execute", to_client);
     }
-    const auto settings = with_context(state_.current(), *wanted.what->context);
+    const auto settings = with_context(state_.current(), *wanted.what->context, knows_variables());
     if (const auto stop = get_ready(server, settings, to_server, to_client)) {
         return *stop;
     }
@@ -304,6 +328,8 @@ front_need front::reset_statement(bytes payload, back* server, outbox& to_server
     const auto* const found =
         server == nullptr || !wanted->holds_server() ? nullptr : server->statements.find(*wanted->what, id);
     if (found == nullptr) {
+        row_count_ = 0;
+        ++sent_;                      // no server knows of this
         return answer_ok(to_client);  // nothing of it is anywhere
     }
     expected_reply reply{reply_kind::ok};
@@ -386,8 +412,16 @@ void front::on_statement_done(const expected_reply& reply, back& server)
         case command::stmt_execute:
             wanted.has_long_data = false;
             wanted.has_cursor = !reply.failed && reply.opened_cursor;
+            wanted.fetched = 0;
             break;
-        case command::stmt_fetch: wanted.has_cursor = !reply.failed && !reply.sent_last_row; break;
+        case command::stmt_fetch:
+            wanted.has_cursor = !reply.failed && !reply.sent_last_row;
+            wanted.fetched += reply.rows;
+            if (reply.sent_last_row && asks_found_rows_ && found_by_ == reply.client_statement) {
+                asks_found_rows_ = false;
+                found_rows_ = wanted.fetched;
+            }
+            break;
         case command::stmt_reset:
             wanted.has_long_data = false;
             wanted.has_cursor = false;

@@ -2,9 +2,11 @@
 #include "protocols/mysql/session_state.hpp"
 
 #include "protocols/mysql/capabilities.hpp"
+#include "protocols/mysql/user_variables.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <utility>
 
 namespace penstock::mysql {
@@ -56,21 +58,13 @@ bool is_number(std::string_view value)
            digits.front() != '.' && std::count(digits.begin(), digits.end(), '.') <= 1;
 }
 
-/// NULL keeps the type of what a variable held before, which may be another session's: so it is made a text first.
-std::string null_variable(const std::string& quoted_name)
-{
-    return "@" + quoted_name + "='',@" + quoted_name + "=NULL";
-}
-
 /// MySQL (seen with 9.7.4) takes DEFAULT for OFF in these two, whatever the global value is.
 constexpr std::string_view of_odd_default[] = {"foreign_key_checks", "unique_checks"};
 
 std::string assignment(std::string_view name, const std::string* value)
 {
     if (name.starts_with('@')) {
-        const auto quoted = quote_name(name.substr(1));
-        const bool is_null = value == nullptr || lower_case(*value) == "null";
-        return is_null ? null_variable(quoted) : "@" + quoted + "=" + *value;
+        return value == nullptr ? clear_variable(name.substr(1)) : assignment_of(name.substr(1), read_carried(*value));
     }
     std::string text{"@@session."};
     text.append(name).append("=");
@@ -98,45 +92,83 @@ bool differs(const parameter_set& from, const parameter_set& to, std::string_vie
     return (left == nullptr) != (right == nullptr) || (left != nullptr && *left != *right);
 }
 
-/// The number of a collation that MariaDB does not take in the place of a character set's name, as MySQL does: it takes
-/// those of default collations only. Empty where none has to be set.
-std::string collation_of_login(const parameter_set& from, const parameter_set& to)
+/// A collation's name, where that of a character set is usual: as SET NAMES ... COLLATE has left it.
+bool names_collation(std::string_view name, std::string_view value)
+{
+    return !is_connection_charset(name) && value.find('_') != std::string_view::npos;
+}
+
+/// The collation that the three of a login have to be set to together. By its number where that stands for a character
+/// set and MariaDB does not take it, as MySQL does: MariaDB takes those of default collations only. Or by its name.
+/// Empty where none has to be set.
+std::string collation_of_login(const parameter_set& from, const parameter_set& to, bool is_mariadb)
 {
     static constexpr std::string_view usual_defaults[] = {"8", "33", "45", "63"};
     for (const auto& name : of_login) {
         const auto* const value = to.find(name);
-        if (value != nullptr && is_number(*value) && differs(from, to, name) && !is_in(*value, usual_defaults)) {
+        if (value == nullptr || !differs(from, to, name)) {
+            continue;
+        }
+        const bool is_refused = is_mariadb && is_number(*value) && !is_in(*value, usual_defaults);
+        if (is_refused || names_collation(name, *value)) {
             return *value;
         }
     }
     return {};
 }
 
+void add_query(std::vector<std::string>& commands, std::string_view text)
+{
+    commands.push_back(static_cast<char>(command::query) + std::string{text});
+}
+
 /// As a login with that collation sets them: all three, and the collation itself stands for the character set.
 void add_login_with(std::string_view collation, std::vector<std::string>& commands)
 {
-    const auto query = [&](std::string_view text) {
-        commands.push_back(static_cast<char>(command::query) + std::string{text});
-    };
-    query("SET @@session.collation_connection=" + std::string{collation});
-    query("EXECUTE IMMEDIATE CONCAT('SET NAMES ',@@character_set_connection,' COLLATE ',@@collation_connection)");
+    if (!is_number(collation)) {
+        const std::string charset{collation.substr(0, collation.find('_'))};
+        add_query(commands, "SET NAMES " + charset + " COLLATE " + quote_name(collation));
+        return;
+    }
+    add_query(commands, "SET @@session.collation_connection=" + std::string{collation});
+    add_query(commands,
+              "EXECUTE IMMEDIATE CONCAT('SET NAMES ',@@character_set_connection,' COLLATE ',@@collation_connection)");
+}
+
+/// The collation that texts have which are set now; empty: as a login without a number gives it.
+std::string_view collation_of_texts(const parameter_set& of)
+{
+    const auto* const value = of.find("collation_connection");
+    return value != nullptr ? std::string_view{*value} : std::string_view{};
+}
+
+/// The user variables that differ, each behind the collation it needs. Gives the assignments of those that need the one
+/// that the session has, or none. What the others need is not what the session goes on with.
+std::string add_user_variables(const parameter_set& from, const parameter_set& to, std::vector<std::string>& commands)
+{
+    std::string at_the_end;
+    std::map<std::string_view, std::string> before;
+    for (const auto& [name, value] : from.entries()) {
+        if (name.starts_with('@') && to.find(name) == nullptr) {
+            add_assignment(at_the_end, assignment(name, nullptr));
+        }
+    }
+    for (const auto& [name, value] : to.entries()) {
+        if (name.starts_with('@') && differs(from, to, name)) {
+            const auto carried = read_carried(value);
+            const bool fits = !carried.is_text() || carried.collation == collation_of_texts(to);
+            add_assignment(fits ? at_the_end : before[carried.collation], assignment(name, &value));
+        }
+    }
+    for (const auto& [collation, assignments] : before) {
+        const std::string wanted{collation};
+        add_query(commands, "SET " + assignment("collation_connection", collation.empty() ? nullptr : &wanted));
+        add_query(commands, "SET " + assignments);
+    }
+    return at_the_end;
 }
 
 }  // namespace
-
-std::string clear_variable(std::string_view name)
-{
-    return assignment("@" + std::string{name}, nullptr);
-}
-
-std::string quote_name(std::string_view name)
-{
-    std::string text{"`"};
-    for (const char octet : name) {
-        text.append(octet == '`' ? 2 : 1, octet);
-    }
-    return text + '`';
-}
 
 std::string quote_value(std::string_view value)
 {
@@ -170,6 +202,7 @@ void session_state::reset()
         }
     }
     asks_collation_ = false;
+    names_collation_ = false;
     was_reset_ = true;
 }
 
@@ -189,6 +222,13 @@ bool session_state::forget_numbered_collation()
             found = true;
             erase(name);
             startup_ = startup_->without(name);
+        }
+    }
+    const auto all = current_;
+    for (const auto& [name, value] : all->entries()) {  // texts that were set under it
+        const auto carried = read_carried(value);
+        if (name.starts_with('@') && is_number(carried.collation)) {
+            set(name, std::string{carried.literal} + '\n' + (carried.is_null ? "\nnull" : ""));
         }
     }
     return found;
@@ -241,16 +281,39 @@ pin_set session_state::note(const session_change& change, const text_effects* ef
         erase("character_set_connection");
         asks_collation_ = false;
     }
+    recollated_ = recollated_ || (effects != nullptr && is_connection_charset(name));
     set(name, change.value);
     return is_too_large() ? pin_set{pin_reason::unknown_setting} : pin_set{};
 }
 
-pin_set session_state::note_user_variables(const text_effects& effects)
+pin_set session_state::note_user_variables(const text_effects& effects, bool recollated)
 {
+    const bool is_unclear = recollated || (current_->find("character_set_connection") != nullptr &&
+                                           current_->find("collation_connection") == nullptr);
+    pin_set pins;
     for (const auto& [name, literal] : effects.user_variables) {
-        set("@" + name, literal);
+        set("@" + name, carry(literal, collation_of_texts(*current_), current_->find("@" + name)));
+        if (is_unclear && literal.starts_with('\'')) {
+            pins.add(pin_reason::user_variable);
+        }
     }
-    return is_too_large() ? pin_set{pin_reason::user_variable} : pin_set{};
+    if (is_too_large()) {
+        pins.add(pin_reason::user_variable);
+    }
+    return pins;
+}
+
+void session_state::learn_collation(std::string_view collation)
+{
+    set("collation_connection", collation);
+    if (std::exchange(names_collation_, false)) {
+        for (const auto& name : {"character_set_client", "character_set_results"}) {
+            const auto* const value = current_->find(name);
+            if (value != nullptr && value->size() < collation.size() && collation.starts_with(*value + '_')) {
+                set(name, collation);
+            }
+        }
+    }
 }
 
 bool session_state::is_too_large() const
@@ -276,20 +339,21 @@ sql_reading session_state::reading(std::string_view default_sql_mode) const
     sql_reading how;
     how.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
     how.ansi_quotes = mode.find("ANSI_QUOTES") != std::string_view::npos;
-    if (const auto* const charset = current_->find("character_set_client")) {
+    if (const auto* const value = current_->find("character_set_client")) {
+        const auto charset = value->substr(0, value->find('_'));  // of a collation, too
         static constexpr std::string_view ambiguous[] = {"big5", "cp932", "gb18030", "gbk", "sjis"};
         static constexpr unsigned ambiguous_collations[] = {1, 13, 28, 84, 87, 88, 95, 96, 248, 249, 250};
         unsigned number = 0;
-        std::from_chars(charset->data(), charset->data() + charset->size(), number);
-        how.ambiguous = is_in(*charset, ambiguous) ||
+        std::from_chars(charset.data(), charset.data() + charset.size(), number);
+        how.ambiguous = is_in(charset, ambiguous) ||
                         std::find(std::begin(ambiguous_collations), std::end(ambiguous_collations), number) !=
                             std::end(ambiguous_collations);
-        how.utf8 = charset->starts_with("utf8") || is_collation_of_utf8(number);
+        how.utf8 = charset.starts_with("utf8") || is_collation_of_utf8(number);
     }
     return how;
 }
 
-parameter_set_ptr session_state::context() const
+parameter_set_ptr session_state::context(const std::vector<std::string>& variables) const
 {
     parameter_list kept;
     for (const auto& name : of_context) {
@@ -297,10 +361,14 @@ parameter_set_ptr session_state::context() const
             kept.emplace_back(name, *value);
         }
     }
+    for (const auto& name : variables) {
+        const auto* const value = current_->find("@" + name);
+        kept.emplace_back("@" + name, value != nullptr ? *value : "");
+    }
     return parameter_set::of(kept);
 }
 
-parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_set& context)
+parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_set& context, bool with_variables)
 {
     auto made = base;
     for (const auto& name : of_context) {
@@ -309,7 +377,16 @@ parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_se
             made = wanted != nullptr ? made->with(name, *wanted) : made->without(name);
         }
     }
-    return made;
+    for (const auto& [name, value] : context.entries()) {
+        if (with_variables && name.starts_with('@') && differs(*base, context, name)) {
+            made = value.empty() ? made->without(name) : made->with(name, value);
+        }
+    }
+    // A collation that stands for a character set is set in all places at once; that of results means nothing here.
+    const auto* const client = made->find("character_set_client");
+    return client != nullptr && (is_number(*client) || names_collation("character_set_client", *client))
+               ? made->with("character_set_results", *client)
+               : made;
 }
 
 std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& from,
@@ -329,20 +406,21 @@ std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& f
         const bool on = to.find(multi_statements_entry) != nullptr;
         commands.push_back(static_cast<char>(command::set_option) + std::string{on ? '\0' : '\1', '\0'});
     }
-    const auto login = server.is_mariadb ? collation_of_login(from, to) : std::string{};
+    const auto commands_before = commands.size();
+    const auto user_variables = add_user_variables(from, to, commands);
+    const bool changed_collation = commands.size() > commands_before;
+    const auto login = collation_of_login(from, to, server.is_mariadb);
     if (!login.empty()) {
         add_login_with(login, commands);
     }
     const auto is_set_by_login = [&](std::string_view name) { return !login.empty() && is_in(name, of_login); };
     std::string assignments;
-    std::string user_variables;
-    const bool charset_differs =
-        differs(from, to, "character_set_connection") || differs(from, to, "collation_connection") || !login.empty();
+    const bool charset_differs = differs(from, to, "character_set_connection") ||
+                                 differs(from, to, "collation_connection") || changed_collation || !login.empty();
     const auto add = [&](const std::string& name, const std::string* value) {
-        if (name.starts_with('=')) {
-            return;
+        if (!name.starts_with('=') && !name.starts_with('@')) {
+            add_assignment(assignments, assignment(name, value));
         }
-        add_assignment(name.starts_with('@') ? user_variables : assignments, assignment(name, value));
     };
     for (const auto& [name, value] : from.entries()) {
         const bool gone = to.find(name) == nullptr;
@@ -355,7 +433,8 @@ std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& f
         add("collation_connection", nullptr);
     }
     for (const auto& [name, value] : to.entries()) {
-        if (is_set_by_login(name) && value == login) {
+        const bool is_there = is_connection_charset(name) ? collation_of_texts(to) == login : value == login;
+        if (!login.empty() && is_there && (is_set_by_login(name) || is_connection_charset(name))) {
             continue;
         }
         if (is_connection_charset(name) ? charset_differs : differs(from, to, name) || is_set_by_login(name)) {
@@ -365,7 +444,7 @@ std::optional<std::vector<std::string>> catch_up_commands(const parameter_set& f
     if (!assignments.empty()) {
         commands.push_back(static_cast<char>(command::query) + ("SET " + assignments));
     }
-    if (!user_variables.empty()) {  // behind the character set under which their literals are read
+    if (!user_variables.empty()) {  // behind the collation that texts get
         commands.push_back(static_cast<char>(command::query) + ("SET " + user_variables));
     }
     return commands;

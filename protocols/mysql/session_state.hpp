@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace penstock::mysql {
@@ -48,23 +49,32 @@ public:
     /// The server has reported a change of a variable or of the schema, caused by what the client asked for. Gives why
     /// it cannot be carried, if so.
     pin_set note(const session_change& change, const text_effects* effects);
-    /// Literal user variables of a text that has succeeded.
-    pin_set note_user_variables(const text_effects& effects);
+    /// Literal user variables of a text that has succeeded. Texts among them get the collation that the connection has,
+    /// unless the same text has changed that.
+    pin_set note_user_variables(const text_effects& effects, bool recollated);
+    /// Whether what the client asked for has changed the connection's collation since this was asked last.
+    [[nodiscard]] bool take_recollated() { return std::exchange(recollated_, false); }
     /// SET NAMES and the like report no collation: it has to be asked for.
     [[nodiscard]] bool must_ask_for_collation() const { return asks_collation_; }
     void collation_asked() { asks_collation_ = false; }
+    /// The text that has changed them was SET NAMES ... COLLATE: the character sets have that collation, too.
+    void note_names_collation() { names_collation_ = true; }
+    void learn_collation(std::string_view collation);
     /// More than anybody carries.
     [[nodiscard]] bool is_too_large() const;
 
     /// How texts are read now. `default_sql_mode` is the server's, for sessions that have not set theirs.
     [[nodiscard]] sql_reading reading(std::string_view default_sql_mode) const;
-    /// Of the current set only what decides what a prepared text means: schema, character set, sql_mode.
-    [[nodiscard]] parameter_set_ptr context() const;
+    /// Of the current set only what decides what a prepared text means: schema, character set, sql_mode, and what the
+    /// user variables in it hold (nothing: they are not set), for that gives them their types.
+    [[nodiscard]] parameter_set_ptr context(const std::vector<std::string>& variables) const;
 
 private:
     parameter_set_ptr startup_;
     parameter_set_ptr current_;
     bool asks_collation_ = false;
+    bool names_collation_ = false;
+    bool recollated_ = false;
     bool was_reset_ = false;  ///< and has been on no server since
 };
 
@@ -80,14 +90,11 @@ struct told_server {
                                                                         const parameter_set& to,
                                                                         const told_server& server);
 
-/// `base` with what decides about a prepared text taken from `context`.
-[[nodiscard]] parameter_set_ptr with_context(const parameter_set_ptr& base, const parameter_set& context);
+/// `base` with what decides about a prepared text taken from `context`, its user variables only where asked for.
+[[nodiscard]] parameter_set_ptr with_context(const parameter_set_ptr& base,
+                                             const parameter_set& context,
+                                             bool with_variables);
 
-/// What SET has to say so that a user variable is as nobody has set it.
-[[nodiscard]] std::string clear_variable(std::string_view name);
-
-/// The name in backticks.
-[[nodiscard]] std::string quote_name(std::string_view name);
 /// A value as a literal that any sql_mode and character set reads alike.
 [[nodiscard]] std::string quote_value(std::string_view value);
 

@@ -68,6 +68,7 @@ struct client_statement {
     bool has_types = false;
     bool has_long_data = false;
     bool has_cursor = false;
+    std::uint64_t fetched = 0;  ///< rows, since the cursor was opened
     sql_reading how{};  ///< its text was prepared under
 
     /// What was said of it last, where reads may go to replicas.

@@ -98,6 +98,36 @@ std::string tracking_wishes::filter(bytes changes) const
     return kept;
 }
 
+std::string tracking_wishes::tell(std::string_view filtered, bool is_mariadb)
+{
+    if (is_mariadb && filtered.empty()) {
+        return {};
+    }
+    auto all = with_held(filtered);
+    held_.clear();
+    return all;
+}
+
+/// What is held, save what the rest outranks, and then that.
+std::string tracking_wishes::with_held(std::string_view filtered) const
+{
+    const auto outranked = [&](const session_change& old) {
+        session_change_reader reader{filtered};
+        while (const auto each = reader.next()) {
+            if (each->type == old.type && (old.kind != change_kind::system_variable || each->name == old.name)) {
+                return true;
+            }
+        }
+        return false;
+    };
+    std::string all;
+    session_change_reader reader{held_};
+    while (const auto old = reader.next()) {
+        all.append(outranked(*old) ? bytes{} : old->block);
+    }
+    return all.append(filtered);
+}
+
 bool tracking_wishes::wants_variable(std::string_view name) const
 {
     if (name == "redirect_url") {

@@ -37,8 +37,15 @@ public:
 
     /// The blocks of `changes` that this client is to see.
     [[nodiscard]] std::string filter(bytes changes) const;
+    /// What an EOF packet has no room for, or an error: a later OK packet tells it, as with a server of the client's own.
+    void hold(std::string_view filtered) { held_ = with_held(filtered); }
+    [[nodiscard]] bool holds() const { return !held_.empty(); }
+    /// What an OK packet that has `filtered` to tell tells. MySQL's next one tells what is held, and MariaDB's next one
+    /// that has something to tell anyhow.
+    [[nodiscard]] std::string tell(std::string_view filtered, bool is_mariadb);
 
 private:
+    [[nodiscard]] std::string with_held(std::string_view filtered) const;
     void set(std::string_view name, std::string_view value);
     [[nodiscard]] bool wants_variable(std::string_view name) const;
 
@@ -50,6 +57,7 @@ private:
     bool characteristics_ = false;
     bool disturbed_ = false;
     bool asks_ = false;
+    std::string held_;
 };
 
 }  // namespace penstock::mysql

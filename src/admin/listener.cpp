@@ -53,7 +53,7 @@ struct listener::state : std::enable_shared_from_this<state> {
     static asio::awaitable<void> introduce(std::shared_ptr<state> self, std::shared_ptr<newcomer> who);
     bool accept_all();
     void take(int socket);
-    void hand_over(newcomer& who);
+    bool hand_over(newcomer& who);
     void stop();
 
     asio::io_context& io;
@@ -126,24 +126,29 @@ void listener::state::take(int socket)
 
 asio::awaitable<void> listener::state::introduce(std::shared_ptr<state> self, std::shared_ptr<newcomer> who)
 {
-    const auto [fault] = co_await who->peer.async_wait(descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+    bool goes_on = true;
+    while (goes_on) {
+        const auto [fault] = co_await who->peer.async_wait(descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+        goes_on = !fault && !self->stopped && !self->hand_over(*who);
+    }
     who->alarm.cancel();
     self->undecided.erase(who);
-    if (!fault && !self->stopped) {
-        self->hand_over(*who);
-    }
 }
 
-void listener::state::hand_over(newcomer& who)
+/// False where nothing has come yet: Asio (1.26, of Boost 1.81) may run a wait for an event of the descriptor that had
+/// the same number before, where that was closed after epoll had told of it.
+bool listener::state::hand_over(newcomer& who)
 {
     char first = 0;
-    if (recv(who.peer.native_handle(), &first, 1, MSG_PEEK) != 1) {
-        return;
+    const auto count = recv(who.peer.native_handle(), &first, 1, MSG_PEEK);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return false;
     }
     const auto& handler = is_console(first) ? handlers.console : handlers.http;
-    if (handler) {
+    if (count == 1 && handler) {
         handler(who.peer.release());
     }
+    return true;
 }
 
 void listener::state::stop()

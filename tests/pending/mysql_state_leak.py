@@ -84,6 +84,7 @@ class StateLeak:
         print(f"seed {seed}: PENSTOCK_TEST_SEED={seed} ./dev test mysql_state_leak", flush=True)
         self.dice = random.Random(seed)
         self.make_tables()
+        self.present = 0
         self.pairs = [self.new_pair(number) for number in range(SESSIONS)]
         self.addCleanup(self.close_all)
         self.pins = {}
@@ -99,13 +100,17 @@ class StateLeak:
 
     def follow_pins(self, pair):
         """Where Penstock holds on to a connection for this session, be it needed or not, there must be enough for the others."""
-        now = {name: count for name, count in self.target.metrics().items() if name.startswith("penstock_pinned_clients")}
+        now = self.gauges("penstock_pinned_clients")
         if any(count > self.pins.get(name, 0) for name, count in now.items()):
             pair.pinned = True
-        self.pins = now
         if sum(each.holds_a_connection for each in self.pairs) >= CONNECTIONS:
             self.end_everything(pair)
             self.reset_connection(pair)
+            now = self.gauges("penstock_pinned_clients")
+        self.pins = now
+
+    def gauges(self, family):
+        return {name: count for name, count in self.target.metrics().items() if name.startswith(family + "{")}
 
     def close_all(self):
         for pair in self.pairs:
@@ -126,6 +131,7 @@ class StateLeak:
         charset = self.dice.choice([45, 45, 45, 8, 33, 46, 192, 224])
         wires = [Wire(port, timeout=30).log_in("app", "app", PASSWORD, capabilities, charset=charset)
                  for port in (self.target.port, self.server.port)]
+        self.present += 1
         pair = Pair(number, *wires, self)
         pair.history.append(f"logged in with {capabilities:#x}, collation {charset}")
         pair.both("the end of the login", lambda wire, *_: wire.welcome)
@@ -177,6 +183,7 @@ class StateLeak:
         other, second = self.dice.choice(VARIABLES), self.dice.choice(LITERALS)
         pair.sql(self.dice.choice([f"set @{name} = {literal}", f"set @{name} := {literal}, @{other} = {second}",
                                    f"set @{name} = {literal}, sort_buffer_size = 65536"]))
+        pair.variables.add(name)
 
     def look(self, pair):
         pair.sql(LOOK)
@@ -214,7 +221,7 @@ class StateLeak:
 
     def multi_statements(self, pair):
         option = self.dice.choice([b"\0\0", b"\1\0", b"\2\0"])
-        pair.both(f"COM_SET_OPTION {option}", lambda wire, *_: wire.simple(m.SET_OPTION, option)[-1:])  # with the last statement's warnings
+        pair.both(f"COM_SET_OPTION {option}", lambda wire, *_: wire.simple(m.SET_OPTION, option))
 
     def write(self, pair):
         if pair.status & m.AUTOCOMMIT or pair.holds_a_connection:
@@ -251,12 +258,27 @@ class StateLeak:
             self.may_be_pinned(pair)
 
     def prepare(self, pair):
-        # A server describes @a by what it holds when the statement is prepared, which on another server is later; and MariaDB describes
-        # ? by a collation that SET NAMES gives to character_set_client and tells nobody of. So both stand in functions here.
         if len(pair.statements) < 5:
-            pair.prepare(self.dice.choice([f"select 'session {pair.number}', concat(?, ''), cast(@a as char(30)), database()", "select @@session.time_zone, @@session.sql_mode",
-                                           "select ? + 1, concat('', ?)", "insert into {t}(x) values (?)", "select count(*) from {t} where id > ifnull(?, 1)", "selec ?",
-                                           "set @a = ?" if pair.pinned else "select 'é', \"?\"", "do 0"]))
+            # Only of a variable that was set; how one is described that nobody has set, see mysql_pair.normal(), shows in conversions of it.
+            variable = "@" + self.dice.choice(sorted(pair.variables)) if pair.variables and not pair.pinned else "cast(@a as char(30))"
+            # ifnull(), since MariaDB 10.11 leaves FOUND_ROWS() as it was where NULL makes a WHERE impossible, and no reply tells of that.
+            text = self.dice.choice([f"select 'session {pair.number}', ?, {variable}, database()", "select @@session.time_zone, @@session.sql_mode",
+                                     "select ? + 1, concat('', ?)", "insert into {t}(x) values (?)", "select count(*) from {t} where id > ifnull(?, 1)",
+                                     "selec ?", "set @a = ?" if pair.pinned else "select 'é', \"?\"", "do 0"])
+            pair.prepare(text)
+            if text.startswith("select 'session") and not variable.startswith("cast"):
+                pair.showing.add(pair.statements[-1])
+
+    def before_unknown_values(self, pair):
+        """What stored code and expressions give to variables is not carried, so a server that has not prepared a statement yet cannot be
+        made to know its variables' types of back then. Such statements are given up."""
+        for ids in sorted(pair.showing):
+            if ids in pair.statements:
+                pair.statements.remove(ids)
+                pair.both(f"close {ids}", lambda wire, _, side: wire.close_statement(ids[side]))
+        pair.showing.clear()
+        pair.variables.clear()
+        pair.pinned = True
 
     def run_prepared(self, pair):
         # MySQL 9.7.4 itself gives no rows without a cursor where the statement has had one: OK comes behind the definitions.
@@ -352,7 +374,7 @@ class StateLeak:
         pair.sql("select x from mine")
 
     def sql_prepare(self, pair):
-        pair.pinned = True
+        self.before_unknown_values(pair)
         pair.sql(f"prepare mine_too from 'select ''sql {pair.number}'', ?'")
         pair.sql("set @a = 9")
         pair.sql("execute mine_too using @a")
@@ -365,15 +387,20 @@ class StateLeak:
         pair.sql(self.dice.choice(["select release_lock('{lock}')", "select is_used_lock('{lock}') = connection_id()", "do 0"]))
 
     def computed_variable(self, pair):
-        pair.pinned = True
+        self.before_unknown_values(pair)
         pair.sql(self.dice.choice(["set @a = (select 40 + 2)", "select 7 into @b", "select @b := 5", "set @`The Third` = concat('x', database())"]))
         pair.sql(LOOK)
 
     def call(self, pair):
-        pair.pinned = True
-        pair.sql(self.dice.choice(["call app.sets_variables(5)", "call app.sets_settings()", "call app.makes_a_table()", "call app.gives_rows(@a)",
+        self.before_unknown_values(pair)
+        text = self.dice.choice(["call app.sets_variables(5)", "call app.sets_settings()", "call app.makes_a_table()", "call app.gives_rows(@a)",
                                    "call app.fails_late()", "call app.locks('{lock}')", "select app.remembers(5)", "select `app`.`remembers`(6) as x",
-                                   "set @b = app.remembers(7)", "call app.there_is_none()"]))
+                                 "set @b = app.remembers(7)", "call app.there_is_none()"])
+        pair.sql(text)
+        if self.is_mariadb and "sets_settings" in text:
+            # MariaDB 10.11 puts sql_mode back when a procedure ends, but leaves the flag that tells of ANSI_QUOTES as the procedure had it,
+            # until somebody sets sql_mode; and Penstock does, to itself, to hear of it.
+            pair.unsure_flags = m.ANSI_QUOTES
         pair.sql(LOOK)
 
     # ---- ends ----
@@ -383,7 +410,10 @@ class StateLeak:
             return
         pair.both("COM_RESET_CONNECTION", lambda wire, *_: wire.simple(m.RESET_CONNECTION))
         pair.pinned = pair.table_lock = pair.characteristics = False
+        pair.unsure_flags = 0
         pair.statements.clear()
+        pair.variables.clear()
+        pair.showing.clear()
         pair.cursors.clear()
 
     def end_everything(self, pair):
@@ -403,6 +433,9 @@ class StateLeak:
 
     def leave(self, pair):
         (pair.wires[0].reset if self.dice.random() < 0.3 else pair.wires[0].close)()
+        self.present -= 1
+        if pair.pinned:  # so that what follows it is not taken for its pin
+            wait_until(lambda: sum(self.gauges("penstock_pool_clients").values()) <= self.present, "Penstock knows that the client has left")
         direct = pair.wires[1]
         direct.command(m.QUIT)
         with contextlib.suppress(Gone):

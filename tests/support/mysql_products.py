@@ -58,7 +58,9 @@ class MySql:
         return SHARED_OPTIONS | {
             "innodb_flush_method": "O_DIRECT_NO_FSYNC", "innodb_redo_log_capacity": "32M", "basedir": self.folder / "usr",
             "lc_messages_dir": share, "character_sets_dir": share / "charsets", "plugin_dir": self.folder / "usr/lib/mysql/plugin",
-            "mysqlx": "OFF", "gtid_mode": "ON", "enforce_gtid_consistency": "ON",
+            # One cache of open tables: else it depends on a connection's number which TABLE it meets, and InnoDB keeps the
+            # auto_increment_increment of whoever had that last for the counter behind an explicit value.
+            "table_open_cache_instances": "1", "mysqlx": "OFF", "gtid_mode": "ON", "enforce_gtid_consistency": "ON",
         }
 
     def initialise(self, defaults):

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import urllib.request
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 import psycopg2
 
@@ -102,6 +102,7 @@ class Penstock:
         if kind is None:
             self.stop()
         else:
+            self.tell_of_crash()
             self.discard()
 
     def start(self):
@@ -110,8 +111,7 @@ class Penstock:
         return self
 
     def listens(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"Penstock ended with status {self.process.returncode}:\n{self.log()[-4000:]}")
+        self.assert_alive()
         return processes.is_listening(self.port)
 
     def stop(self, with_signal=signal.SIGTERM, status=0, seconds=30):
@@ -125,7 +125,7 @@ class Penstock:
         if complaint:
             raise AssertionError(f"a sanitizer complains:\n{complaint}")
         if found != status:
-            raise AssertionError(f"Penstock ended with status {found}, not {status}:\n{log[-4000:]}")
+            raise AssertionError(f"Penstock ended {ending(found)}, not {ending(status)}:\n{log[-4000:]}")
 
     def discard(self):
         atexit.unregister(self.discard)
@@ -154,7 +154,12 @@ class Penstock:
 
     def assert_alive(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"Penstock ended with status {self.process.returncode}:\n{self.log()[-4000:]}")
+            raise AssertionError(f"Penstock has ended {ending(self.process.returncode)}:\n{self.log()[-4000:]}")
+
+    def tell_of_crash(self):
+        """For tests that fail anyhow: that a signal ended it may be why."""
+        if self.process is not None and (self.process.poll() or 0) < 0:
+            print(f"Penstock has ended {ending(self.process.returncode)}:\n{self.log()[-4000:]}", flush=True)
 
     def wait_for_log(self, pattern, seconds=20):
         return wait_until(lambda: re.search(pattern, self.log()), f"{pattern!r} in the log", seconds)
@@ -185,6 +190,12 @@ class Penstock:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             return error.code, error.read().decode()
+        except (ConnectionError, URLError) as fault:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)  # its sockets are closed a moment before its end can be seen
+            self.assert_alive()
+            fault.add_note(f"Penstock is still there; it logged:\n{self.log()[-4000:]}")
+            raise
 
     def metrics(self):
         """Sample name with labels -> value, of /metrics."""
@@ -201,6 +212,11 @@ class Penstock:
                 return [dict(zip(names, row)) for row in cursor.fetchall()]
         finally:
             connection.close()
+
+
+def ending(status):
+    """How a process ended, in words, by its return code."""
+    return f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
 
 
 def run_once(*arguments, environment=None, seconds=30):

@@ -6,6 +6,12 @@
 #include "http_client.hpp"
 #include "net/connect.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <optional>
 
 namespace penstock::admin {
@@ -91,6 +97,35 @@ TEST_F(Listener, BoundsThoseWhoHaveSaidNothing)
     EXPECT_EQ(second.read_to_end(), "");
     first.write("GET");
     EXPECT_TRUE(on.run_until([this] { return to_http.has_value(); }, seconds{10}));
+}
+
+/// One turn of the loop finds three things: an event that makes us close a third descriptor, a newcomer, and an event
+/// of that third descriptor. Asio runs the last one for the newcomer, which has its place by then.
+TEST_F(Listener, WaitsOnWhereAnEventWasThatOfADescriptorNowClosed)
+{
+    namespace asio = boost::asio;
+    listener port_open{on, listening, {taker(to_http), {}}};
+    int first[2];
+    int third[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, first), 0);
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, third), 0);
+    asio::posix::stream_descriptor closes{on.context(), first[0]};
+    std::optional<asio::posix::stream_descriptor> closed{std::in_place, on.context(), third[0]};
+    const auto readable = asio::posix::stream_descriptor::wait_read;
+    closes.async_wait(readable, [&](const auto&) { closed.reset(); });
+    closed->async_wait(readable, [](const auto&) {});
+    on.run_until([] { return false; }, milliseconds{20});  // the listener waits, too
+
+    ASSERT_EQ(write(first[1], "x", 1), 1);
+    raw_client client{on, connect()};
+    ASSERT_EQ(write(third[1], "x", 1), 1);
+    on.run_until([&] { return !closed; }, seconds{10});
+    on.run_until([] { return false; }, milliseconds{20});  // time in which it would be closed
+    client.write("GET /");
+    EXPECT_TRUE(on.run_until([this] { return to_http.has_value(); }, seconds{10}));
+    EXPECT_EQ(to_http, "GET /");
+    close(first[1]);
+    close(third[1]);
 }
 
 TEST_F(Listener, EndsWithConnectionsUndecided)

@@ -61,7 +61,7 @@ TEST(MysqlUserVariables, OfAnEarlierSessionAreNull)
     talk.run("SET @mine = 5", {say::ok()});
     talk.server->note_user(5);
     EXPECT_EQ(talk.send(ask::query("SELECT @a, @mine, @`b`")), front_need::answers);
-    EXPECT_EQ(talk.asked(), query_of("SET @`a`='',@`a`=NULL,@`b`='',@`b`=NULL"));
+    EXPECT_EQ(talk.asked(), query_of("SET @`a`=_binary'',@`a`=NULL,@`b`=_binary'',@`b`=NULL"));
     talk.answer(packets({say::ok()}));
     EXPECT_EQ(talk.send(""), front_need::more);
     EXPECT_EQ(talk.asked(), query_of("SELECT @a, @mine, @`b`"));

@@ -50,7 +50,7 @@ TEST(MysqlState, OfOtherSessionsIsTakenBack)
 {
     exchange talk;
     talk.servers[1]->parameters = parameter_set::of({{"time_zone", "+02:00"}, {"@a", "5"}});
-    EXPECT_EQ(catch_up_of(talk), (list{"\3SET @@session.time_zone=DEFAULT", "\3SET @`a`='',@`a`=NULL"}));
+    EXPECT_EQ(catch_up_of(talk), (list{"\3SET @@session.time_zone=DEFAULT", "\3SET @`a`=_binary'',@`a`=NULL"}));
 }
 
 TEST(MysqlState, WhatMysqlTakesDefaultForOffInIsSetToTheGlobalValue)
@@ -66,7 +66,7 @@ TEST(MysqlState, NullIsNotOfTheTypeOfAnotherSessionsValue)
 {
     exchange talk;
     talk.run("SET @a = NULL", {say::ok({.changes = say::state_changed()})});
-    EXPECT_EQ(catch_up_of(talk), query_of("SET @`a`='',@`a`=NULL"));
+    EXPECT_EQ(catch_up_of(talk), query_of("SET @`a`=_binary'',@`a`=NULL"));
 }
 
 TEST(MysqlState, HasLiteralUserVariables)
@@ -194,9 +194,7 @@ TEST(MysqlState, AsksForTheCollationThatSetNamesChose)
     talk.answer(packets({say::ok({.changes = say::variable("collation_connection", "latin1_bin")})}));
     EXPECT_EQ(talk.sent_to_client(), "");
     EXPECT_FALSE(talk.client.must_stay());
-    EXPECT_EQ(catch_up_of(talk),
-              query_of("SET @@session.character_set_client='latin1',@@session.character_set_connection='latin1',"
-                       "@@session.character_set_results='latin1',@@session.collation_connection='latin1_bin'"));
+    EXPECT_EQ(catch_up_of(talk), query_of("SET NAMES latin1 COLLATE `latin1_bin`"));
 }
 
 TEST(MysqlState, TurnsTrackingOnOnAFreshServer)
@@ -371,7 +369,8 @@ TEST(MysqlEarlier, FoundRowsOfAnotherSessionAreNotAskedFor)
     exchange talk;
     talk.run("SET time_zone = '+01:00'", {say::ok({.changes = say::variable("time_zone", "+01:00")})});
     talk.send(ask::query("SELECT FOUND_ROWS()"));
-    EXPECT_EQ(talk.asked(), query_of("SELECT 0 AS `FOUND_ROWS()`")) << "SET leaves there what it was";
+    EXPECT_EQ(talk.asked(), query_of("SELECT (1000000000000000000-1000000000000000000) AS `FOUND_ROWS()`"))
+        << "SET leaves there what it was";
 }
 
 TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
@@ -380,12 +379,24 @@ TEST(MysqlEarlier, RowCountAndFoundRowsAreThoseOfThisSession)
     talk.run("UPDATE t SET a = 1", {say::ok({.affected = 3})});
     talk.move_to(1);
     talk.send(ask::query("SELECT ROW_COUNT()"));
-    EXPECT_EQ(talk.asked(), query_of("SELECT 3 AS `ROW_COUNT()`"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT (1000000000000000003-1000000000000000000) AS `ROW_COUNT()`"));
     talk.answer(packets({"\1", say::column("a"), say::text("3"), say::end()}));
     talk.run("SELECT a FROM t", {"\1", say::column("a"), say::text("1"), say::text("2"), say::end()});
     talk.move_to(2);
     talk.send(ask::query("SELECT FOUND_ROWS() + 1"));
-    EXPECT_EQ(talk.asked(), query_of("SELECT (2) + 1"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT ((1000000000000000002-1000000000000000000)) + 1"));
+}
+
+/// With each "#number" as it is put to MariaDB, where it shall be as wide as a count.
+std::string in_mariadbs_words(std::string text)
+{
+    for (const auto& [number, words] : {std::pair{"#2", "(1000000000000000002-1000000000000000000)"},
+                                        std::pair{"#-1", "(999999999999999999-1000000000000000000)"}}) {
+        for (auto at = text.find(number); at != std::string::npos; at = text.find(number)) {
+            text.replace(at, std::string_view{number}.size(), words);
+        }
+    }
+    return text;
 }
 
 TEST(MysqlEarlier, CountsKeepTheirNamesAsColumns)
@@ -396,20 +407,20 @@ TEST(MysqlEarlier, CountsKeepTheirNamesAsColumns)
     };
     for (const auto& [text, sent] : {
              row{"select found_rows(), Row_Count() from dual",
-                 "select 2 AS `found_rows()`, -1 AS `Row_Count()` from dual"},
-             row{"select 1, found_rows() ;", "select 1, 2 AS `found_rows()` ;"},
-             row{"select abs(found_rows()), 1", "select abs((2)), 1"},
-             row{"select found_rows() as n", "select (2) as n"},
-             row{"select 1 from t order by 1, found_rows()", "select 1 from t order by 1, (2)"},
-             row{"insert into t values (1, found_rows())", "insert into t values (1, (2))"},
-             row{"do 1, found_rows()", "do 1, (2)"},
-             row{"select found_rows(), found_rows()", "select 2 AS `found_rows()`, 2 AS `found_rows()`"},
+                 "select #2 AS `found_rows()`, #-1 AS `Row_Count()` from dual"},
+             row{"select 1, found_rows() ;", "select 1, #2 AS `found_rows()` ;"},
+             row{"select abs(found_rows()), 1", "select abs((#2)), 1"},
+             row{"select found_rows() as n", "select (#2) as n"},
+             row{"select 1 from t order by 1, found_rows()", "select 1 from t order by 1, (#2)"},
+             row{"insert into t values (1, found_rows())", "insert into t values (1, (#2))"},
+             row{"do 1, found_rows()", "do 1, (#2)"},
+             row{"select found_rows(), found_rows()", "select #2 AS `found_rows()`, #2 AS `found_rows()`"},
          }) {
         exchange talk;
         talk.run("SELECT a FROM t", {"\1", say::column("a"), say::text("1"), say::text("2"), say::end()});
         talk.move_to(1);
         talk.send(ask::query(text));
-        EXPECT_EQ(talk.asked(), query_of(sent));
+        EXPECT_EQ(talk.asked(), query_of(in_mariadbs_words(sent)));
     }
 }
 
