@@ -132,6 +132,12 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     }
     if (effects.reads_insert_id) {
         store_.reads_insert_ids = true;
+        if (!insert_id_is_exact_ && servers_insert_id_before_ != insert_id_before_) {
+            // Behind an explicit value the server gives what it had before, which was not this session's: which is it?
+            insert_id_is_exact_ = true;
+            inject(purpose::ask_insert_id, reply_kind::query, "\3SELECT LAST_INSERT_ID()", server, to_server);
+            return front_need::answers;
+        }
         if (server.insert_id != insert_id_) {
             server.insert_id = insert_id_;
             inject(purpose::insert_id,

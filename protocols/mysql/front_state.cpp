@@ -216,7 +216,8 @@ void front::apply(const expected_reply& reply, back& server)
         if (effects.runs_code) {
             pins_.add(pin_reason::state_change);
         }
-        late_schema_ = reply.kind == reply_kind::execute && is_of_another_schema(reply.client_statement);
+        late_schema_ = runs_code(effects, server) ||
+                       (reply.kind == reply_kind::execute && is_of_another_schema(reply.client_statement));
         must_flush_ = effects.runs_code || effects.sets || !effects.for_one.empty() ||
                       reply.error_code == er_signal_exception || (late_schema_ && server.is_mariadb());
         return;
@@ -315,8 +316,8 @@ void front::on_session_change(const session_change& change, const expected_reply
     }
 }
 
-/// Servers change to a prepared statement's schema and back, and where it has failed they tell of that with the next
-/// one.
+/// Servers change to a prepared statement's schema (or a procedure's) and back, and where it has failed they tell of
+/// that with the next one.
 bool front::is_of_another_schema(std::uint32_t client_statement) const
 {
     const auto found = statements_.find(client_statement);

@@ -62,7 +62,7 @@ class Twins:
         return wires
 
     def same(self, wires, what, action):
-        ours, theirs = (normal(action(wire)) for wire in wires)
+        ours, theirs = (normal(action(wire), self.is_mariadb, side == 1) for side, wire in enumerate(wires))
         self.assertEqual(ours, theirs, what)
         return theirs
 
@@ -295,7 +295,7 @@ class Tracking(Twins):
                      "set sql_mode = ''", "set time_zone = '+02:00'", "set session_track_schema = off", "use other",
                      "set session_track_system_variables = ''", "set sql_mode = 'ANSI'", "set session_track_schema = on", "use app",
                      "select 1", "set session_track_system_variables = '*'", "set lock_wait_timeout = 7"):
-            ours, theirs = (normal(wire.query(text)[-1]) for wire in wires)
+            ours, theirs = (normal(wire.query(text)[-1], self.is_mariadb, side == 1) for side, wire in enumerate(wires))
             told = [tuple(change for change in each.changes if b"session_track" not in change[1] and b"statement_id" not in change[1])
                     for each in (ours, theirs)]
             self.assertEqual(told[0], told[1], text)
@@ -339,7 +339,7 @@ class MariaDbs(Twins):
 
         def seen(port):
             with contextlib.closing(Wire(port).log_in("app", "app", PASSWORD, charset=255)) as wire:
-                return normal(wire.query("select @@collation_connection, @@character_set_client, @@character_set_results")[-1].rows)
+                return wire.query("select @@collation_connection, @@character_set_client, @@character_set_results")[-1].rows
 
         directly = seen(self.server.port)
         for _ in range(20):

@@ -104,6 +104,26 @@ void set_names(exchange& talk, const std::string& text)
     talk.sent_to_client();
 }
 
+TEST(MysqlSetNamesCollate, IsAskedForTheCollationThatItChose)
+{
+    exchange talk;
+    const auto names = say::variable("character_set_client", "latin1") +
+                       say::variable("character_set_connection", "latin1") +
+                       say::variable("character_set_results", "latin1") + say::state_changed();
+    talk.send(ask::query("SET NAMES latin1 COLLATE latin1_bin"));
+    talk.answer(packets({say::ok({.changes = names})}));
+    talk.sent_to_server();
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.client.must_stay());
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), query_of("SET collation_connection=@@collation_connection"));
+    talk.answer(packets({say::ok({.changes = say::variable("collation_connection", "latin1_bin")})}));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_FALSE(talk.client.must_stay());
+    EXPECT_EQ(commands({}, talk.client.state().current()->entries(), true),
+              query_of("SET NAMES latin1 COLLATE `latin1_bin`"));
+}
+
 TEST(MysqlSetNamesCollate, GivesTheCollationToTheCharacterSetsToo)
 {
     exchange talk{modern, on_mysql};
