@@ -17,7 +17,7 @@ import psycopg2
 
 import processes
 from certificates import Authority
-from wait import wait_until
+from wait import Timeout, wait_until
 
 PASSWORD = "correct horse"
 SERVER_USER = "postgres"
@@ -189,5 +189,9 @@ class Cluster:
         """Until every replica has replayed what the primary has written so far."""
         position = self.primary.sql("select pg_current_wal_lsn()")[0][0]
         for replica in self.replicas:
-            wait_until(lambda node=replica: node.sql("select pg_last_wal_replay_lsn() >= %s::pg_lsn", (position,))[0][0],
-                       f"{replica.data.name} has caught up")
+            try:
+                wait_until(lambda node=replica: node.sql("select pg_last_wal_replay_lsn() >= %s::pg_lsn", (position,))[0][0],
+                           f"{replica.data.name} has caught up with {position}")
+            except Timeout as late:
+                senders = self.primary.sql("select application_name, state, sent_lsn, replay_lsn from pg_stat_replication")
+                raise Timeout(f"{late}; the primary sends to {senders}; its log:\n{replica.log.read_text()[-2000:]}") from late
