@@ -4,7 +4,6 @@
 # replica that refuses or dies is not noticed. Where a row comes from tells a view over a function that gives the server's number.
 
 import contextlib
-import re
 import signal
 import threading
 import time
@@ -42,16 +41,6 @@ def delay(product, seconds):
     if product == "mysql":
         return ("stop replica sql_thread", f"change replication source to source_delay = {seconds}", "start replica sql_thread")
     return ("stop slave", f"change master to master_delay = {seconds}", "start slave")
-
-
-def routes(penstock):
-    """How many requests went where and why: {(route, reason): count}."""
-    counted = {}
-    for name, amount in penstock.metrics().items():
-        if name.startswith("penstock_routes_total{"):
-            key = re.search('route="(.*?)"', name)[1], re.search('reason="(.*?)"', name)[1]
-            counted[key] = counted.get(key, 0) + int(amount)
-    return counted
 
 
 class Split:
@@ -93,13 +82,13 @@ class Split:
                 replica.sql(statement)
 
     def routed(self, before, route, reason):
-        return routes(self.target).get((route, reason), 0) - before.get((route, reason), 0)
+        return self.target.routes().get((route, reason), 0) - before.get((route, reason), 0)
 
 
 @each_product
 class Routes(Split):
     def test_reads_are_shared_by_the_replicas_and_writes_go_to_the_primary(self):
-        before = routes(self.target)
+        before = self.target.routes()
         connection = self.connect()
         self.assertEqual({value(connection, WHERE) for _ in range(20)}, REPLICAS)
         rows(connection, "update t set n = n + 1 where id = 2")
@@ -210,7 +199,7 @@ class Routes(Split):
 
     def test_a_refused_write_is_moved_to_the_primary_unseen(self):
         connection = self.connect()
-        before = routes(self.target)
+        before = self.target.routes()
         first = value(connection, "select n from bumping")
         self.assertEqual(value(connection, "select n from bumping"), first + 1)
         self.assertEqual(value(self.direct(), "select n from t where id = 1"), first + 1)
@@ -333,7 +322,7 @@ class Lag(Split):
         written = time.monotonic()
         reader = self.connect()
         wait_until(lambda: time.monotonic() > written + 0.5, "the replicas lag")  # until then they are fresh enough
-        before = routes(self.target)
+        before = self.target.routes()
         stays_true(lambda: not self.is_on_replica(reader), "the primary serves", DELAY)
         self.assertGreater(self.routed(before, "primary", "replica_lag"), 0)
         wait_until(lambda: self.is_on_replica(reader), "reads go to replicas again", 10 * DELAY)
@@ -372,7 +361,7 @@ class LostReplicas(Split):
         reader.join()
         self.assertEqual(failures, [])
         self.assertNotEqual(found[0][0], replica.server_id)
-        wait_until(lambda: routes(self.target).get(("primary", "replica_lost"), 0) >= 1, "it is counted")
+        wait_until(lambda: self.target.routes().get(("primary", "replica_lost"), 0) >= 1, "it is counted")
 
     @staticmethod
     def sleeps_on(node):

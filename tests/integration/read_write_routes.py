@@ -12,7 +12,7 @@ import processes
 from cluster import PASSWORD
 from fixture import value
 from pgwire import SYNC, Wire, bind, describe, execute, parse, query, rows_of
-from read_write_split import Split, routes
+from read_write_split import Split
 from wait import wait_until
 
 PLACE = "select replica from place"
@@ -188,10 +188,10 @@ class Wishes(Split):
         wire.send(query("set penstock.route = 'x'"))
         (error,) = [message for message in wire.until_ready() if message.type == "E"]
         self.assertEqual((error.fields()["C"], error.fields()["S"]), ("22023", "ERROR"))
-        before = routes(self.penstock)
+        before = self.penstock.routes()
         wire.simple("set penstock.route to primary")
         wire.simple(PLACE)
-        self.assertEqual(routes(self.penstock)["primary", "primary_setting"] - before.get(("primary", "primary_setting"), 0), 1)
+        self.assertEqual(self.penstock.routes()["primary", "primary_setting"] - before.get(("primary", "primary_setting"), 0), 1)
 
     def test_drivers_set_it(self):
         with contextlib.closing(psycopg.connect(self.penstock.url(), autocommit=True)) as connection:
@@ -212,7 +212,7 @@ class Wishes(Split):
         wait_until(lambda: self.replica_of(reports), "the rule holds no longer", 2)
         second, node = self.wire(user="other"), self.cluster.replicas[1].port
         self.assertEqual({self.port_of(second) for _ in range(10)}, {node})
-        counted = routes(self.penstock)
+        counted = self.penstock.routes()
         self.assertGreaterEqual(counted["primary", "primary_rule"], 1)
         self.assertGreaterEqual(counted["replica", "node"], 10)
 

@@ -4,7 +4,6 @@
 # dies is not noticed.
 
 import contextlib
-import re
 import signal
 import threading
 import time
@@ -19,16 +18,6 @@ from pgwire import SYNC, bind, describe, execute, extended, parse, query, rows_o
 from wait import wait_until
 
 DELAY = 2.0
-
-
-def routes(penstock):
-    """How many requests went where and why: {(route, reason): count}."""
-    counted = {}
-    for name, amount in penstock.metrics().items():
-        if name.startswith("penstock_routes_total{"):
-            key = re.search('route="(.*?)"', name)[1], re.search('reason="(.*?)"', name)[1]
-            counted[key] = counted.get(key, 0) + int(amount)
-    return counted
 
 
 class Split(ProxyTest):
@@ -75,12 +64,12 @@ class Split(ProxyTest):
 
 class Routes(Split):
     def test_reads_are_shared_by_the_replicas_and_writes_go_to_the_primary(self):
-        before = routes(self.penstock)
+        before = self.penstock.routes()
         wire = self.wire()
         ports = {wire.simple("select port from place")[0][0] for _ in range(20)}
         self.assertEqual(ports, {str(node.port) for node in self.cluster.replicas})
         wire.simple("update t set n = n + 1 where id = 2")
-        after = routes(self.penstock)
+        after = self.penstock.routes()
         self.assertGreaterEqual(after["replica", "read"] - before.get(("replica", "read"), 0), 20)
         self.assertEqual(after["primary", "write"] - before.get(("primary", "write"), 0), 1)
 
@@ -171,10 +160,10 @@ class Routes(Split):
 
     def test_a_refused_write_is_moved_to_the_primary_unseen(self):
         wire = self.wire()
-        before = routes(self.penstock)
+        before = self.penstock.routes()
         first = int(wire.simple("select n from bumping")[0][0])
         self.assertEqual(int(wire.simple("select n from bumping")[0][0]), first + 1)
-        after = routes(self.penstock)
+        after = self.penstock.routes()
         self.assertEqual(after["primary", "healed"] - before.get(("primary", "healed"), 0), 1)
         self.assertGreaterEqual(after["primary", "refused_before"] - before.get(("primary", "refused_before"), 0), 1)
 

@@ -202,6 +202,15 @@ class Penstock:
         lines = (line.rpartition(" ") for line in self.http("/metrics")[1].splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
+    def routes(self):
+        """How many requests went where and why: {(route, reason): count}."""
+        counted = {}
+        for name, amount in self.metrics().items():
+            if name.startswith("penstock_routes_total{"):
+                key = re.search('route="(.*?)"', name)[1], re.search('reason="(.*?)"', name)[1]
+                counted[key] = counted.get(key, 0) + int(amount)
+        return counted
+
     def console(self, command, user="app"):
         """Rows of a console command, each as {column: text}."""
         connection = self.connect(user=user, database="pgbouncer")
