@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What Penstock is for, played before your eyes: a hundred clients against a server that allows twenty connections, first directly, then
-# through Penstock; PostgreSQL first, then MySQL, with one Penstock in front of both. Everything lives in private temporary folders on
-# free ports. Run it by ./dev demo [--keep] [--engine postgresql|mysql|mariadb].
+# through Penstock; PostgreSQL first, then MySQL, with one Penstock in front of both. Then their reads go to replicas, of which one lags.
+# Everything lives in private temporary folders on free ports. Run it by ./dev demo [--keep] [--engine postgresql|mysql|mariadb].
 
 import argparse
 import contextlib
@@ -16,9 +16,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import stages  # noqa: E402
 import telling  # noqa: E402
 from penstock import Penstock  # noqa: E402
+from reading import CHECKS, Reading  # noqa: E402
 from story import CLIENTS, Story  # noqa: E402
 
 POOL_SIZE = 10
+LAG_SECONDS = 1
 
 
 def main():
@@ -33,6 +35,9 @@ def main():
         telling.step(f"starting Penstock in front of {' and '.join(stage.title for stage in chosen)}, with pools of {POOL_SIZE}")
         penstock = ends.enter_context(OnePenstock(chosen))
         worked = all([play(stage, penstock, options.seconds) for stage in chosen])
+        telling.step("switching read_write_split on, by a reload")
+        penstock.split_reads()
+        worked = all([read(stage, penstock, options.seconds) for stage in chosen]) and worked
         telling.addresses(chosen, penstock)
         if options.keep:
             telling.what_to_try(chosen, penstock)
@@ -72,6 +77,12 @@ class OnePenstock(Penstock):
     def of(self, stage):
         return self.listeners[stage.engine]
 
+    def split_reads(self):
+        for cluster in self.settings["cluster"]:
+            cluster["read_write_split"] = True
+        self.reload()
+        self.wait_for_log("reloaded")
+
     def discard(self):
         for listener in self.listeners.values():
             listener.discard()  # none of them was started: only their folders go
@@ -91,6 +102,16 @@ def play(stage, penstock, seconds):
               all(pooled.served) and total == direct.transactions + pooled.transactions)
     telling.verdict(worked, pooled)
     return worked
+
+
+def read(stage, penstock, seconds):
+    telling.step(f"{stage.title}: {CLIENTS} clients read and write for {seconds:g} s, while the last replica replays {LAG_SECONDS} s late")
+    result = Reading(stage, penstock, seconds)
+    stage.delay_last_replica(LAG_SECONDS)
+    result.play(telling.reading_progress)
+    stage.delay_last_replica(0)
+    telling.reading(result, CHECKS)
+    return result.worked
 
 
 def wait_for_interrupt():

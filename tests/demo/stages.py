@@ -20,7 +20,8 @@ MAX_CONNECTIONS = 20
 
 
 class Stage:
-    """A running server. `refusal` is what it calls a client too many, `shell` a command that opens it."""
+    """A running server. `refusal` is what it calls a client too many, `shell` a command that opens it, `pinning(number)` pairs of
+    statements: what a client does that needs a connection of its own, and what ends that."""
 
     watcher = None
 
@@ -43,6 +44,11 @@ class Stage:
         self.wait_for_replicas()
         nodes = [self.primary, *self.cluster.replicas]
         return [int(node.sql("select sum(balance) from accounts", user="app")[0][0]) for node in nodes]
+
+    def balances(self):
+        """What each client's account has, once the replicas have it too."""
+        self.wait_for_replicas()
+        return dict(self.primary.sql("select id, balance from accounts", user="app"))
 
     def connect(self):
         return self.primary.connect(autocommit=False)
@@ -78,6 +84,15 @@ class PostgreSql(Stage):
     def nodes(self):
         return [(node.data.name, node.port) for node in [self.primary, *self.cluster.replicas]]
 
+    def delay_last_replica(self, seconds):
+        replica = self.cluster.replicas[-1]
+        replica.sql(f"alter system set recovery_min_apply_delay = '{seconds}s'")
+        replica.sql("select pg_reload_conf()")
+
+    def pinning(self, number):
+        return (("create temporary table basket(item int)", "drop table basket"),
+                (f"select pg_advisory_lock({number})", f"select pg_advisory_unlock({number})"))
+
 
 class MySql(Stage):
     engine, listener, superuser = "mysql", MySqlPenstock, "root"
@@ -104,6 +119,14 @@ class MySql(Stage):
 
     def nodes(self):
         return [(node.name, node.port) for node in self.cluster.nodes()]
+
+    def delay_last_replica(self, seconds):
+        for statement in self.cluster.product.delay(seconds):
+            self.cluster.replicas[-1].sql(statement)
+
+    def pinning(self, number):
+        return (("create temporary table basket(item int)", "drop temporary table basket"),
+                (f"select get_lock('account {number}', 1)", f"select release_lock('account {number}')"))
 
 
 ENGINES = ("postgresql", "mysql", "mariadb")

@@ -6,16 +6,26 @@ import sys
 
 from story import CLIENTS
 
+FAULT = "This is not what should have happened; please report it with the output above."
+
 
 def step(text):
     print(f"==> {text}", flush=True)
 
 
 def progress(story, passed, last=False):
+    show_line(story, passed, f"{sum(story.served):3} of {CLIENTS} clients served, {story.transactions:6} transactions, "
+              f"{story.refused:4} x \"{story.stage.refusal}\"", last)
+
+
+def reading_progress(reading, passed, last=False):
+    show_line(reading, passed, f"{reading.reads:6} reads, {reading.writes:5} writes, {reading.stale} stale reads", last)
+
+
+def show_line(act, passed, text, last):
     width = 24
-    bar = "#" * int(width * passed / story.seconds)
-    line = (f"  {story.name:<17} [{bar:<{width}}] {passed:4.1f} s  {sum(story.served):3} of {CLIENTS} clients served, "
-            f"{story.transactions:6} transactions, {story.refused:4} x \"{story.stage.refusal}\"")
+    bar = "#" * int(width * passed / act.seconds)
+    line = f"  {act.name:<17} [{bar:<{width}}] {passed:4.1f} s  {text}"
     if sys.stdout.isatty():
         print("\r" + line, end="\n" if last else "", flush=True)
     elif last or int(passed * 10) % 20 == 0:
@@ -42,9 +52,27 @@ def committed(total, copies):
     print(f"  {'committed, counted in the table':<34}{total!s:>14}   (on the replicas: {' and '.join(map(str, copies))})")
 
 
+def reading(result, checks):
+    """What the second act came to: where requests went, what was stale, who was pinned."""
+    primary = [(count, reason) for (route, reason), count in result.routes.items() if route == "primary"]
+    rows = [
+        ("reads, and how many on replicas", f"{result.reads}, {result.read_on_replicas:.0f} %"),
+        ("requests on the primary, by reason", ", ".join(f"{reason} {count}" for count, reason in sorted(primary, reverse=True)) or "none"),
+        ("reads that missed an own write", result.stale),
+        ("the same, asking the replica itself", f"{result.stale_without} of {checks}"),
+        ("other wrong answers, errors", f"{result.wrong}, {result.failed}"),
+        ("sessions pinned, by reason", ", ".join(f"{reason} {count}" for (reason,), count in sorted(result.pins.items())) or "none"),
+        ("still pinned when that had ended", result.pinned_left),
+    ]
+    print()
+    for name, found in rows:
+        print(f"  {name:<37}{found}")
+    print("\n  " + ("Every session read its own writes, though the replica lags." if result.worked else FAULT) + "\n", flush=True)
+
+
 def verdict(worked, pooled):
     print("\n  " + (f"Every client was served, on {pooled.peak} server connections, without an error." if worked else
-                    "This is not what should have happened; please report it with the output above.") + "\n", flush=True)
+                    FAULT) + "\n", flush=True)
 
 
 def addresses(stages, penstock):

@@ -37,12 +37,6 @@ HOLD = {"mysql": ("stop replica sql_thread",), "mariadb": ("stop slave sql_threa
 LET_GO = {"mysql": ("start replica sql_thread",), "mariadb": ("start slave sql_thread",)}
 
 
-def delay(product, seconds):
-    if product == "mysql":
-        return ("stop replica sql_thread", f"change replication source to source_delay = {seconds}", "start replica sql_thread")
-    return ("stop slave", f"change master to master_delay = {seconds}", "start slave")
-
-
 class Split:
     """A primary, two replicas, and Penstock with the split on."""
 
@@ -246,8 +240,8 @@ class CarelessReplicas(Split):
 @each_product
 class OwnWrites(Split):
     def setUp(self):
-        self.on_replicas(delay(self.product_name, DELAY))
-        self.addCleanup(lambda: self.on_replicas(delay(self.product_name, 0)))
+        self.on_replicas(self.cluster.product.delay(DELAY))
+        self.addCleanup(lambda: self.on_replicas(self.cluster.product.delay(0)))
 
     def test_each_session_reads_its_own_writes_while_replicas_lag(self):
         stale, failures, reads, on_replica = [], [], [0], [0]
@@ -316,8 +310,8 @@ class Lag(Split):
     split = {"max_replica_lag": "500ms"}
 
     def test_replicas_further_behind_serve_nobody(self):
-        self.on_replicas(delay(self.product_name, 3 * DELAY))
-        self.addCleanup(lambda: self.on_replicas(delay(self.product_name, 0)))
+        self.on_replicas(self.cluster.product.delay(3 * DELAY))
+        self.addCleanup(lambda: self.on_replicas(self.cluster.product.delay(0)))
         self.direct().query("update app.t set n = n + 1 where id = 60")
         written = time.monotonic()
         reader = self.connect()

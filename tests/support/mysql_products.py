@@ -76,6 +76,10 @@ class MySql:
                 f"source_password = '{PASSWORD}', source_auto_position = 1, source_ssl = 1, source_connect_retry = 1, "
                 "source_retry_count = 100000", "start replica")
 
+    def delay(self, seconds):
+        """Makes a replica replay so much later than the primary wrote."""
+        return ("stop replica sql_thread", f"change replication source to source_delay = {seconds}", "start replica sql_thread")
+
 
 class MariaDb:
     """The MariaDB that the machine's Debian has; its own service is not touched."""
@@ -123,6 +127,10 @@ class MariaDb:
         return ("set global gtid_slave_pos = @@global.gtid_current_pos", f"change master to master_host = '127.0.0.1', master_port = {port}, master_user = 'replicator', "
                 f"master_password = '{PASSWORD}', master_use_gtid = slave_pos, master_ssl = 1, master_ssl_verify_server_cert = 0, "
                 "master_connect_retry = 1", "start slave")
+
+    def delay(self, seconds):
+        """Makes a replica replay so much later than the primary wrote."""
+        return ("stop slave", f"change master to master_delay = {seconds}", "start slave")
 
 
 PRODUCTS = {"mysql": MySql, "mariadb": MariaDb}

@@ -204,10 +204,22 @@ class Penstock:
 
     def routes(self):
         """How many requests went where and why: {(route, reason): count}."""
+        return self.counted("penstock_routes_total", "route", "reason")
+
+    def pins(self):
+        """How often sessions were pinned and why: {(reason,): count}."""
+        return self.counted("penstock_pins_total", "reason")
+
+    def pinned_clients(self):
+        """How many sessions are pinned now."""
+        return sum(self.counted("penstock_pinned_clients", "reason").values())
+
+    def counted(self, metric, *labels):
+        """That metric by these labels alone: {their values: sum}."""
         counted = {}
         for name, amount in self.metrics().items():
-            if name.startswith("penstock_routes_total{"):
-                key = re.search('route="(.*?)"', name)[1], re.search('reason="(.*?)"', name)[1]
+            if name.startswith(metric + "{"):
+                key = tuple(re.search(f'[{{,]{label}="(.*?)"', name)[1] for label in labels)
                 counted[key] = counted.get(key, 0) + int(amount)
         return counted
 
