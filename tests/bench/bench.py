@@ -151,10 +151,11 @@ def measure(rival, cell, seconds):
                                 "-T", str(seconds + 3), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                start_new_session=True)
     began = ended = transactions = 0.0
-    intervals, last = 0, 0.0
+    intervals, last, said = 0, 0.0, []
     for line in process.stderr:
         found = re.match(r"progress: ([0-9.]+) s, ([0-9.]+) tps, .*?, ([0-9]+) failed", line)
         if not found:
+            said.append(line)
             continue
         now, rate = float(found.group(1)), float(found.group(2))
         if not intervals:
@@ -170,7 +171,8 @@ def measure(rival, cell, seconds):
     process.stderr.close()
     process.wait()
     if intervals <= seconds:
-        raise RuntimeError(f"pgbench through {rival.name} failed in {cell}; its log: {rival.log.read_text()[-2000:]}")
+        raise RuntimeError(f"pgbench through {rival.name} failed in {cell} with {process.returncode} after {intervals} s: "
+                           f"{''.join(said[:20])}\nlog of {rival.name}: {rival.log.read_text()[-2000:]}")
     return {"tps": transactions / (last - first), "cpu": (ended - began) / transactions * 1e6}
 
 
