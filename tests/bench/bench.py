@@ -31,7 +31,8 @@ MODES, CLIENTS, LINKS = ("simple", "extended", "prepared"), (1, 32, 200), ("plai
 def main():
     options = read_arguments()
     processes.end_in_order()
-    with Cluster(max_connections=400, settings={"shared_buffers": "256MB"}) as cluster:
+    # Room for a connection of each of 200 clients twice: HAProxy's, and those that PgBouncer 1.18 keeps for prepared statements.
+    with Cluster(max_connections=700, settings={"shared_buffers": "256MB"}) as cluster:
         fill(cluster)
         rivals = start_contestants(cluster, options)
         try:
