@@ -33,6 +33,7 @@ enum class node_role : std::uint8_t {
 enum class node_state : std::uint8_t {
     up,    ///< it answers, or nothing speaks against it yet
     down,  ///< several probes in a row failed
+    quarantined,  ///< it answers, but must not be used; its reason tells why
 };
 
 /// One database server.
@@ -86,7 +87,12 @@ using cluster_view_ptr = std::shared_ptr<const cluster_view>;
 }
 [[nodiscard]] constexpr const char* name_of(node_state state)
 {
-    return state == node_state::up ? "up" : "down";
+    switch (state) {
+        case node_state::up: return "up";
+        case node_state::quarantined: return "quarantined";
+        case node_state::down: break;
+    }
+    return "down";
 }
 
 }  // namespace penstock::router

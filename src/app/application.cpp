@@ -71,6 +71,7 @@ struct application::state {
     [[nodiscard]] std::string urls_for_clients() const;
     void count_averages();
     void start_monitors();
+    void suspect(const std::string& cluster, const std::string& node);
     void start_catalog();
     void watch_signals();
     std::optional<client_error> reload();
@@ -252,6 +253,20 @@ void application::state::start_monitors()
         monitors.push_back(std::make_unique<control::monitor>(lookups, std::move(options), std::move(surroundings)));
         monitors.back()->start();
         process->publish(monitors.back()->current());
+    }
+    process->set_note_fault([this](const std::string& cluster, const std::string& node) { suspect(cluster, node); });
+}
+
+/// Workers have ended before the monitors do.
+void application::state::suspect(const std::string& cluster, const std::string& node)
+{
+    for (const auto& each : monitors) {
+        const auto view = each->current();
+        for (const auto& one : view->nodes) {
+            if (view->cluster == cluster && one.host + ":" + std::to_string(one.port) == node) {
+                each->suspect(one.id);
+            }
+        }
     }
 }
 

@@ -87,6 +87,8 @@ struct monitor::state : std::enable_shared_from_this<state> {
     asio::awaitable<void> probe(std::size_t index);
     asio::awaitable<void> take_nap(std::size_t index);
     void hasten(std::size_t index);
+    void hasten_all();
+    [[nodiscard]] duration pause() const;
     template <class Observation>
     void report(const Observation& seen);
     void publish();
@@ -272,8 +274,14 @@ asio::awaitable<void> monitor::state::take_nap(std::size_t index)
     if (stopped || own.hurry) {
         co_return;
     }
-    own.nap.expires_at(begun + options.probe_interval);
+    own.nap.expires_at(begun + pause());
     co_await own.nap.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+duration monitor::state::pause() const
+{
+    const bool doubtful = options.account && nodes.is_in_doubt();
+    return doubtful ? std::min(options.doubtful_pause, options.probe_interval) : options.probe_interval;
 }
 
 /// Ends the long part of a nap; during the short one, or a probe, it is remembered.
@@ -289,10 +297,23 @@ void monitor::state::hasten(std::size_t index)
     }
 }
 
+/// Those that nap for long begin to nap for as long as they may in doubt.
+void monitor::state::hasten_all()
+{
+    for (std::size_t index = 0; index < watches.size(); ++index) {
+        hasten(index);
+    }
+}
+
 template <class Observation>
 void monitor::state::report(const Observation& seen)
 {
-    if (!nodes.observe(seen)) {
+    const bool was_in_doubt = nodes.is_in_doubt();
+    const bool changed = nodes.observe(seen);
+    if (!was_in_doubt && nodes.is_in_doubt()) {
+        hasten_all();
+    }
+    if (!changed) {
         return;
     }
     for (const auto& event : nodes.events()) {

@@ -25,6 +25,8 @@ constexpr const char* group_query =
     "SELECT MEMBER_STATE, MEMBER_ROLE FROM performance_schema.replication_group_members"
     " WHERE MEMBER_ID = @@GLOBAL.server_uuid";
 
+constexpr const char* transactions_query = "SELECT @@GLOBAL.gtid_mode, @@GLOBAL.gtid_executed";
+
 /// A server that says one of these will not serve anybody now; every other refusal shows that it is alive.
 bool is_about_to_end(std::uint16_t number)
 {
@@ -85,6 +87,7 @@ std::optional<sql_query> mysql_probe::question() const
         case subject::variables: query.text = variables_query; break;
         case subject::galera: query.text = galera_query; break;
         case subject::group: query.text = group_query; break;
+        case subject::history: query.text = transactions_query; break;
         case subject::replication:
             query.text = is_mariadb_                            ? "SHOW ALL SLAVES STATUS"
                          : seen_.server_version >= says_replica ? "SHOW REPLICA STATUS"
@@ -103,6 +106,7 @@ void mysql_probe::take(const sql_answer& answer)
         case subject::galera: take_galera(answer); break;
         case subject::group: take_group(answer); break;
         case subject::replication: take_replication(answer); break;
+        case subject::history: take_history(answer); break;
     }
 }
 
@@ -143,6 +147,9 @@ void mysql_probe::read_role()
         open_.push_back(subject::galera);
     } else if (!variable("group_replication_group_name").empty()) {
         open_.push_back(subject::group);
+    }
+    if (!seen_.in_recovery && !is_mariadb_) {
+        open_.push_back(subject::history);
     }
     open_.push_back(subject::replication);
 }
@@ -198,6 +205,20 @@ void mysql_probe::take_replication(const sql_answer& answer)
         seen_.says += " and its replication stopped";
     } else if (!seen_.in_recovery && !answer.rows.empty() && runs) {
         seen_.says += " although it replicates from another server";
+    }
+}
+
+/// Under gtid_mode=OFF the set stays what it was and tells nothing.
+void mysql_probe::take_history(const sql_answer& answer)
+{
+    if (!answer.ok() || answer.rows.size() != 1 || answer.rows.front().size() != 2) {
+        return;
+    }
+    const auto& row = answer.rows.front();
+    if (row[0] && row[1] && row[0]->starts_with("ON")) {
+        if (auto executed = router::gtid_set::parse(*row[1])) {
+            seen_.past = history{.executed = std::move(executed)};
+        }
     }
 }
 

@@ -35,6 +35,7 @@ private:
         variables,    ///< always; the rest only where these call for it
         galera,       ///< how this node of a Galera cluster is
         group,        ///< how this member of a replication group is
+        history,      ///< MySQL: which transactions a server that takes writes has
         replication,  ///< whether the replication of a replica, or of an odd primary, runs
     };
 
@@ -42,6 +43,7 @@ private:
     void take_galera(const sql_answer& answer);
     void take_group(const sql_answer& answer);
     void take_replication(const sql_answer& answer);
+    void take_history(const sql_answer& answer);
     void fail(std::string why);
     void read_role();
     [[nodiscard]] std::string_view variable(const char* name) const;

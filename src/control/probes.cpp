@@ -41,20 +41,33 @@ public:
 
     [[nodiscard]] std::optional<sql_query> question() const override
     {
-        return answered_ ? std::nullopt : std::optional{role_query()};
+        switch (answers_) {
+            case 0: return role_query();
+            case 1:
+                return seen_.how == probe_observation::kind::answered ? std::optional{history_query()} : std::nullopt;
+            default: return std::nullopt;
+        }
     }
     void take(const sql_answer& answer) override
     {
-        answered_ = true;
-        seen_ = read_probe(node_, answer);
+        if (answers_++ == 0) {
+            seen_ = read_probe(node_, answer);
+        } else {
+            read_history(answer, seen_);
+        }
     }
     [[nodiscard]] const probe_observation& seen() const override { return seen_; }
 
 private:
     router::node_id node_;
-    bool answered_ = false;
+    int answers_ = 0;
     probe_observation seen_{};
 };
+
+bool is_decimal(std::string_view text)
+{
+    return !text.empty() && text.size() <= 20 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -74,6 +87,37 @@ sql_query role_query()
         " pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"
         " + coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int4";
     return query;
+}
+
+sql_query history_query()
+{
+    sql_query query;
+    query.text =
+        "select (select system_identifier from pg_catalog.pg_control_system()),"
+        " case when pg_catalog.pg_is_in_recovery()"
+        " then coalesce((select received_tli from pg_catalog.pg_stat_wal_receiver),"
+        " (select timeline_id from pg_catalog.pg_control_checkpoint()))"
+        " else ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))"
+        "::pg_catalog.\"bit\"(32)::pg_catalog.int8 end,"
+        " extract(epoch from pg_catalog.pg_postmaster_start_time())::pg_catalog.text";
+    return query;
+}
+
+void read_history(const sql_answer& answer, probe_observation& seen)
+{
+    if (!answer.ok() || answer.rows.size() != 1 || answer.rows.front().size() != 3) {
+        return;
+    }
+    const auto& row = answer.rows.front();
+    std::uint32_t timeline = 0;
+    if (!row[0] || !is_decimal(*row[0]) || !read_number(row[1], timeline)) {
+        return;
+    }
+    seen.past = history{.database = *row[0], .timeline = timeline};
+    constexpr std::size_t longest_time = 32;
+    if (row[2] && !row[2]->empty() && row[2]->size() <= longest_time) {
+        seen.writes_with = "server " + *row[0] + " started at " + *row[2];
+    }
 }
 
 probe_observation read_probe(router::node_id node, const sql_answer& answer)

@@ -32,4 +32,11 @@ public:
 
 [[nodiscard]] probe_observation read_probe(router::node_id node, const sql_answer& answer);
 
+/// PostgreSQL's second one, without which a probe does: the system identifier, the timeline (of a replica: at least
+/// that of its last restartpoint), and when the server started, by which one under two names is known.
+[[nodiscard]] sql_query history_query();
+
+/// Fills in what that answer tells; nothing where it is not understood.
+void read_history(const sql_answer& answer, probe_observation& seen);
+
 }  // namespace penstock::control

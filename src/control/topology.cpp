@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each observation changes one node; then the primary is chosen anew and the view compared with what it was.
+// Each observation changes one node; then the primary is chosen anew and the view compared with what it was. A node's
+// reason is what its probes say, until it is quarantined.
 #include "control/topology.hpp"
 
 #include "core/assert.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <map>
 #include <utility>
 
 namespace penstock::control {
@@ -20,7 +23,21 @@ std::string name_of(const node& each)
     return each.host + (each.host.starts_with('/') ? " port " : ":") + std::to_string(each.port);
 }
 
+std::string_view sentence_of(node_state state)
+{
+    switch (state) {
+        case node_state::up: return "node is up";
+        case node_state::quarantined: return "node is quarantined";
+        case node_state::down: break;
+    }
+    return "node is down";
+}
+
 constexpr auto given_role = "its role is given by the configuration";
+
+/// Of so many answers, the last ones, so many with another role than the one before make a node one that flaps.
+constexpr std::uint32_t remembered_answers = 16;
+constexpr int role_changes_of_one_that_flaps = 6;
 
 }  // namespace
 
@@ -34,19 +51,21 @@ topology::topology(std::string cluster, const std::vector<node_address>& nodes, 
         each.id = {static_cast<std::uint32_t>(view_.nodes.size())};
         each.host = address.host;
         each.port = address.port;
-        each.reason = "not probed yet";
+        auto& past = past_[each.id.value];
+        past.reason = "not probed yet";
         if (address.role != node_role::unknown) {
             each.role = address.role;
-            each.reason = given_role;
-            past_[each.id.value].role_is_given = true;
+            past.reason = given_role;
+            past.role_is_given = true;
         }
         view_.nodes.push_back(std::move(each));
     }
     if (view_.nodes.size() == 1 && !past_.front().role_is_given) {
         view_.nodes.front().role = node_role::primary;
-        view_.nodes.front().reason = "presumed to be the primary, being the only node";
+        past_.front().reason = "presumed to be the primary, being the only node";
     }
     choose_primary();
+    set_states();
 }
 
 bool topology::observe(const probe_observation& seen)
@@ -55,13 +74,19 @@ bool topology::observe(const probe_observation& seen)
     const auto before = view_;
     auto& node = view_.nodes[seen.node.value];
     auto& past = past_[seen.node.value];
+    past.was_heard = true;
     past.last_probe_answered = seen.how == probe_observation::kind::answered;
     switch (seen.how) {
-        case probe_observation::kind::answered: take_answer(node, past, seen); break;
-        case probe_observation::kind::refused: take_refusal(node, past, seen); break;
-        case probe_observation::kind::failed: take_failure(node, past, seen); break;
+        case probe_observation::kind::answered:
+            take_answer(node, past, seen);
+            compare_histories(seen.node.value);
+            forgive(seen.node.value);
+            break;
+        case probe_observation::kind::refused: take_refusal(past, seen); break;
+        case probe_observation::kind::failed: take_failure(past, seen); break;
     }
     choose_primary();
+    set_states();
     return publish_if_changed(before);
 }
 
@@ -73,9 +98,15 @@ bool topology::observe(const address_observation& seen)
     if (!seen.endpoints.empty()) {
         take_addresses(node, seen);
     } else if (node.endpoints.empty()) {
-        node.reason = seen.fault;
+        past_[seen.node.value].reason = seen.fault;
     }
+    set_states();
     return publish_if_changed(before);
+}
+
+bool topology::is_in_doubt() const
+{
+    return !view_.primary_index || past_[*view_.primary_index].failures_in_a_row > 0;
 }
 
 /// The same addresses in another order are no news: resolvers rotate them.
@@ -90,39 +121,96 @@ void topology::take_addresses(node& node, const address_observation& seen)
 void topology::take_answer(node& node, memory& past, const probe_observation& seen)
 {
     past.failures_in_a_row = 0;
-    node.state = node_state::up;
+    past.alive = node_state::up;
     node.max_connections = seen.max_connections;
     node.reserved_connections = seen.reserved_connections;
     node.server_version = seen.server_version;
     node.version_text = seen.version_text;
     past.writes_with = seen.writes_with;
+    past.told = seen.past;
     const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
+    const bool changed = past.probed != node_role::unknown && past.probed != probed;
+    past.probed = probed;
+    past.role_changes = (past.role_changes << 1U | (changed ? 1U : 0U)) & ((1U << remembered_answers) - 1);
     const auto says = (!seen.says.empty() ? seen.says
                        : seen.in_recovery ? "in recovery"
                                           : "not in recovery") +
                       ", says its probe";
     if (!past.role_is_given) {
         node.role = probed;
-        node.reason = says;
+        past.reason = says;
     } else {
-        node.reason = node.role == probed ? given_role : std::string{given_role} + ", though it is " + says;
+        past.reason = node.role == probed ? given_role : std::string{given_role} + ", though it is " + says;
     }
 }
 
 /// Alive, so it counts as up; its role stays what it was.
-void topology::take_refusal(node& node, memory& past, const probe_observation& seen)
+void topology::take_refusal(memory& past, const probe_observation& seen)
 {
     past.failures_in_a_row = 0;
-    node.state = node_state::up;
-    node.reason = seen.fault;
+    past.alive = node_state::up;
+    past.reason = seen.fault;
 }
 
-void topology::take_failure(node& node, memory& past, const probe_observation& seen) const
+void topology::take_failure(memory& past, const probe_observation& seen) const
 {
-    node.reason = seen.fault;
+    past.reason = seen.fault;
     if (++past.failures_in_a_row >= failures_until_down_) {
         past.failures_in_a_row = failures_until_down_;
-        node.state = node_state::down;
+        past.alive = node_state::down;
+    }
+}
+
+/// What this answer proves of the node and of each other one.
+void topology::compare_histories(std::size_t index)
+{
+    auto& own = past_[index];
+    own.later.reset();
+    own.apart.reset();
+    for (std::size_t other = 0; other < past_.size(); ++other) {
+        auto& its = past_[other];
+        for (auto* known : {&its.later, &its.apart}) {
+            if (*known == index) {
+                known->reset();
+            }
+        }
+        if (other == index || !own.told || !its.told ||
+            (!own.writes_with.empty() && own.writes_with == its.writes_with)) {
+            continue;
+        }
+        const bool both_write = own.probed == node_role::primary && its.probed == node_role::primary;
+        switch (lineage_of(*own.told, *its.told)) {
+            case lineage::unknown: break;
+            case lineage::later: its.later = index; break;
+            case lineage::earlier: own.later = other; break;
+            case lineage::apart:
+            case lineage::foreign:
+                if (both_write) {
+                    own.apart = other;
+                    its.apart = index;
+                }
+                break;
+        }
+    }
+}
+
+/// A primary that was replaced counts again once it has been a replica, or has gone on from its successor; and where
+/// the primary's place holds another database than before, and no other node holds the former one, that is the
+/// cluster's.
+void topology::forgive(std::size_t index)
+{
+    auto& own = past_[index];
+    if (own.probed == node_role::replica) {
+        own.successor.reset();
+    }
+    if (own.successor && past_[*own.successor].later == index) {
+        own.successor.reset();
+    }
+    const auto is_of_the_cluster = [this](const memory& its) {
+        return its.alive == node_state::up && its.told && its.told->database == database_;
+    };
+    if (last_primary_ == index && own.told && std::none_of(past_.begin(), past_.end(), is_of_the_cluster)) {
+        database_.clear();  // made anew in its place
     }
 }
 
@@ -134,21 +222,101 @@ void topology::choose_primary()
         view_.primary_index = 0;
         return;
     }
-    const auto before = std::exchange(view_.primary_index, std::nullopt);
-    const auto claims = claimants(false);
-    const auto proved = claimants(true);
-    if (claims.size() == 1) {
-        view_.primary_index = claims.front();
-    } else if (before && past_[*before].last_probe_answered && claims_to_be_primary(*before)) {
-        view_.primary_index = before;
-    } else if (proved.size() == 1) {
-        view_.primary_index = proved.front();
-    } else if (write_together(proved)) {
-        view_.primary_index = proved.front();
-    } else {
-        view_.reason = claims.empty() ? "no node that is up is known to be the primary"
-                                      : "several nodes claim to be the primary, none of which was it before";
+    if (const auto* unheard = first_unheard(); unheard != nullptr && !last_primary_) {
+        view_.reason = "waiting for the first probe of " + name_of(*unheard);
+        return;
     }
+    if (!last_primary_) {
+        database_ = most_common_database();
+    }
+    const auto claims = claimants(false);
+    view_.primary_index = best_of(claims, view_.primary_index);
+    if (view_.primary_index) {
+        crown(*view_.primary_index);
+    } else if (claims.empty()) {
+        view_.reason = "no node that is up is known to be the primary" + quarantined_primaries();
+    } else if (are_apart(claims)) {
+        view_.reason = "several nodes take writes, and each has what another one lacks";
+    } else {
+        view_.reason = "several nodes claim to be the primary, and nothing tells which of them it is";
+    }
+}
+
+/// The first primary is chosen once every node has answered, or has failed to: any of them may have a later history.
+const router::node* topology::first_unheard() const
+{
+    const router::node* found = nullptr;
+    for (const auto& each : view_.nodes) {
+        const auto& past = past_[each.id.value];
+        if (past.role_is_given && each.role == node_role::primary) {
+            return nullptr;
+        }
+        if (found == nullptr && !past.was_heard && !past.role_is_given) {
+            found = &each;
+        }
+    }
+    return found;
+}
+
+/// Before there was a primary the majority tells what a stranger is; empty where there is none.
+std::string topology::most_common_database() const
+{
+    std::map<std::string_view, std::size_t> counts;
+    for (const auto& past : past_) {
+        if (past.told && !past.told->database.empty()) {
+            ++counts[past.told->database];
+        }
+    }
+    const auto first = std::max_element(
+        counts.begin(), counts.end(), [](auto& one, auto& other) { return one.second < other.second; });
+    const bool alone =
+        std::count_if(counts.begin(), counts.end(), [&](auto& each) { return each.second == first->second; }) == 1;
+    return alone ? std::string{first->first} : std::string{};
+}
+
+std::string topology::quarantined_primaries() const
+{
+    std::string text;
+    for (std::size_t index = 0; index < past_.size(); ++index) {
+        if (past_[index].alive == node_state::up && view_.nodes[index].role == node_role::primary) {
+            if (const auto why = why_quarantined(index); !why.empty()) {
+                text += "; of " + name_of(view_.nodes[index]) + ": " + why;
+            }
+        }
+    }
+    return text;
+}
+
+std::optional<std::size_t> topology::best_of(const std::vector<std::size_t>& claims,
+                                             std::optional<std::size_t> before) const
+{
+    if (claims.size() == 1) {
+        return claims.front();
+    }
+    const auto proved = claimants(true);
+    if (are_apart(proved)) {
+        return std::nullopt;
+    }
+    if (before && past_[*before].last_probe_answered && claims_to_be_primary(*before)) {
+        return before;
+    }
+    if (proved.size() == 1 || write_together(proved)) {
+        return proved.front();
+    }
+    return std::nullopt;
+}
+
+/// From now on this one is it: what it is a copy of is what all have to be, and its predecessor is not written to.
+void topology::crown(std::size_t index)
+{
+    if (const auto& told = past_[index].told; told && !told->database.empty()) {
+        database_ = told->database;
+    }
+    if (last_primary_ && *last_primary_ != index && !write_together({*last_primary_, index}) &&
+        past_[*last_primary_].probed != node_role::replica) {
+        past_[*last_primary_].successor = index;
+    }
+    last_primary_ = index;
 }
 
 /// Indices of the nodes that are up and primary by their last answer; `proved`: and that answered the last probe too.
@@ -165,7 +333,8 @@ std::vector<std::size_t> topology::claimants(bool proved) const
 
 bool topology::claims_to_be_primary(std::size_t index) const
 {
-    return view_.nodes[index].is_up() && view_.nodes[index].role == node_role::primary && may_be_primary(index);
+    return past_[index].alive == node_state::up && view_.nodes[index].role == node_role::primary &&
+           may_be_primary(index) && why_quarantined(index).empty();
 }
 
 /// Where the configuration names a primary, no other node can be it, whatever it says of itself.
@@ -185,6 +354,52 @@ bool topology::write_together(const std::vector<std::size_t>& nodes) const
            });
 }
 
+bool topology::are_apart(const std::vector<std::size_t>& nodes) const
+{
+    return std::any_of(nodes.begin(), nodes.end(), [this, &nodes](std::size_t index) {
+        const auto& other = past_[index].apart;
+        return other && std::find(nodes.begin(), nodes.end(), *other) != nodes.end();
+    });
+}
+
+/// Empty where nothing speaks against the node. Of a cluster of one, nothing ever does.
+std::string topology::why_quarantined(std::size_t index) const
+{
+    const auto& past = past_[index];
+    if (view_.nodes.size() == 1) {
+        return {};
+    }
+    if (past.told && !past.told->database.empty() && !database_.empty() && past.told->database != database_) {
+        return "it belongs to another cluster: its system identifier is " + past.told->database +
+               ", that of the primary " + database_;
+    }
+    if (const auto changes = std::popcount(past.role_changes); changes >= role_changes_of_one_that_flaps) {
+        return "it flaps: its role has changed " + std::to_string(changes) + " times in its last " +
+               std::to_string(remembered_answers) + " answers";
+    }
+    if (past.role_is_given || view_.nodes[index].role != node_role::primary) {
+        return {};
+    }
+    if (past.later) {
+        return "it takes writes, but " + name_of(view_.nodes[*past.later]) + " has gone on from what it has";
+    }
+    if (past.successor) {
+        return "it takes writes, but " + name_of(view_.nodes[*past.successor]) + " has replaced it as the primary";
+    }
+    return {};
+}
+
+void topology::set_states()
+{
+    for (std::size_t index = 0; index < view_.nodes.size(); ++index) {
+        auto& node = view_.nodes[index];
+        auto why = why_quarantined(index);
+        const bool quarantined = past_[index].alive == node_state::up && !why.empty();
+        node.state = quarantined ? node_state::quarantined : past_[index].alive;
+        node.reason = quarantined ? std::move(why) : past_[index].reason;
+    }
+}
+
 bool topology::publish_if_changed(const router::cluster_view& before)
 {
     events_.clear();
@@ -202,7 +417,7 @@ void topology::note_changes(const router::cluster_view& before)
         const auto& was = before.nodes[index];
         const auto& now = view_.nodes[index];
         if (was.state != now.state) {
-            events_.push_back({now.is_up() ? "node is up" : "node is down", name_of(now), now.reason, !now.is_up()});
+            events_.push_back({sentence_of(now.state), name_of(now), now.reason, !now.is_up()});
         }
         if (was.role != now.role) {
             events_.push_back({"node has another role", name_of(now), router::name_of(now.role)});
@@ -211,11 +426,15 @@ void topology::note_changes(const router::cluster_view& before)
             events_.push_back({"node has other addresses", name_of(now), now.endpoints.front().text()});
         }
     }
-    if (before.primary_index != view_.primary_index) {
-        events_.push_back({view_.primary_index ? "cluster has another primary" : "cluster has no primary",
+    const bool has_another = before.primary_index != view_.primary_index;
+    const bool waits = first_unheard() != nullptr && !last_primary_;
+    if (view_.primary_index && has_another) {
+        events_.push_back({"cluster has another primary",
                            view_.cluster,
-                           view_.primary_index ? name_of(*view_.primary()) : view_.reason,
+                           name_of(*view_.primary()),
                            before.primary_index.has_value()});
+    } else if (!view_.primary_index && !waits && (has_another || before.reason != view_.reason)) {
+        events_.push_back({"cluster has no primary", view_.cluster, view_.reason, true});
     }
 }
 

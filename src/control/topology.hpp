@@ -3,11 +3,18 @@
 // From observations of single nodes to a view of the cluster. Pure: no I/O, no clock, no thread.
 //
 // A single node is presumed to be the primary until a probe says otherwise. With several, nobody is until a probe told.
-// Of two that claim it, the one that was primary before stays, as long as its own probes still say so; otherwise nobody
-// is, unless all of them write to the same data: then it is the first in the configuration. What the configuration says
-// of a node's role outranks what its probes say; a node that it calls the primary is the only one that can be.
+// Of two that claim it, the one with the later history is the primary; where each has what the other one lacks, nobody
+// is. Where nothing is known of their histories, the one that was primary before stays, as long as its own probes still
+// say so; otherwise nobody is, unless all of them write to the same data: then it is the first in the configuration.
+// What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is the
+// only one that can be.
+//
+// Quarantined, which means that nothing is sent there but probes, are: a primary that another one has replaced, until
+// it is a replica or has gone on from its successor; a node of another database than the primary's; and one whose role
+// changes with every few probes.
 #pragma once
 
+#include "control/history.hpp"
 #include "router/cluster_view.hpp"
 
 #include <cstddef>
@@ -46,6 +53,7 @@ struct probe_observation {
     /// Nodes that name the same here write to the same data, so that any one of them may be the primary: a group that
     /// replicates synchronously, or one server under two names. Empty: this node writes for itself.
     std::string writes_with{};
+    std::optional<history> past{};  ///< where it told
 };
 
 /// What the resolver found for one node.
@@ -73,6 +81,8 @@ public:
     bool observe(const address_observation& seen);
 
     [[nodiscard]] const router::cluster_view& view() const { return view_; }
+    /// Whether the primary has failed to answer, or none is known.
+    [[nodiscard]] bool is_in_doubt() const;
     /// What the last observation changed; empty where it changed nothing worth a line.
     [[nodiscard]] const std::vector<topology_event>& events() const { return events_; }
 
@@ -80,25 +90,47 @@ private:
     struct memory {
         std::uint32_t failures_in_a_row = 0;
         bool last_probe_answered = false;
-        bool role_is_given = false;  ///< by the configuration
-        std::string writes_with{};   ///< by the last answer
+        bool was_heard = false;                                 ///< a probe has ended, however
+        bool role_is_given = false;                             ///< by the configuration
+        std::string writes_with{};                              ///< by the last answer
+        router::node_state alive = router::node_state::up;      ///< by its probes alone
+        router::node_role probed = router::node_role::unknown;  ///< by the last answer
+        std::string reason{};                                   ///< why it is what its probes make of it
+        std::uint32_t role_changes = 0;      ///< a bit for each of the last answers: its role was another one before
+        std::optional<history> told{};       ///< by the last answer
+        std::optional<std::size_t> later{};  ///< a node that is known to have gone on from what this one has
+        std::optional<std::size_t> apart{};  ///< a node that takes writes that this one does not have
+        std::optional<std::size_t> successor{};  ///< the primary that has replaced this one
     };
 
     static void take_addresses(router::node& node, const address_observation& seen);
     static void take_answer(router::node& node, memory& past, const probe_observation& seen);
-    static void take_refusal(router::node& node, memory& past, const probe_observation& seen);
-    void take_failure(router::node& node, memory& past, const probe_observation& seen) const;
+    static void take_refusal(memory& past, const probe_observation& seen);
+    void take_failure(memory& past, const probe_observation& seen) const;
+    void compare_histories(std::size_t index);
+    void forgive(std::size_t index);
     void choose_primary();
+    void crown(std::size_t index);
+    [[nodiscard]] std::optional<std::size_t> best_of(const std::vector<std::size_t>& claims,
+                                                     std::optional<std::size_t> before) const;
     [[nodiscard]] std::vector<std::size_t> claimants(bool proved) const;
     [[nodiscard]] bool claims_to_be_primary(std::size_t index) const;
     [[nodiscard]] bool may_be_primary(std::size_t index) const;
     [[nodiscard]] bool write_together(const std::vector<std::size_t>& nodes) const;
+    [[nodiscard]] bool are_apart(const std::vector<std::size_t>& nodes) const;
+    [[nodiscard]] std::string why_quarantined(std::size_t index) const;
+    [[nodiscard]] std::string quarantined_primaries() const;
+    [[nodiscard]] const router::node* first_unheard() const;
+    [[nodiscard]] std::string most_common_database() const;
+    void set_states();
     bool publish_if_changed(const router::cluster_view& before);
     void note_changes(const router::cluster_view& before);
 
     router::cluster_view view_{};
     std::vector<memory> past_{};
     std::uint32_t failures_until_down_;
+    std::optional<std::size_t> last_primary_{};
+    std::string database_{};  ///< the primary's, and so the cluster's; empty: not told
     std::vector<topology_event> events_{};
 };
 

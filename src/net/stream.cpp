@@ -73,6 +73,10 @@ stream::~stream()
 
 received stream::receive()
 {
+    if (broken_off_) {
+        readable_ = false;
+        return {received::kind::error, {}};
+    }
     return layer_ ? receive_layered() : receive_below();
 }
 
@@ -367,6 +371,17 @@ tls_facts stream::facts() const
 std::string stream::fault() const
 {
     return fault_ ? *fault_ : std::string{};
+}
+
+void stream::break_off(std::string why)
+{
+    broken_off_ = true;
+    peer_gone_ = true;
+    fail(std::move(why));
+    ::shutdown(descriptor_, SHUT_RDWR);
+    if (subscriber_ != nullptr) {
+        subscriber_->notify();
+    }
 }
 
 void stream::shut_down_sending()

@@ -111,6 +111,10 @@ public:
     /// Stops sending (and says so under TLS); the peer sees the end once the backlog is gone.
     void shut_down_sending();
 
+    /// Ends both directions at once. What has come already is not given out any more: receive() gives an error, and the
+    /// subscriber is told.
+    void break_off(std::string why);
+
     /// Takes the stream off its driver (and its subscriber off it), to be attached to another on that one's thread.
     void detach();
     /// What may have come meanwhile is unknown: the stream is readable() now.
@@ -150,6 +154,7 @@ private:
     bool readable_ = false;
     bool peer_gone_ = false;
     bool failed_ = false;
+    bool broken_off_ = false;
     bool sending_shut_ = false;
     bool output_watched_ = false;
     bool layer_fault_told_ = false;

@@ -139,6 +139,7 @@ task<pool::open_result<server_connection<P>>> server_opener<P>::connect(
         }
         fault = wire.error().message();
     }
+    process_.suspect(record_->key.cluster, place.node);
     co_return failed<server_connection<P>>(error_kind::server_unavailable,
                                            "cannot connect to server " + place.node + ": " + fault);
 }

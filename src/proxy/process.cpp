@@ -125,11 +125,35 @@ void process::publish(router::cluster_view_ptr view)
     views_[view->cluster] = view;
     set_limits_locked();
     if (primary == nullptr) {
+        hold_locked(*view);
         return;
     }
     for (const auto& [key, record] : pools_) {
         if (key.cluster == view->cluster && key.node.empty() && record->shared->node() != text_of(*primary)) {
             record->shared->set_node(text_of(*primary));
+        }
+    }
+    const auto [before, first] = written_to_.try_emplace(view->cluster, *view->primary_index);
+    const auto& replaced = view->nodes[std::exchange(before->second, *view->primary_index)];
+    // One that knows of its end as primary refuses writes itself, and may end what it has under way.
+    if (!first && replaced.id != primary->id && replaced.role == router::node_role::primary) {
+        for (auto* each : workers_) {
+            each->fence(view->cluster, text_of(replaced));
+        }
+    }
+}
+
+/// Nobody is the primary. If the one that was it last is there and must not be written to, its connections are given
+/// up, so that requests wait. One that does not answer may only be slow to: what it still serves it serves.
+void process::hold_locked(const router::cluster_view& view)
+{
+    const auto last = written_to_.find(view.cluster);
+    if (last == written_to_.end() || view.nodes[last->second].state == router::node_state::down) {
+        return;
+    }
+    for (const auto& [key, record] : pools_) {
+        if (key.cluster == view.cluster && key.node.empty() && !record->shared->node().empty()) {
+            record->shared->set_node({});
         }
     }
 }

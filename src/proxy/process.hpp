@@ -108,6 +108,15 @@ public:
             note_definitions_(cluster, database);
         }
     }
+    /// Who is told of a node ("host:port") that a connection was lost to, or could not be had from. Likewise.
+    using note_fault = std::function<void(const std::string& cluster, const std::string& node)>;
+    void set_note_fault(note_fault note) { note_fault_ = std::move(note); }
+    void suspect(const std::string& cluster, const std::string& node) const
+    {
+        if (note_fault_) {
+            note_fault_(cluster, node);
+        }
+    }
     /// Null: nothing is known for the time being.
     void publish_functions(const std::string& cluster,
                            const std::string& database,
@@ -140,6 +149,7 @@ public:
 
 private:
     void set_limits_locked();
+    void hold_locked(const router::cluster_view& view);
     void follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now);
 
     mutable std::mutex guard_;
@@ -147,11 +157,13 @@ private:
     control::credentials& users_;
     std::shared_ptr<pool::budget> budget_;
     std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
+    std::map<std::string, std::size_t, std::less<>> written_to_;  ///< each cluster's last primary, by its place
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
     std::map<std::string, std::shared_ptr<router::freshness_board>, std::less<>> boards_;
     std::map<std::pair<std::string, std::string>, std::weak_ptr<write_mark>> marks_;
     find_functions find_functions_;
     note_change note_definitions_;
+    note_fault note_fault_;
     std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by node
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);

@@ -150,6 +150,15 @@ void session<P>::kill(const kill_order& order, std::function<void(kill_result)> 
     done(kill_result::done);
 }
 
+/// The relay finds the end of the connection, as if the server had gone.
+template <protocol P>
+void session<P>::fence(const std::string& cluster, const std::string& node)
+{
+    if (lease_ && lease_->place().node == node && pool_->record->key.cluster == cluster) {
+        lease_->wire().break_off("another node has become the primary");
+    }
+}
+
 /// What the client waits for is given up, be it a server connection or a server's answer. `done` is told whether the
 /// server knows, where it has to.
 template <protocol P>

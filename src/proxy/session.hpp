@@ -37,6 +37,7 @@ public:
     void stop(client_error why, bool when_idle) override;
     void cancel(const std::string& key, std::function<void()> done) override;
     void kill(const kill_order& order, std::function<void(kill_result)> done) override;
+    void fence(const std::string& cluster, const std::string& node) override;
     [[nodiscard]] session_report describe(time_point now, bool in_full) const override;
 
 private:

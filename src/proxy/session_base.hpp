@@ -66,6 +66,9 @@ public:
     virtual void cancel(const std::string& key, std::function<void()> done) = 0;
     /// A client of ours wants to have it ended, or what it runs. `done` is called on this thread once that is sure.
     virtual void kill(const kill_order& order, std::function<void(kill_result)> done) = 0;
+    /// That node of that cluster must not be believed any more: a connection to it is broken off, whatever it has under
+    /// way.
+    virtual void fence(const std::string& cluster, const std::string& node) = 0;
     /// `in_full`: with names, addresses and times, which cost system calls; else what can be counted.
     [[nodiscard]] virtual session_report describe(time_point now, bool in_full) const = 0;
 };

@@ -449,6 +449,7 @@ void session<P>::server_lost(advance_result how)
                   {"database", database_},
                   {"reason", reason.empty() ? lease_->wire().fault() : reason}});
     pool_->counters->count_discard(reason_of(how));
+    worker_.owner().suspect(pool_->record->key.cluster, lease_->place().node);
     if (routes_) {
         note_write();
         routes_->loan.failed(worker_.driver().now());

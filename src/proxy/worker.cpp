@@ -31,7 +31,11 @@ constexpr std::uint32_t number_mask = (1U << 22) - 1;
 }  // namespace
 
 worker::worker(process& owner, std::uint32_t index, console serve_console)
-    : process_{owner}, index_{index}, console_{std::move(serve_console)}, configuration_{owner.current()}, last_stamp_{std::uint64_t{index} << 30}
+    : process_{owner},
+      index_{index},
+      console_{std::move(serve_console)},
+      configuration_{owner.current()},
+      last_stamp_{std::uint64_t{index} << 30}
 {
 }
 
@@ -216,6 +220,15 @@ void worker::kill(kill_order order, std::function<void(kill_result)> done)
             return;
         }
         found->second->kill(order, done);
+    });
+}
+
+void worker::fence(std::string cluster, std::string node)
+{
+    driver_.post([this, cluster = std::move(cluster), node = std::move(node)] {
+        for (const auto& [number, who] : sessions_) {
+            who->fence(cluster, node);
+        }
     });
 }
 

@@ -115,6 +115,9 @@ public:
     void cancel(cancel_key key, std::function<void()> done);
     /// `done` is called, on this worker's thread, once the session has been told and what it runs is being ended.
     void kill(kill_order order, std::function<void(kill_result)> done);
+    /// Another primary has replaced that node ("host:port"), which may not know it yet: what sessions have under way
+    /// there is lost to them.
+    void fence(std::string cluster, std::string node);
     /// No new clients; idle sessions end now, the others as they become idle, those left shortly before `deadline`
     /// then. At the deadline whatever is still waited for, by sessions and by the pool, is given up.
     void drain(time_point deadline);

@@ -223,6 +223,13 @@ class Penstock:
                 counted[key] = counted.get(key, 0) + int(amount)
         return counted
 
+    def nodes(self):
+        """Rows of SHOW NODES, from /stats."""
+        status, body = self.http("/stats")
+        if status != 200:
+            raise AssertionError(f"/stats gives {status}: {body}")
+        return json.loads(body)["nodes"]
+
     def console(self, command, user="app"):
         """Rows of a console command, each as {column: text}."""
         connection = self.connect(user=user, database="pgbouncer")

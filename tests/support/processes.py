@@ -109,6 +109,21 @@ def family(pid):
     return [pid, *(one for child in children for one in family(int(child)))]
 
 
+@contextlib.contextmanager
+def frozen(pid):
+    """The process and all its descendants stand still meanwhile, as on a machine that hangs."""
+    members = family(pid)
+    for each in members:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
+
+
 def confine(pids, cores):
     """Lets every thread of these processes run on these cores only; what they start later inherits that."""
     for pid in pids:

@@ -3,6 +3,7 @@
 // The monitor with a scripted database and resolver: what it publishes and when it probes.
 #include "control/monitor.hpp"
 
+#include "control/probes.hpp"
 #include "fake_sql_client.hpp"
 #include "telemetry/log.hpp"
 
@@ -50,6 +51,20 @@ protected:
         return on.run_until([this, count] { return database.questions.size() >= count; }, seconds{5});
     }
 
+    /// To the oldest question about a role, and to the one about the history behind it.
+    void answer_probe(const sql_answer& role)
+    {
+        database.answer(role);
+        ASSERT_TRUE(on.run_until(
+            [this] {
+                return !database.questions.empty() && database.questions.back().query.text == history_query().text;
+            },
+            seconds{5}));
+        auto history = std::move(database.questions.back());
+        database.questions.pop_back();
+        history.answer(fault("denied", "42501"));
+    }
+
     fake_database database;
     std::atomic<bool> resolvable = true;
     std::atomic<int> times_resolved = 0;
@@ -73,8 +88,8 @@ TEST_F(Monitor, ReportsWhatProbesSay)
     watcher.start();
     EXPECT_EQ(views.back()->primary(), nullptr);
     ASSERT_TRUE(wait_for_questions(2));
-    database.answer(one_row({"t", "100", "3"}));
-    database.answer(one_row({"f", "100", "3"}));
+    answer_probe(one_row({"t", "100", "3"}));
+    answer_probe(one_row({"f", "100", "3"}));
     ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
     EXPECT_EQ(views.back()->primary()->id.value, 1U);
     EXPECT_EQ(watcher.current(), views.back());
@@ -113,7 +128,7 @@ TEST_F(Monitor, ProbesASuspectedNodeAtOnce)
     monitor watcher{on, watching({{"127.0.0.1", 1}}), surroundings()};
     watcher.start();
     ASSERT_TRUE(wait_for_questions(1));
-    database.answer(one_row({"f", "100", "3"}));
+    answer_probe(one_row({"f", "100", "3"}));
     watcher.suspect({0});
     EXPECT_TRUE(wait_for_questions(1));
 }
@@ -125,13 +140,34 @@ TEST_F(Monitor, IsWokenByASuspicion)
     monitor watcher{on, options, surroundings()};
     watcher.start();
     ASSERT_TRUE(wait_for_questions(1));
-    database.answer(one_row({"f", "100", "3"}));
+    answer_probe(one_row({"f", "100", "3"}));
     bool asleep = false;
     on.call_after(milliseconds{10}, [&asleep] { asleep = true; });
     ASSERT_TRUE(on.run_until([&asleep] { return asleep; }, seconds{5}));
     EXPECT_TRUE(database.questions.empty());
     watcher.suspect({0});
     EXPECT_TRUE(wait_for_questions(1));
+}
+
+TEST_F(Monitor, AsksEveryNodeOftenWhileThePrimaryDoesNotAnswer)
+{
+    auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
+    options.shortest_pause = milliseconds{1};
+    options.doubtful_pause = milliseconds{2};
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(2));
+    answer_probe(one_row({"f", "100", "3"}));
+    answer_probe(one_row({"t", "100", "3"}));
+    ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
+    watcher.suspect({0});
+    ASSERT_TRUE(wait_for_questions(1));
+    database.answer(fault("connection refused"));
+    ASSERT_TRUE(wait_for_questions(2)) << "the replica may have been promoted";
+    while (!database.questions.empty()) {
+        database.answer(fault("connection refused"));
+    }
+    EXPECT_TRUE(wait_for_questions(2)) << "and again";
 }
 
 TEST_F(Monitor, ProbesNothingWithoutAnAccount)
@@ -166,6 +202,7 @@ TEST(TargetIn, PrefersThePrimaryAndNeedsAnAddress)
     nodes.observe(address_observation{.node = {0}, .endpoints = {*net::numeric_endpoint("10.0.0.1", 1)}});
     nodes.observe(address_observation{.node = {1}, .endpoints = {*net::numeric_endpoint("::1", 2)}});
     EXPECT_EQ(monitor::target_in(nodes.view(), {})->host, "a");
+    nodes.observe(probe_observation{.node = {0}, .how = probe_observation::kind::answered, .in_recovery = true});
     nodes.observe(probe_observation{.node = {1}, .how = probe_observation::kind::answered});
     const auto target = monitor::target_in(nodes.view(), sql_target{.user = "u"});
     EXPECT_EQ(target->host, "b");
@@ -193,6 +230,9 @@ TEST_F(Monitor, AsksMySqlInItsOwnWordsUntilEnoughIsKnown)
     };
     ASSERT_TRUE(on.run_until(asks_further, seconds{5}));
     database.answer(fault("denied", "42000"));
+    EXPECT_TRUE(database.questions.front().query.text.starts_with("SELECT @@GLOBAL.gtid_mode"));
+    database.answer(fault("denied", "42000"));
+    ASSERT_TRUE(wait_for_questions(1));
     database.answer(fault("denied", "42000"));
     ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
     EXPECT_EQ(views.back()->primary()->id.value, 1U);

@@ -117,6 +117,24 @@ TEST(MysqlProbe, TakesAReadOnlyServerForAReplicaWhateverItMayTell)
     EXPECT_FALSE(played{}.run(pairs(mariadb())).in_recovery);
 }
 
+TEST(MysqlProbe, AsksAServerThatTakesWritesForItsTransactions)
+{
+    constexpr auto set = "aaaaaaaa-0000-0000-0000-000000000001:1-5";
+    const auto history_of = [](sql_answer variables, sql_row answer) {
+        return told("SELECT @@GLOBAL.gtid_mode", one_row(std::move(answer))).run(std::move(variables)).past;
+    };
+    const auto found = history_of(pairs(primary()), {"ON", set});
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->executed, router::gtid_set::parse(set));
+    EXPECT_EQ(history_of(pairs(with(primary(), {{"read_only", "ON"}})), {"ON", set}), std::nullopt);
+    EXPECT_EQ(history_of(pairs(mariadb()), {"ON", set}), std::nullopt);
+    EXPECT_EQ(history_of(pairs(primary()), {"OFF", set}), std::nullopt);
+    EXPECT_EQ(history_of(pairs(primary()), {"OFF_PERMISSIVE", set}), std::nullopt);
+    EXPECT_EQ(history_of(pairs(primary()), {"ON", "x"}), std::nullopt);
+    EXPECT_EQ(history_of(pairs(primary()), {"ON"}), std::nullopt);
+    EXPECT_EQ(played{}.run(pairs(primary())).past, std::nullopt) << "not told";
+}
+
 TEST(MysqlProbe, AsksForReplicationInTheWordsOfTheProduct)
 {
     const auto last_asked = [](sql_answer variables) {

@@ -49,5 +49,45 @@ TEST(Probe, DoesNotBelieveAStrangeAnswer)
     EXPECT_EQ(read_probe({0}, {}).how, kind::failed);
 }
 
+TEST(Probe, AsksForTheHistoryOfOneThatAnswers)
+{
+    const auto probing = begin_probe(engine::postgresql, {1});
+    EXPECT_EQ(probing->question()->text, role_query().text);
+    probing->take(one_row({"f", "100", "3"}));
+    EXPECT_EQ(probing->question()->text, history_query().text);
+    probing->take(one_row({"7431", "2", "1700000000.123456"}));
+    EXPECT_EQ(probing->question(), std::nullopt);
+    EXPECT_EQ(probing->seen().how, kind::answered);
+    EXPECT_EQ(probing->seen().past, (history{.database = "7431", .timeline = 2}));
+    EXPECT_EQ(probing->seen().writes_with, "server 7431 started at 1700000000.123456");
+}
+
+TEST(Probe, AsksNothingMoreOfOneThatDoesNotAnswer)
+{
+    const auto probing = begin_probe(engine::postgresql, {1});
+    probing->take(fault("connection refused"));
+    EXPECT_EQ(probing->question(), std::nullopt);
+}
+
+TEST(Probe, DoesWithoutAHistory)
+{
+    for (const auto& row : {sql_row{},
+                            sql_row{"7431"},
+                            sql_row{"7431", std::nullopt, "1.5"},
+                            sql_row{std::nullopt, "1", "1.5"},
+                            sql_row{"abc", "1", "1.5"},
+                            sql_row{std::string(21, '1'), "1", "1.5"},
+                            sql_row{"7431", "99999999999", "1.5"}}) {
+        probe_observation seen{.how = kind::answered};
+        read_history(one_row(row), seen);
+        EXPECT_EQ(seen.past, std::nullopt);
+        EXPECT_EQ(seen.how, kind::answered);
+    }
+    probe_observation seen{.how = kind::answered};
+    read_history(fault("permission denied for function pg_control_system", "42501"), seen);
+    EXPECT_EQ(seen.past, std::nullopt);
+    EXPECT_EQ(seen.how, kind::answered);
+}
+
 }  // namespace
 }  // namespace penstock::control

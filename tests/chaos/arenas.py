@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Where the chaos happens: a cluster whose acknowledged commits are on a replica as well, so that none may be lost when its primary is
+# killed. Here is how an operator (or his tool) fails over with each product, and how clients talk to it.
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+
+import psycopg2
+import pymysql
+
+import processes
+from bank import ACCOUNTS, NOT_DONE, SCHEMA, START_BALANCE, UNKNOWN
+from cluster import PASSWORD, Cluster
+from mysql_cluster import MySqlCluster
+from mysql_penstock import MySqlPenstock
+from penstock import Penstock
+from wait import wait_until
+
+POOL_SIZE = 8
+
+
+class Arena:
+    """A running cluster: `nodes`, of which `primary` is written to."""
+
+    engine = ""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.nodes = [cluster.primary, *cluster.replicas]
+        self.primary = cluster.primary
+        self.frozen = None  # a node that stands still now
+        self.old = None     # what was the primary before the last fault, where that has ended it
+
+    def __enter__(self):
+        self.cluster.start()
+        for statement in (*SCHEMA, "insert into account values " + ", ".join(f"({n}, {START_BALANCE})" for n in range(ACCOUNTS))):
+            self.primary.sql(statement, user=self.owner, database="app")
+        self.make_safe()
+        return self
+
+    def __exit__(self, *_):
+        self.cluster.stop()
+
+    def ask(self, statement):
+        return self.primary.sql(statement, user=self.owner, database="app")
+
+    def replicas(self):
+        return [node for node in self.nodes if node not in (self.primary, self.frozen) and node.process is not None]
+
+    def settings(self):
+        return {"pool": {"pool_size": POOL_SIZE, "connection_borrow_timeout": "30s"}, "log": {"level": "info"}, "cluster": [{
+            "name": "main", "engine": self.engine, "nodes": [f"127.0.0.1:{node.port}" for node in self.nodes],
+            "monitor_user": self.monitor, "monitor_password": PASSWORD, "read_write_split": True}]}
+
+    # ---- what is done to it ----
+
+    def promote_best(self):
+        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did."""
+        self.old = self.primary
+        best = max(self.replicas(), key=self.received)
+        self.promote(best)
+        self.primary = best
+        promoted = time.monotonic()
+        for other in self.replicas():
+            if other is not self.old:
+                self.follow(other, best)
+        return promoted
+
+
+class PostgreSql(Arena):
+    engine, title, owner, monitor, penstock = "postgresql", "PostgreSQL", "app", "lookup", Penstock
+    errors = (psycopg2.Error,)
+
+    def __init__(self):
+        super().__init__(Cluster(replicas=2, settings={"wal_log_hints": "on", "wal_keep_size": "512MB", "max_slot_wal_keep_size": "64MB"}))
+
+    def make_safe(self):
+        self.primary.sql("grant all on account, transfer, list to public")
+        for node in self.nodes:
+            node.sql("alter system set synchronous_standby_names = 'ANY 1 (*)'", database="postgres")
+            node.sql("select pg_reload_conf()")
+        self.cluster.wait_for_replicas()
+
+    def received(self, node):
+        return int(node.sql("select pg_wal_lsn_diff(coalesce(pg_last_wal_receive_lsn(), '0/0'), '0/0')")[0][0])
+
+    def kill(self, node):
+        """All of its processes at once: without the first one the others would go on for a moment."""
+        for pid in processes.family(node.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        node.stop(signal.SIGKILL)
+
+    def promote(self, node):
+        node.sql("select pg_promote()")
+
+    def follow(self, node, source):
+        node.sql("alter system set primary_slot_name = ''", database="postgres")
+        node.sql(f"alter system set primary_conninfo = 'host={self.cluster.folder} port={source.port} user=postgres'", database="postgres")
+        node.sql("select pg_reload_conf()")
+
+    def rebuild(self, node):
+        """Makes it a replica of the present primary, from nothing."""
+        shutil.rmtree(node.data)
+        slot = node.data.name
+        self.primary.sql(f"select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{slot}' and not active")
+        self.cluster.primary = self.primary
+        self.cluster.make_replica(node)
+        node.start()
+
+    def state(self):
+        return self.primary.sql("select application_name, state, sync_state, sent_lsn, replay_lsn from pg_stat_replication")
+
+    def wait_until_safe(self):
+        """Until every replica replays what the primary writes."""
+        self.primary.sql("checkpoint")
+        position = self.primary.sql("select pg_current_wal_lsn()")[0][0]
+        for node in self.replicas():
+            wait_until(lambda node=node: node.sql("select pg_last_wal_replay_lsn() >= %s::pg_lsn", (position,))[0][0],
+                       f"{node.data.name} has caught up", 60)
+
+    # ---- how clients talk to it ----
+
+    def connect_through(self, penstock):
+        return lambda: PostgreSqlConnection(penstock.connect(autocommit=False))
+
+    def connect_directly(self):
+        """By libpq's own means: all hosts, and the one that takes writes is wanted."""
+        ports = ",".join(str(node.port) for node in self.nodes)
+        return lambda: PostgreSqlConnection(psycopg2.connect(
+            host=",".join("127.0.0.1" for _ in self.nodes), port=ports, user="app", password=PASSWORD, dbname="app", connect_timeout=2,
+            target_session_attrs="read-write", tcp_user_timeout=3000))
+
+    @staticmethod
+    def verdict(error):
+        return NOT_DONE if error.pgcode and error.pgcode != "08007" else UNKNOWN
+
+
+class PostgreSqlConnection:
+    def __init__(self, connection):
+        self.it = connection
+        self.cursor, self.commit, self.rollback, self.close = connection.cursor, connection.commit, connection.rollback, connection.close
+
+    def autocommit_on(self):
+        self.it.autocommit = True
+
+    def autocommit_off(self):
+        self.it.autocommit = False
+
+    def lives(self, _):
+        return not self.it.closed
+
+    def drop(self):
+        self.it.close()
+
+
+class MySql(Arena):
+    engine, owner, monitor, penstock = "mysql", "app", "monitor", MySqlPenstock
+    errors = (pymysql.err.MySQLError,)
+
+    def __init__(self, product="mysql"):
+        settings = {"rpl_semi_sync_master_timeout" if product == "mariadb" else "rpl_semi_sync_source_timeout": "600000"}
+        if product == "mysql":
+            settings["plugin_load_add"] = "semisync_source.so;semisync_replica.so"
+        super().__init__(MySqlCluster(product, 2, settings))
+        self.is_mariadb = product == "mariadb"
+        self.title = "MariaDB" if self.is_mariadb else "MySQL"
+
+    def name(self, source):
+        return ("master" if source else "slave") if self.is_mariadb else ("source" if source else "replica")
+
+    def make_safe(self):
+        for node in self.nodes:
+            node.sql(f"set global rpl_semi_sync_{self.name(False)}_enabled = on")
+        for node in self.nodes[1:]:
+            self.begin_receiving(node)
+        self.protect(self.primary)
+        self.cluster.wait_until_replicated()
+
+    def begin_receiving(self, node):
+        """The receiver asks for semi-synchronous events when it begins."""
+        word = "slave" if self.is_mariadb else "replica"
+        node.sql(f"stop {word} io_thread")
+        node.sql(f"start {word} io_thread")
+
+    def protect(self, node):
+        """Commits wait for a replica from now on."""
+        node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
+        count = f"show global status like 'Rpl_semi_sync_{self.name(True)}_clients'"
+        wait_until(lambda: int(node.sql(count)[0][1]) > 0, "a replica confirms what it receives", 60)
+
+    def received(self, node):
+        position = node.sql("select @@global.gtid_slave_pos" if self.is_mariadb else "select received_transaction_set from "
+                            "performance_schema.replication_connection_status")[0][0]
+        numbers = [int(part.split("-")[-1].split(":")[-1]) for part in position.replace("\n", "").split(",") if part]
+        return sum(numbers)
+
+    def kill(self, node):
+        node.stop(signal.SIGKILL)
+
+    def promote(self, node):
+        """Once it has replayed what it has received."""
+        word = "slave" if self.is_mariadb else "replica"
+        node.sql(f"stop {word} io_thread")
+        wait_until(lambda: self.has_replayed_all(node), f"{node.name} has replayed what it has received", 60)
+        node.promote()
+        node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
+
+    def has_replayed_all(self, node):
+        with contextlib.closing(node.connect("root")) as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(self.cluster.product.replication_status)
+            state = cursor.fetchone()
+        waiting = state.get("Replica_SQL_Running_State") or state.get("Slave_SQL_Running_State") or ""
+        return "read all relay log" in waiting.lower()
+
+    def follow(self, node, source):
+        for statement in self.cluster.product.stop_replication:
+            node.sql(statement)
+        for statement in self.cluster.product.follow(source.port):
+            if "gtid_slave_pos = @@global.gtid_current_pos" not in statement:
+                node.sql(statement)
+
+    def rebuild(self, node):
+        shutil.rmtree(node.data)
+        node.make()
+        node.start()
+        node.sql(f"set global rpl_semi_sync_{self.name(False)}_enabled = on")
+        for statement in (*self.cluster.product.follow(self.primary.port), *self.cluster.product.read_only):
+            node.sql(statement)
+
+    def state(self):
+        return self.primary.sql("show global status like 'Rpl_semi_sync%'")
+
+    def wait_until_safe(self):
+        self.primary.wait_until_replicated()
+
+    def connect_through(self, penstock):
+        return lambda: MySqlConnection(penstock.connect())
+
+    def connect_directly(self):
+        def connect():
+            for node in self.nodes:
+                with contextlib.suppress(pymysql.err.MySQLError):
+                    connection = pymysql.connect(host="127.0.0.1", port=node.port, user="app", password=PASSWORD, database="app",
+                                                 connect_timeout=2, read_timeout=3, autocommit=True)
+                    with connection.cursor() as cursor:
+                        cursor.execute("select @@global.read_only")
+                        if cursor.fetchone()[0] == 0:
+                            return MySqlConnection(connection)
+                    connection.close()
+            raise pymysql.err.OperationalError(2003, "no server takes writes")
+        return connect
+
+    @staticmethod
+    def verdict(error):
+        lost = error.args and error.args[0] in (0, 2013)
+        return UNKNOWN if lost else NOT_DONE
+
+
+class MySqlConnection:
+    """Under autocommit, with transactions begun by a statement."""
+
+    def __init__(self, connection):
+        self.it = connection
+        self.cursor, self.commit, self.rollback = connection.cursor, connection.commit, connection.rollback
+
+    def autocommit_on(self):
+        pass
+
+    def autocommit_off(self):
+        self.it.begin()
+
+    def lives(self, _):
+        return self.it.open
+
+    def drop(self):
+        with contextlib.suppress(pymysql.err.MySQLError):
+            self.it.close()
+
+    def close(self):
+        self.drop()

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The workload of the chaos runs: clients that move money between accounts in transactions, and append to a list outside of them. Each
+# keeps in mind what it was told of every write: that it was done, that it was not, or that nobody knows. Afterwards the tables are held
+# against that.
+
+import random
+import threading
+import time
+
+ACCOUNTS = 50
+START_BALANCE = 1000
+SCHEMA = (
+    "create table account(id int primary key, balance bigint not null)",
+    "create table transfer(id bigint not null, client int not null)",
+    "create table list(id bigint not null, client int not null)",
+)
+
+DONE, NOT_DONE, UNKNOWN = "done", "not done", "unknown"
+
+
+class Client:
+    """One client on a connection from `connect`; `verdict(error)` tells whether what failed was done (it knows the driver and the errors)."""
+
+    def __init__(self, number, connect, verdict, errors):
+        self.number, self.connect, self.verdict, self.errors = number, connect, verdict, errors
+        self.transfers, self.items = {}, {}
+        self.successes = []       # when something of it succeeded
+        self.faults = {}          # {text: how often}, of writes
+        self.read_faults = {}
+        self.reconnects = 0
+        self.stuck = False
+        self.connection = None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.chance = random.Random(number)
+        self.end = threading.Event()
+        self.serial = 0
+
+    def run(self):
+        while not self.end.is_set():
+            if self.connection is None and not self.open():
+                continue
+            self.chance.choice((self.transfer, self.append, self.read))()
+            self.end.wait(0.005)
+        if self.connection is not None:
+            self.connection.close()
+
+    def open(self):
+        try:
+            self.connection = self.connect()
+            return True
+        except self.errors as error:
+            self.count(self.faults, error)
+            self.end.wait(0.05)
+            return False
+
+    def next_id(self):
+        self.serial += 1
+        return self.number * 10_000_000 + self.serial
+
+    def transfer(self):
+        """Moves an amount from one account to another and notes that, in one transaction."""
+        one, other = sorted(self.chance.sample(range(ACCOUNTS), 2))
+        amount, number = self.chance.randrange(1, 10), self.next_id()
+        at_commit = False
+        try:
+            self.connection.autocommit_off()
+            with self.connection.cursor() as cursor:
+                cursor.execute("update account set balance = balance - %s where id = %s", (amount, one))
+                cursor.execute("update account set balance = balance + %s where id = %s", (amount, other))
+                cursor.execute("insert into transfer values (%s, %s)", (number, self.number))
+            at_commit = True
+            self.connection.commit()
+            self.succeeded()
+            self.transfers[number] = DONE
+        except self.errors as error:
+            self.count(self.faults, error)
+            self.transfers[number] = self.verdict(error) if at_commit else NOT_DONE
+            self.recover(error, rollback=True)
+
+    def append(self):
+        number = self.next_id()
+        try:
+            self.connection.autocommit_on()
+            with self.connection.cursor() as cursor:
+                cursor.execute("insert into list values (%s, %s)", (number, self.number))
+            self.succeeded()
+            self.items[number] = DONE
+        except self.errors as error:
+            self.count(self.faults, error)
+            self.items[number] = self.verdict(error)
+            self.recover(error)
+
+    def read(self):
+        try:
+            self.connection.autocommit_on()
+            with self.connection.cursor() as cursor:
+                cursor.execute("select balance from account where id = %s", (self.chance.randrange(ACCOUNTS),))
+                cursor.fetchall()
+            self.succeeded(is_write=False)
+        except self.errors as error:
+            self.count(self.read_faults, error)
+            self.recover(error)
+
+    def succeeded(self, is_write=True):
+        if is_write:
+            self.successes.append(time.monotonic())
+
+    def recover(self, error, rollback=False):
+        """Goes on with the connection that it has, if that lives."""
+        if not self.connection.lives(error):
+            self.connection.drop()
+            self.connection = None
+            self.reconnects += 1
+        elif rollback:
+            try:
+                self.connection.rollback()
+            except self.errors:
+                self.connection.drop()
+                self.connection = None
+                self.reconnects += 1
+
+    def count(self, faults, error):
+        text = " ".join(str(error).split())[:90]
+        faults[text] = faults.get(text, 0) + 1
+
+    def longest_gap(self, begin, end):
+        """The longest time without a write that succeeded, of those that touch that span."""
+        times = [begin, *(each for each in self.successes if begin <= each <= end), end]
+        return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+class Bank:
+    """So many clients of each kind, working until stop()."""
+
+    def __init__(self, clients):
+        self.clients = clients
+
+    def start(self):
+        for client in self.clients:
+            client.thread.start()
+
+    def stop(self, seconds=30):
+        for client in self.clients:
+            client.end.set()
+        for client in self.clients:
+            client.thread.join(seconds)
+            client.stuck = client.thread.is_alive()
+
+    def check(self, ask):
+        """What is wrong in the tables, by what clients were told: a list of sentences. `ask(statement)` gives the primary's rows."""
+        wrong = [f"client {client.number} is stuck" for client in self.clients if client.stuck]
+        total = int(ask("select sum(balance) from account")[0][0])
+        if total != ACCOUNTS * START_BALANCE:
+            wrong.append(f"the accounts have {total}, not {ACCOUNTS * START_BALANCE}")
+        for table, told in (("transfer", "transfers"), ("list", "items")):
+            found = {}
+            for (number,) in ask(f"select id from {table}"):
+                found[number] = found.get(number, 0) + 1
+            known = {number: word for client in self.clients for number, word in getattr(client, told).items()}
+            lost = [number for number, word in known.items() if word == DONE and number not in found]
+            undead = [number for number, word in known.items() if word == NOT_DONE and number in found]
+            twice = [number for number, times in found.items() if times > 1]
+            strange = [number for number in found if number not in known]
+            for what, numbers in (("acknowledged but lost", lost), ("called not done but there", undead), ("there twice", twice),
+                                  ("there though nobody asked for it", strange)):
+                if numbers:
+                    wrong.append(f"{len(numbers)} of {table} {what}: {numbers[:5]}")
+        return wrong
+
+    def sums(self):
+        """{DONE: n, NOT_DONE: n, UNKNOWN: n} of all writes."""
+        words = [word for client in self.clients for told in (client.transfers, client.items) for word in told.values()]
+        return {word: words.count(word) for word in (DONE, NOT_DONE, UNKNOWN)}

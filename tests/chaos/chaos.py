@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Chaos: real clusters under a load that knows what it was told of each write, and faults on purpose. After each round the tables are held
+# against what clients were told, and the outage that they saw is printed beside that of clients which connect directly and try again
+# by themselves. Run it by ./dev chaos [--engine ...] [--fault ...] [--rounds N].
+
+import argparse
+import contextlib
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import arenas  # noqa: E402
+import processes  # noqa: E402
+from bank import Bank, Client  # noqa: E402
+from faults import FAULTS  # noqa: E402
+from wait import Timeout, wait_until  # noqa: E402
+
+THROUGH, DIRECT, IDLE = 12, 4, 6
+CALM_BEFORE, CALM_AFTER = 1.0, 2.0
+ENGINES = {"postgresql": arenas.PostgreSql, "mysql": lambda: arenas.MySql("mysql"), "mariadb": lambda: arenas.MySql("mariadb")}
+
+
+def main():
+    options = read_arguments()
+    os.environ["PENSTOCK_PROGRAM"] = str(pathlib.Path(options.penstock).resolve())
+    processes.end_in_order()
+    wrong = []
+    for engine in options.engine or ENGINES:
+        with ENGINES[engine]() as arena, arena.penstock(arena.cluster, arena.settings()) as penstock:
+            for number in range(options.rounds):
+                for fault in options.fault or FAULTS:
+                    wrong += [f"{arena.title}, {fault}: {each}" for each in play(arena, penstock, fault, number)]
+    for each in wrong:
+        print(f"WRONG: {each}")
+    print(f"{len(wrong)} things wrong" if wrong else "nothing lost, nothing doubled, nobody stuck")
+    return 1 if wrong else 0
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="./dev chaos", description="Faults on purpose, under load.")
+    parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one; may be repeated")
+    parser.add_argument("--fault", action="append", choices=FAULTS, help="only this one; may be repeated")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each fault happens (3)")
+    return parser.parse_args()
+
+
+def play(arena, penstock, fault, number):
+    """One fault under load; what was wrong afterwards."""
+    for table in ("transfer", "list"):
+        arena.ask(f"delete from {table}")
+    through = [Client(1 + index, arena.connect_through(penstock), arena.verdict, arena.errors) for index in range(THROUGH)]
+    direct = [Client(101 + index, arena.connect_directly(), arena.verdict, arena.errors) for index in range(DIRECT)]
+    idle = [arena.connect_through(penstock)() for _ in range(IDLE)]
+    bank = Bank(through + direct)
+    bank.start()
+    wait_until(lambda: all(len(client.successes) > 5 for client in bank.clients), "everybody works", 60)
+    time.sleep(CALM_BEFORE)
+    began = time.monotonic()
+    promoted = FAULTS[fault](arena, penstock)
+    try:
+        wait_until(lambda: all(client.successes and client.successes[-1] > promoted for client in bank.clients), "everybody works again", 60)
+    except Timeout:
+        tell(arena, fault, number, through, direct, (began, promoted, time.monotonic()), bank)
+        print(f"  {penstock.nodes()}\n  {arena.state()}\n{penstock.log()[-3000:]}")
+        raise
+    time.sleep(CALM_AFTER)
+    ended = time.monotonic()
+    bank.stop()
+    wrong = bank.check(arena.ask) + idle_sessions(idle, arena)
+    tell(arena, fault, number, through, direct, (began, promoted, ended), bank)
+    if arena.old is not None:
+        arena.rebuild(arena.old)
+    arena.wait_until_safe()
+    if arena.old is not None and arena.engine == "mysql":
+        arena.protect(arena.primary)
+    wrong += [f"{client.reconnects} connections of client {client.number} were lost" for client in through if client.reconnects]
+    wrong += [f"a read failed: {text}" for client in through for text in client.read_faults]
+    if fault == "restart-replicas":
+        wrong += [f"a write failed: {text}" for client in through for text in client.faults]
+    return wrong
+
+
+def idle_sessions(idle, arena):
+    """Those that did nothing meanwhile must not have noticed."""
+    wrong = []
+    for connection in idle:
+        try:
+            connection.autocommit_on()
+            with connection.cursor() as cursor:
+                cursor.execute("select 1")
+            connection.close()
+        except arena.errors as error:
+            wrong.append(f"an idle session met: {error}")
+    return wrong
+
+
+def tell(arena, fault, number, through, direct, moments, bank):
+    began, promoted, ended = moments
+    print(f"{arena.title}, {fault}, round {number + 1}: promoted after {promoted - began:.2f} s; writes "
+          + ", ".join(f"{count} {word}" for word, count in bank.sums().items()))
+    for name, clients in (("through Penstock", through), ("directly", direct)):
+        gaps = [client.longest_gap(began - CALM_BEFORE, ended) for client in clients]
+        faults = {}
+        for client in clients:
+            for kind in (client.faults, client.read_faults):
+                for text, count in kind.items():
+                    faults[text] = faults.get(text, 0) + count
+        print(f"  {name:<17} outage p50 {statistics.median(gaps):5.2f} s, max {max(gaps):5.2f} s; "
+              f"{sum(client.reconnects for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
+        for text, count in sorted(faults.items(), key=lambda each: -each[1])[:6]:
+            print(f"    {count:5} x {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What is done to a cluster under load. Each fault gives when it began and what it was; when it returns, the cluster is whole again but for
+# the node that was hit, which is made a replica of the present primary afterwards.
+
+import signal
+import time
+
+import processes
+from wait import wait_until
+
+
+def kill(arena, _):
+    """kill -9 of the primary; a replica is promoted at once."""
+    arena.kill(arena.primary)
+    return arena.promote_best()
+
+
+def freeze(arena, penstock):
+    """The primary's machine hangs, a replica is promoted, the old primary goes on."""
+    arena.frozen = arena.primary
+    with processes.frozen(arena.frozen.process.pid):
+        promoted = arena.promote_best()
+        wait_until(lambda: is_written_to(penstock, arena), "the new primary is written to", 30)
+    arena.frozen = None
+    before = arena.old.sql(HOW_MUCH, user="app", database="app")
+    wait_until(lambda: state_of(penstock, arena.old) == "quarantined", "the old primary is quarantined", 30)
+    if arena.old.sql(HOW_MUCH, user="app", database="app") != before:
+        raise AssertionError("the old primary was written to")
+    arena.kill(arena.old)
+    return promoted
+
+
+def restart_replicas(arena, _):
+    """Every replica in turn."""
+    arena.old = None
+    for replica in arena.replicas():
+        replica.restart(signal.SIGINT if arena.engine == "postgresql" else signal.SIGTERM)
+    return time.monotonic()
+
+
+def is_written_to(penstock, arena):
+    """Penstock calls it the primary."""
+    return any(row["node"] == f"127.0.0.1:{arena.primary.port}" and (row["role"], row["state"]) == ("primary", "up")
+               for row in penstock.nodes())
+
+
+def state_of(penstock, node):
+    return next(row["state"] for row in penstock.nodes() if row["node"] == f"127.0.0.1:{node.port}")
+
+
+HOW_MUCH = "select (select count(*) from transfer) + (select count(*) from list)"
+FAULTS = {"kill": kill, "freeze": freeze, "restart-replicas": restart_replicas}
