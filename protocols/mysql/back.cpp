@@ -52,6 +52,7 @@ void back::was_reset()
     insert_id = 0;
     shared_ = false;
     is_guarded = false;
+    isolation.clear();
     user_ = 0;
     ran_code_ = false;
     own_variables_.clear();
@@ -235,7 +236,7 @@ bool back::captures() const
 {
     const auto why = expected_.front().why;
     return why == purpose::ask_insert_id || why == purpose::ask_found_rows || why == purpose::warnings ||
-           why == purpose::ask_tracking || why == purpose::ask_locks;
+           why == purpose::ask_tracking || why == purpose::ask_locks || why == purpose::ask_isolation;
 }
 
 bool back::must_be_whole(message_role role)

@@ -52,6 +52,8 @@ enum class purpose : std::uint8_t {
     ask_found_rows,  ///< FOUND_ROWS(), likewise
     warnings,        ///< SHOW WARNINGS, for a client that may ask for them later
     ask_locks,       ///< whether the session has still a lock by GET_LOCK()
+    ask_isolation,   ///< what transactions are on this connection that do not say so
+    begin,           ///< a transaction that the client began before
     housekeeping,    ///< a clean-up, or a query of our own
 };
 
@@ -181,6 +183,8 @@ public:
     /// It leads to a replica, which gets nothing but reads; and refuses all else of this connection, whoever asks.
     bool is_replica = false;
     bool is_guarded = false;
+    /// The isolation of its transactions, where no session has set it; empty: not known. Asked of replicas only.
+    std::string isolation{};
 
 private:
     /// The packet that comes next, as far as it is there.

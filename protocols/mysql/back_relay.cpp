@@ -154,7 +154,7 @@ bool back::move_elsewhere(const err_packet& why, front& client, outbox& to_clien
 {
     const auto& head = expected_.front();
     if (head.why == purpose::prepare) {
-        return client.leave_unprepared(why, head);
+        return client.leave_unprepared(why, head, *this);
     }
     if (head.why != purpose::client || !client.leave_replica(why, !relayed_before_, *this)) {
         return false;

@@ -19,6 +19,7 @@ namespace {
 
 /// Up to here every command is taken whole; beyond, those that can be long pass through in pieces.
 constexpr std::size_t short_command = 16 * 1024;
+constexpr std::size_t longest_application_name = 255;
 /// The head of COM_STMT_EXECUTE (65535 types with names) may be this long.
 constexpr std::size_t longest_head = 1024 * 1024;
 
@@ -44,6 +45,11 @@ void front::logged_in(const client_identity& who)
     connection_id_ = who.connection_id;
     login_schema_ = who.database;
     collation_ = who.collation;
+    for (const auto& [name, value] : who.attributes) {
+        if (name == "program_name") {
+            application_name_ = value.substr(0, longest_application_name);
+        }
+    }
     has_nonce_ = who.nonce.size() == nonce_.size();
     if (has_nonce_) {
         std::copy(who.nonce.begin(), who.nonce.end(), nonce_.begin());
@@ -55,6 +61,9 @@ client_identity front::identity() const
     client_identity who;
     who.capabilities = capabilities_;
     who.collation = collation_;
+    if (!application_name_.empty()) {
+        who.attributes.emplace_back("program_name", application_name_);
+    }
     who.connection_id = connection_id_;
     who.nonce = has_nonce_ ? std::string{nonce_.begin(), nonce_.end()} : std::string{};
     return who;
@@ -122,12 +131,18 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             check_collation(*server);
         }
         if (routing_) {
+            if (!is_long && what == command::query && server == nullptr && hold_back(payload, to_client)) {
+                at += header.frame_size();
+                continue;
+            }
             if (const auto need = choose(what, payload, !is_long, server); need != front_need::more) {
                 return {at, need};
             }
         }
-        const auto need = is_long ? begin_stream(what, payload, server, to_server, to_client)
-                                  : whole_command(what, payload, server, to_server, to_client);
+        const bool gives_up = routing_ && std::exchange(routing_->gives_up, false);
+        const auto need = gives_up  ? give_up(what, !is_long, *server, to_server, to_client)
+                          : is_long ? begin_stream(what, payload, server, to_server, to_client)
+                                    : whole_command(what, payload, server, to_server, to_client);
         if (routing_ && (!is_long || need != front_need::more || stream_begun_ || stream_dropped_)) {
             note_outcome(need, is_long ? bytes{} : rest.substr(0, header.frame_size()), server);
         }

@@ -17,6 +17,7 @@
 #include "protocols/mysql/session_state.hpp"
 #include "protocols/mysql/statement.hpp"
 #include "protocols/mysql/tracking.hpp"
+#include "protocols/mysql/transaction_statement.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/pin_reason.hpp"
 #include "protocols/wire/protocol.hpp"
@@ -55,6 +56,8 @@ public:
     [[nodiscard]] std::string take_login() { return std::exchange(login_request_, {}); }
     /// What of the client's login holds for its next one, too.
     [[nodiscard]] client_identity identity() const;
+    /// The client's own word for what it is: program_name of its connection attributes.
+    [[nodiscard]] std::string_view application_name() const { return application_name_; }
     /// What consume() stopped at with front_need::kill, and its answer.
     [[nodiscard]] const kill_request& wanted_kill() const { return wanted_kill_; }
     void on_killed(kill_result how, std::string& out);
@@ -86,12 +89,14 @@ public:
     // --- reads on replicas: front_routing.cpp ---
 
     /// Commands are judged from now on. `patient`: no read follows another on a replica that was chosen for that one.
-    /// (There are no listeners for reading alone: the last argument is false.)
+    /// `only_replicas`: all of them go to replicas, whatever they are.
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas);
     /// What the command is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
     /// Something was sent to the primary that may have written.
     [[nodiscard]] bool has_written() const { return routing_ && routing_->wrote; }
+    /// And that may have changed what functions there are, or what they do.
+    [[nodiscard]] bool has_defined() const { return routing_ && routing_->defined; }
     void forget_written();
     /// The command that a replica has under way can be sent to another server, as long as nothing is answered.
     [[nodiscard]] bool may_send_again() const { return routing_ && !routing_->sent.empty(); }
@@ -99,7 +104,7 @@ public:
     /// only if the client has seen nothing of the answer (`unseen`).
     bool leave_replica(const err_packet& why, bool unseen, back& server);
     /// A replica's error to what was to be prepared there in front of a command. True where that goes to the primary.
-    bool leave_unprepared(const err_packet& why, const expected_reply& reply);
+    bool leave_unprepared(const err_packet& why, const expected_reply& reply, const back& server);
 
     // --- told by back ---
 
@@ -125,15 +130,34 @@ private:
         kept,    ///< they were asked for and are in kept_
     };
 
+    /// A transaction that only reads: on no server yet, on a replica, or watched on the primary.
+    struct reading_block {
+        bool held = false;           ///< its client has begun it, and no server knows
+        bool needs_primary = false;  ///< it was found to be none for replicas
+        bool was_begun = false;      ///< on a replica, by START TRANSACTION
+        bool is_first = false;       ///< nothing was asked on the replica behind that
+        bool is_watched = false;     ///< whether such as begin with the same statement do nothing but read
+        bool is_doomed = false;      ///< the next command that has an answer cannot go on
+        std::string first{};         ///< the statement that it begins with
+        sql_reading how{};
+    };
+
     /// What a session has where reads may go to replicas.
     struct routing {
         read_judge* judge;
         session_wishes wishes;
         bool patient;
-        request_facts facts{};          ///< of the command at hand, or of the one that was at hand last
+        bool only_replicas;     ///< the client has come to where there is nothing but reading
+        request_facts facts{};  ///< of the command at hand, or of the one that was at hand last
+        bytes text{};           ///< of the command that is being judged
+        sql_reading how{};      ///< it is read
+        reading_block block{};
+        bool gives_up = false;          ///< the command at hand, and its transaction
         bool is_judged = false;         ///< of the one at hand
         bool writes = false;            ///< which may write
         bool wrote = false;             ///< some such command was sent to the primary
+        bool defines = false;           ///< it may change what functions there are, or what they do
+        bool defined = false;           ///< and so may have one that was sent
         bool again_on_primary = false;  ///< the next command
         bool has_unlogged = false;      ///< writes of the session that no replica gets
         bool has_met_server = false;    ///< so that it is known how texts are read
@@ -154,8 +178,25 @@ private:
     [[nodiscard]] bool calls_stored_code(const text_effects& effects) const;
     [[nodiscard]] bool may_write(bytes text, const statement* prepared);
     bool guard(back& server, outbox& to_server);
+    [[nodiscard]] bool may_be_moved(const back& server) const;
     bool send_again();
     void note_refused();
+    [[nodiscard]] route_hint route_setting() const;
+    [[nodiscard]] std::optional<client_error> wrong_route(const text_effects& effects) const;
+
+    // front_blocks.cpp
+    bool hold_back(bytes payload, outbox& to_client);
+    [[nodiscard]] bool reads_by_default() const;
+    [[nodiscard]] isolation session_isolation() const;
+    [[nodiscard]] isolation isolation_on(const back& server) const;
+    [[nodiscard]] bool begins_unsaid() const;
+    [[nodiscard]] bool may_begin_on_replica();
+    bool begin_block(back& server, outbox& to_server);
+    void on_block_begun(const back& server);
+    front_need choose_in_block(command what, bool anew, back& server);
+    [[nodiscard]] block_step next_step(isolation level);
+    void watch(command what);
+    front_need give_up(command what, bool whole, back& server, outbox& to_server, outbox& to_client);
 
     // front.cpp
     [[nodiscard]] std::size_t whole_limit(command what) const;
@@ -259,6 +300,7 @@ private:
     bool collation_is_checked_ = false;
     std::string login_request_;
     std::string login_schema_;  ///< until the login has ended
+    std::string application_name_{};
     session_state state_;
     tracking_wishes wishes_;
     pin_set pins_{};

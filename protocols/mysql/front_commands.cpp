@@ -174,6 +174,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     if (const auto refused = refused_of(effects); !refused.empty()) {
         return answer(refusal_of(refused), to_client);
     }
+    if (const auto wrong = wrong_route(effects)) {
+        return answer(*wrong, to_client);
+    }
     auto wanted = state_.current();
     if (server != nullptr && !is_plain && is_use(*text)) {
         const auto* const schema = server->parameters->find(schema_entry);

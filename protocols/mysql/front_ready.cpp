@@ -50,7 +50,7 @@ std::optional<front_need> front::get_ready(back* server,
     if (is_late && server->is_quiet()) {
         return front_need::server;
     }
-    if (guard(*server, to_server) || is_late) {
+    if (guard(*server, to_server) || is_late || begin_block(*server, to_server)) {
         return front_need::answers;
     }
     catch_up_failures_ = 0;

@@ -10,6 +10,7 @@
 
 #include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/plain_text.hpp"
+#include "protocols/mysql/user_variables.hpp"
 
 #include <algorithm>
 #include <array>
@@ -44,16 +45,41 @@ bool is_read_only(std::uint16_t code, std::string_view message)
 
 }  // namespace
 
-void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool)
+void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas)
 {
-    routing_ = std::make_unique<routing>(routing{.judge = &judge, .wishes = std::move(wishes), .patient = patient});
+    routing_ = std::make_unique<routing>(
+        routing{.judge = &judge, .wishes = std::move(wishes), .patient = patient, .only_replicas = only_replicas});
 }
 
 void front::forget_written()
 {
     if (routing_) {
-        routing_->wrote = false;
+        routing_->wrote = routing_->defined = false;
     }
+}
+
+/// What @penstock_route says.
+route_hint front::route_setting() const
+{
+    const auto* const entry = state_.current()->find("@penstock_route");
+    const auto value = entry != nullptr ? read_carried(*entry) : carried_variable{.is_null = true};
+    return value.is_null ? route_hint::none : route_of_literal(value.literal).value_or(route_hint::none);
+}
+
+/// What is told of a text that would set @penstock_route to what is no route.
+std::optional<client_error> front::wrong_route(const text_effects& effects) const
+{
+    for (const auto& [name, literal] : effects.user_variables) {
+        if (routing_ && name == route_variable && !route_of_literal(literal)) {
+            client_error why{error_kind::limit_exceeded,
+                             "Variable '@penstock_route' can't be set to the value of " + literal +
+                                 ": it says where Penstock sends reads, and is 'primary', 'replica', 'auto' or NULL",
+                             "42000"};
+            why.number = 1231;  // ER_WRONG_VALUE_FOR_VAR
+            return why;
+        }
+    }
+    return std::nullopt;
 }
 
 /// Judges the command at hand, unless that was done before, and says whether the server at hand may have it.
@@ -66,6 +92,9 @@ front_need front::choose(command what, bytes payload, bool whole, back* server)
     }
     if (anew) {
         own.sent.clear();
+        if (server == nullptr && !own.block.held) {
+            own.block = {};
+        }
         look_at(what, payload, whole);
     }
     if (server == nullptr) {
@@ -73,7 +102,17 @@ front_need front::choose(command what, bytes payload, bool whole, back* server)
     }
     if (!server->is_replica) {
         own.wrote = own.wrote || own.writes;
+        own.defined = own.defined || own.defines;
+        if (anew && own.block.is_watched) {
+            watch(what);
+        }
         return front_need::more;
+    }
+    if (own.only_replicas) {
+        return front_need::more;
+    }
+    if (own.block.held || server->in_transaction() || begins_unsaid()) {
+        return choose_in_block(what, anew, *server);
     }
     const bool needs_none = what == command::ping || what == command::stmt_close || what == command::process_kill;
     const bool must_choose = anew && (own.patient || own.facts.hint == route_hint::node);
@@ -104,27 +143,46 @@ void front::note_outcome(front_need need, bytes whole, const back* server)
         return;
     }
     if (need == front_need::server) {
-        if (server != nullptr && server->is_replica) {  // that cannot be brought to the session's state
+        if (server != nullptr && server->is_replica && !own.only_replicas) {
+            // That cannot be brought to the session's state.
             own.facts = {.verdict = read_verdict::refused};
         }
         return;
     }
     own.is_judged = false;
     if (need == front_need::more && server != nullptr && server->is_replica && server->owes_client() &&
-        whole.size() <= longest_kept && !own.facts.no_retry) {
+        whole.size() <= longest_kept && !own.facts.no_retry && may_be_moved(*server)) {
         own.sent = whole;
     }
+}
+
+/// What it answers now another server could answer as well.
+bool front::may_be_moved(const back& server) const
+{
+    return !server.in_transaction() || routing_->block.is_first || isolation_on(server) == isolation::committed;
 }
 
 void front::look_at(command what, bytes payload, bool whole)
 {
     auto& own = *routing_;
     own.facts = {.verdict = read_verdict::session};
-    own.writes = false;
+    own.writes = own.defines = false;
+    own.text = {};
+    own.how = reading();
     const bool is_healed = std::exchange(own.again_on_primary, false);
+    if (own.only_replicas) {
+        own.facts = {.verdict = read_verdict::read,
+                     .hint = route_hint::replica,
+                     .by = wish_source::listener,
+                     .no_retry = true,
+                     .text = read_verdict::read};
+        own.writes = true;  // where it is the primary that serves
+        return;
+    }
     switch (what) {
         case command::query:
             if (const auto text = whole ? query_text(payload) : std::nullopt) {
+                own.text = *text;
                 own.facts = judge_text(*text, reading());
                 own.writes = may_write(*text, nullptr);
             } else {
@@ -133,7 +191,8 @@ void front::look_at(command what, bytes payload, bool whole)
             }
             break;
         case command::stmt_prepare:
-            own.facts = whole ? judge_text(payload.substr(1), reading()) : request_facts{};
+            own.text = whole ? payload.substr(1) : bytes{};
+            own.facts = whole ? judge_text(own.text, reading()) : request_facts{};
             break;
         case command::stmt_execute: look_at_execution(payload, whole); break;
         case command::stmt_bulk_execute:
@@ -145,13 +204,17 @@ void front::look_at(command what, bytes payload, bool whole)
         case command::stmt_send_long_data: own.facts = {.verdict = read_verdict::lasting}; break;
         default: break;
     }
+    own.defines = own.writes && may_define_routines(own.text);
     counters_.wrong_hints += own.facts.wrong_hint ? 1 : 0;
-    own.facts = own.wishes.apply(own.facts, own.judge->rules(), own.judge->version(), {});
+    own.wishes.setting = route_setting();
+    own.facts = own.wishes.apply(own.facts, own.judge->rules(), own.judge->version(), application_name_);
     if (is_healed || own.moves >= most_moves) {
         own.facts = {.verdict = read_verdict::refused};
         own.writes = own.writes || is_healed;
     } else if (own.facts.reads() && stays_on_primary()) {
         own.facts = {.verdict = read_verdict::session};
+    } else if (own.facts.reads() && (own.block.held || begins_unsaid()) && !may_begin_on_replica()) {
+        own.facts.verdict = read_verdict::transaction;
     }
 }
 
@@ -168,6 +231,8 @@ void front::look_at_execution(bytes payload, bool whole)
         own.writes = !whole;  // else it is answered with an error
         return;
     }
+    own.text = wanted->what->text;
+    own.how = wanted->how;
     own.facts = judge_prepared(*wanted);
     own.writes = may_write(wanted->what->text, wanted->what.get());
     if (own.facts.text == read_verdict::read && ((flags & cursor_flags) != 0 || wanted->holds_server())) {
@@ -175,14 +240,14 @@ void front::look_at_execution(bytes payload, bool whole)
     }
 }
 
-/// Transactions without a statement that begins them, and writes that no replica ever gets.
+/// Transactions that may write without a statement that begins them, and writes that no replica ever gets.
 bool front::stays_on_primary()
 {
     auto& own = *routing_;
     if (const auto* const logs = state_.current()->find("sql_log_bin")) {
         own.has_unlogged = own.has_unlogged || !(*logs == "ON" || *logs == "1");
     }
-    return own.has_unlogged || (status_ & server_status::autocommit) == 0;
+    return own.has_unlogged || ((status_ & server_status::autocommit) == 0 && !reads_by_default());
 }
 
 /// Before the first server is met nobody knows how it reads quotes and backslashes.
@@ -260,6 +325,9 @@ bool front::leave_replica(const err_packet& why, bool unseen, back& server)
     }
     auto& own = *routing_;
     server.must_close = server.must_close || leaves;
+    if (server.in_transaction() || own.only_replicas) {
+        return false;  // in a transaction that only reads the primary would refuse it, too
+    }
     if (writes) {
         note_refused();
     }
@@ -273,12 +341,14 @@ bool front::leave_replica(const err_packet& why, bool unseen, back& server)
 
 /// A replica cannot prepare again what the client has prepared before, be it for what it does or because the replica
 /// lacks a table yet. The command waits for that, so it goes to the primary; nothing was told.
-bool front::leave_unprepared(const err_packet& why, const expected_reply& reply)
+bool front::leave_unprepared(const err_packet& why, const expected_reply& reply, const back& server)
 {
-    if (!routing_) {
+    if (!routing_ || routing_->only_replicas || !may_be_moved(server)) {
         return false;
     }
     auto& own = *routing_;
+    own.block.held = own.block.was_begun && server.in_transaction();
+    own.block.needs_primary = true;
     own.facts = {.verdict = read_verdict::refused};
     if (is_read_only(why.code, why.message)) {
         own.judge->note_refused(reply.prepares->text, reading());

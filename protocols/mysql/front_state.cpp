@@ -53,8 +53,12 @@ void front::on_done(expected_reply& reply, back& server)
             ++counters_.server_parses;
             ++counters_.reprepared;
             break;
+        case purpose::begin:
         case purpose::tracking:
         case purpose::catch_up:
+            if (!reply.failed && reply.why == purpose::begin) {
+                on_block_begun(server);
+            }
             if (reply.failed) {
                 server.must_close = true;
                 catch_up_error_ = server.last_error();
@@ -77,6 +81,9 @@ void front::on_done(expected_reply& reply, back& server)
                 injection_error_.emplace();
                 encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
             }
+            break;
+        case purpose::ask_isolation:
+            server.isolation = reply.failed ? "SERIALIZABLE" : server.isolation;  // so none begins here
             break;
         case purpose::ask_insert_id:
         case purpose::ask_locks:
@@ -284,6 +291,7 @@ void front::on_session_change(const session_change& change, const expected_reply
             }
             pins_.add(state_.note(change, during.effects.get()));
             server.parameters = state_.current();
+            server.is_guarded = server.is_guarded && !change.name.ends_with("_read_only");
             break;
         case purpose::tracking:
             if (is_variable && change.name == "sql_mode") {
@@ -365,6 +373,12 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
         found_rows_ = to_number(in.nullable_string().value_or(""));
         return;
     }
+    if (during.why == purpose::ask_isolation) {
+        wire_reader answer{payload};
+        server.isolation = answer.nullable_string().value_or("");
+        server.isolation = answer.failed() || server.isolation.empty() ? "SERIALIZABLE" : server.isolation;
+        return;
+    }
     if (during.why == purpose::ask_tracking) {
         server.must_close = server.must_close || !wishes_.learn(payload);
         return;
@@ -403,6 +417,9 @@ void front::forget_session(back* server)
     keeps_server_ = false;
     must_flush_ = false;
     unreported_.clear();
+    if (routing_) {
+        routing_->block = {};
+    }
     status_ = server != nullptr ? status_ : login_status_;
     if (server != nullptr) {
         state_.on_server(server->is_mariadb());
@@ -415,6 +432,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     insert_id_is_exact_ = true;  // nobody is left to be asked
     asks_found_rows_ = false;
     if (server.is_replica && server.owes_client() && !server.has_relayed() && send_again()) {
+        routing_->block.held = routing_->block.was_begun && server.in_transaction();
         ++counters_.lost_with_replica;
         prepare_failed_ = false;
         return true;

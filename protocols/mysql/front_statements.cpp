@@ -75,6 +75,11 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     if (const auto& effects = reply.prepares->effects; effects && !refused_of(*effects).empty()) {
         return answer(refusal_of(refused_of(*effects)), to_client);
     }
+    if (const auto& effects = reply.prepares->effects) {
+        if (const auto wrong = wrong_route(*effects)) {
+            return answer(*wrong, to_client);
+        }
+    }
     // A user variable's type is told by what it holds.
     if (const auto& effects = reply.prepares->effects;
         effects && !effects->other_variables.empty() && clean_for(*effects, *server, to_server)) {

@@ -3,6 +3,7 @@
 
 #include "protocols/mysql/classifier.hpp"
 #include "protocols/mysql/effects.hpp"
+#include "protocols/wire/parameter_set.hpp"
 
 #include <algorithm>
 #include <array>
@@ -91,6 +92,16 @@ bool changes_nothing(std::string_view text, const text_effects& effects, read_ve
     return is_about_itself && is_one_of_quiet(first_word(text)) && effects.statements == 1 && effects.pins.empty() &&
            effects.calls_unknown == 0 && !effects.runs_code && !effects.begins_xa && !effects.ends_xa &&
            !effects.load_local;
+}
+
+bool may_define_routines(std::string_view text)
+{
+    constexpr std::array verbs{"create"sv, "alter"sv, "drop"sv};
+    constexpr std::array kinds{
+        "function"sv, "procedure"sv, "package"sv, "view"sv, "trigger"sv, "schema"sv, "database"sv};
+    const auto folded = lower_case(text);
+    const auto has = [&folded](std::string_view word) { return folded.find(word) != std::string::npos; };
+    return std::any_of(verbs.begin(), verbs.end(), has) && std::any_of(kinds.begin(), kinds.end(), has);
 }
 
 function_catalogue_ptr well_known_functions()

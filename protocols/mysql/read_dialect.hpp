@@ -35,6 +35,10 @@ using read_judge = penstock::read_judge<read_dialect>;
 /// One statement that is no proved read, but changes nothing that another could read: SET, BEGIN, SHOW and the like.
 [[nodiscard]] bool changes_nothing(std::string_view text, const text_effects& effects, read_verdict verdict);
 
+/// Such a text may change what stored functions there are, or what they do. Errs to one side; but what stored code does
+/// is not visible here.
+[[nodiscard]] bool may_define_routines(std::string_view text);
+
 /// While no catalogue is known, none is believed that another product does not have under that name.
 [[nodiscard]] function_catalogue_ptr well_known_functions();
 

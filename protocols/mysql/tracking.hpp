@@ -34,6 +34,8 @@ public:
     /// The client has set one of them, so the server's have to be put right.
     [[nodiscard]] bool must_be_restored() const { return disturbed_; }
     void restored() { disturbed_ = false; }
+    /// The client is told of each transaction.
+    [[nodiscard]] bool tells_transactions() const { return transaction_state_ || characteristics_; }
 
     /// The blocks of `changes` that this client is to see.
     [[nodiscard]] std::string filter(bytes changes) const;

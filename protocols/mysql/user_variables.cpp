@@ -2,6 +2,7 @@
 #include "protocols/mysql/user_variables.hpp"
 
 #include "protocols/wire/parameter_set.hpp"
+#include "protocols/wire/route_comment.hpp"
 
 namespace penstock::mysql {
 
@@ -59,6 +60,15 @@ std::string assignment_of(std::string_view name, const carried_variable& value)
 std::string clear_variable(std::string_view name)
 {
     return assignment_of(name, {.is_null = true});
+}
+
+std::optional<route_hint> route_of_literal(std::string_view literal)
+{
+    if (lower_case(literal) == "null") {
+        return route_hint::none;
+    }
+    const bool is_text = literal.size() >= 2 && literal.starts_with('\'') && literal.ends_with('\'');
+    return is_text ? read_route_setting(literal.substr(1, literal.size() - 2)) : std::nullopt;
 }
 
 }  // namespace penstock::mysql

@@ -8,6 +8,9 @@
 // collation as collation_connection had it (empty: as nobody had set it), and a line "null" where NULL came behind it.
 #pragma once
 
+#include "protocols/wire/request_facts.hpp"
+
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,5 +39,10 @@ struct carried_variable {
 /// What SET has to say so that a user variable is NULL, whatever somebody else has left there: of the type that it has
 /// where NULL is the first thing it is set to. Only a new connection has it as though nobody had set it.
 [[nodiscard]] std::string clear_variable(std::string_view name);
+
+/// The user variable that says where a session's reads go.
+inline constexpr std::string_view route_variable = "penstock_route";
+/// What it says with this literal: 'primary', 'replica', 'auto' or NULL, which is as though it were not set.
+[[nodiscard]] std::optional<route_hint> route_of_literal(std::string_view literal);
 
 }  // namespace penstock::mysql

@@ -2,6 +2,7 @@
 #include "protocols/postgresql/local_statement.hpp"
 
 #include "protocols/postgresql/sql_words.hpp"
+#include "protocols/wire/route_comment.hpp"
 #include "protocols/wire/scanner.hpp"
 
 #include <algorithm>
@@ -253,13 +254,7 @@ local_statement read_local(std::string_view text, lexical_mode mode)
 
 std::optional<route_hint> route_of_setting(std::string_view value)
 {
-    const auto lower = in_lower_case(value);
-    if (lower == "auto") {
-        return route_hint::none;
-    }
-    return lower == "primary"   ? std::optional{route_hint::primary}
-           : lower == "replica" ? std::optional{route_hint::replica}
-                                : std::nullopt;
+    return read_route_setting(value);
 }
 
 std::string_view value_of_setting(route_hint route)

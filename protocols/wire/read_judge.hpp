@@ -16,6 +16,7 @@
 #include "protocols/wire/route_rules.hpp"
 #include "protocols/wire/statement_class.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -60,6 +61,15 @@ public:
     /// A replica has refused this text, so those of its shape go to the primary.
     void note_refused(std::string_view text, const lexical& mode);
 
+    /// What was seen of transactions that begin with a statement of this shape.
+    enum class blocks : std::uint8_t {
+        unseen,
+        read,   ///< they did nothing but read
+        write,  ///< or asked at least for what a replica does not have
+    };
+    [[nodiscard]] blocks blocks_behind(std::string_view text, const lexical& mode);
+    void note_blocks(std::string_view text, const lexical& mode, blocks seen);
+
     [[nodiscard]] std::size_t size() const { return young_.shapes.size() + old_.shapes.size(); }
     [[nodiscard]] std::uint64_t hits() const { return hits_; }
     [[nodiscard]] std::uint64_t misses() const { return misses_; }
@@ -70,6 +80,7 @@ private:
         read_verdict with_functions = text;          ///< and as `version` of the catalogue says
         std::uint64_t version = 0;
         std::uint64_t rules = 0;  ///< that hold for it, of that version
+        blocks seen = blocks::unseen;
         std::vector<function_name> functions{};
     };
     struct hash {
@@ -150,6 +161,22 @@ void read_judge<Dialect>::note_refused(std::string_view text, const lexical& mod
         auto& found = find(mode);
         found.text = found.with_functions = read_verdict::refused;
         ++version_;  // prepared statements remember what was said of them
+    }
+}
+
+template <class Dialect>
+typename read_judge<Dialect>::blocks read_judge<Dialect>::blocks_behind(std::string_view text, const lexical& mode)
+{
+    const bool is_known = text.size() <= longest_text && Dialect::make_shape(text, mode, shape_).understood;
+    return is_known ? find(mode).seen : blocks::write;
+}
+
+template <class Dialect>
+void read_judge<Dialect>::note_blocks(std::string_view text, const lexical& mode, blocks seen)
+{
+    if (text.size() <= longest_text && Dialect::make_shape(text, mode, shape_).understood) {
+        auto& found = find(mode);
+        found.seen = std::max(found.seen, seen);  // what was seen once may be seen again
     }
 }
 

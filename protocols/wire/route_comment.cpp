@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/wire/route_comment.hpp"
 
+#include "protocols/wire/parameter_set.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -129,6 +131,15 @@ std::string_view hint_in(std::string_view comment)
         }
     }
     return {};
+}
+
+std::optional<route_hint> read_route_setting(std::string_view value)
+{
+    const auto word = lower_case(value);
+    return word == "auto"      ? std::optional{route_hint::none}
+           : word == "primary" ? std::optional{route_hint::primary}
+           : word == "replica" ? std::optional{route_hint::replica}
+                               : std::nullopt;
 }
 
 route_comment read_route_comment(std::string_view comment)

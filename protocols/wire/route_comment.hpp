@@ -8,6 +8,7 @@
 
 #include "protocols/wire/request_facts.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ struct route_comment {
 
 /// `comment` begins with "penstock:", or with the first pair that is ours; see hint_in().
 [[nodiscard]] route_comment read_route_comment(std::string_view comment);
+
+/// What a session's setting says: "primary", "replica" or "auto" (route_hint::none), in any case.
+[[nodiscard]] std::optional<route_hint> read_route_setting(std::string_view value);
 
 /// Where in a comment's inside a hint begins: the rest of it, or nothing.
 [[nodiscard]] std::string_view hint_in(std::string_view comment);

@@ -181,8 +181,10 @@ std::string application::state::urls_for_clients() const
             text += (text.empty() ? "DATABASE_URL=" : " and DATABASE_URL=") + settings::client_url(tree, each, "****");
         }
     }
-    for (const auto& where : tree.listen.postgresql_read_only) {
-        text += " and READ_ONLY_DATABASE_URL=" + settings::client_url(tree, engine::postgresql, "****", where);
+    for (const auto each : all_engines) {
+        for (const auto& where : tree.listen.for_reading(each)) {
+            text += " and READ_ONLY_DATABASE_URL=" + settings::client_url(tree, each, "****", where);
+        }
     }
     return text;
 }
@@ -214,12 +216,14 @@ outcome<bool> application::state::open_listeners()
             listening.push_back({descriptors[place], each, false});
         }
     }
-    std::vector<int> for_reading;
-    opened = opened ? open_all(tree.listen.postgresql_read_only, for_reading) : opened;
-    for (std::size_t place = 0; place < for_reading.size(); ++place) {
-        auto& where = tree.listen.postgresql_read_only[place];
-        where.port = where.is_unix() ? where.port : net::local_port(for_reading[place]);
-        listening.push_back({for_reading[place], engine::postgresql, true});
+    for (const auto each : all_engines) {
+        std::vector<int> for_reading;
+        opened = opened ? open_all(tree.listen.for_reading(each), for_reading) : opened;
+        for (std::size_t place = 0; place < for_reading.size(); ++place) {
+            auto& where = tree.listen.for_reading(each)[place];
+            where.port = where.is_unix() ? where.port : net::local_port(for_reading[place]);
+            listening.push_back({for_reading[place], each, true});
+        }
     }
     if (opened) {
         opened = open_all(tree.admin.listen, admin_listening);
@@ -328,8 +332,11 @@ outcome<bool> application::state::start_workers()
             log::info("listening", {{"address", where.text()}, {"protocol", std::string{name_of(each)}}});
         }
     }
-    for (const auto& where : tree.listen.postgresql_read_only) {
-        log::info("listening", {{"address", where.text()}, {"protocol", "postgresql"}, {"for", "reading"}});
+    for (const auto each : all_engines) {
+        for (const auto& where : tree.listen.for_reading(each)) {
+            log::info("listening",
+                      {{"address", where.text()}, {"protocol", std::string{name_of(each)}}, {"for", "reading"}});
+        }
     }
     for (const auto& where : tree.admin.listen) {
         log::info("listening", {{"address", where.text()}, {"protocol", "http"}});

@@ -156,6 +156,7 @@ tree reloadable(const tree& running, tree wanted)
     wanted.listen.postgresql = running.listen.postgresql;
     wanted.listen.postgresql_read_only = running.listen.postgresql_read_only;
     wanted.listen.mysql = running.listen.mysql;
+    wanted.listen.mysql_read_only = running.listen.mysql_read_only;
     wanted.admin.listen = running.admin.listen;
     std::vector<cluster_settings> clusters;
     for (const auto& cluster : running.clusters) {

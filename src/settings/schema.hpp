@@ -123,6 +123,7 @@ void visit_listen(Visitor& to, Section& from)
     to.addresses("postgresql", from.postgresql, default_listen_port, applies::on_restart);
     to.addresses("postgresql_read_only", from.postgresql_read_only, default_read_only_port, applies::on_restart);
     to.addresses("mysql", from.mysql, default_mysql_listen_port, applies::on_restart);
+    to.addresses("mysql_read_only", from.mysql_read_only, default_mysql_read_only_port, applies::on_restart);
 }
 
 template <class Visitor, class Section>

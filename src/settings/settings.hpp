@@ -29,6 +29,7 @@ inline constexpr std::uint16_t default_mysql_port = 3306;
 inline constexpr std::uint16_t default_listen_port = 6432;  ///< of Penstock
 inline constexpr std::uint16_t default_read_only_port = 6433;
 inline constexpr std::uint16_t default_mysql_listen_port = 6033;
+inline constexpr std::uint16_t default_mysql_read_only_port = 6034;
 inline constexpr std::uint16_t default_admin_port = 6430;
 
 /// A host name, a numeric address (IPv6 without brackets), or a Unix socket, which starts with '/': its folder, or with
@@ -58,6 +59,7 @@ struct listen_settings {
     std::vector<address> postgresql{{"127.0.0.1", default_listen_port}};
     std::vector<address> postgresql_read_only{};  ///< for clients that are to get replicas
     std::vector<address> mysql{{"127.0.0.1", default_mysql_listen_port}};
+    std::vector<address> mysql_read_only{};  ///< likewise
     net::tls_options tls{.alpn_postgresql =
                              true};  ///< [tls] certificate, key, client_ca, client_verify, minimum_version
     bool require_tls = false;  ///< [tls] require_tls: TCP clients without TLS are refused; Unix sockets are exempt
@@ -68,6 +70,14 @@ struct listen_settings {
         return which == engine::postgresql ? postgresql : mysql;
     }
     [[nodiscard]] std::vector<address>& of(engine which) { return which == engine::postgresql ? postgresql : mysql; }
+    [[nodiscard]] const std::vector<address>& for_reading(engine which) const
+    {
+        return which == engine::postgresql ? postgresql_read_only : mysql_read_only;
+    }
+    [[nodiscard]] std::vector<address>& for_reading(engine which)
+    {
+        return which == engine::postgresql ? postgresql_read_only : mysql_read_only;
+    }
     [[nodiscard]] bool tls_available() const { return !tls.certificate_file.empty(); }
 };
 
@@ -232,10 +242,10 @@ struct pool_settings {
     pool::pool_limits limits{};
     pool::shared_limits shared{};  ///< max_server_connections; per_user is max_user_connections, per_node the cluster's
     std::string init_query{};      ///< run once on each new server connection
-    pin_policy on_pin = pin_policy::pin;             ///< pin_policy
-    std::vector<std::string> pinning_filters{};      ///< session_pinning_filters
-    bool pin_notice = false;                         ///< PostgreSQL: a client is told when it is pinned
-    duration cancel_timeout = seconds{10};  ///< cancel_wait_timeout: longest a cancel request may take
+    pin_policy on_pin = pin_policy::pin;         ///< pin_policy
+    std::vector<std::string> pinning_filters{};  ///< session_pinning_filters
+    bool pin_notice = false;                     ///< PostgreSQL: a client is told when it is pinned
+    duration cancel_timeout = seconds{10};       ///< cancel_wait_timeout: longest a cancel request may take
     friend bool operator==(const pool_settings&, const pool_settings&) = default;
 };
 

@@ -96,16 +96,20 @@ void check_addresses(const tree& all, const complaint& complain)
                      "add a [[cluster]] with engine = " + in_quotes(name_of(each)) + ", or leave the key out");
         }
     }
-    const auto& reading = all.listen.postgresql_read_only;
-    check("listen.postgresql_read_only", reading);
-    const auto has_replicas = [](const cluster_settings& cluster) {
-        return cluster.engine == engine::postgresql && cluster.nodes.size() > 1;
-    };
-    if (!reading.empty() && !all.clusters.empty() &&
-        std::none_of(all.clusters.begin(), all.clusters.end(), has_replicas)) {
-        complain("listen.postgresql_read_only",
-                 "there is no cluster of PostgreSQL with replicas for clients who come here",
-                 "name the replicas in nodes of [[cluster]] too, or leave the key out");
+    for (const auto each : all_engines) {
+        const auto key = "listen." + std::string{name_of(each)} + "_read_only";
+        const auto& reading = all.listen.for_reading(each);
+        check(key, reading);
+        const auto has_replicas = [each](const cluster_settings& cluster) {
+            return cluster.engine == each && cluster.nodes.size() > 1;
+        };
+        if (!reading.empty() && !all.clusters.empty() &&
+            std::none_of(all.clusters.begin(), all.clusters.end(), has_replicas)) {
+            const auto* const product = each == engine::postgresql ? "PostgreSQL" : "MySQL or MariaDB";
+            complain(key,
+                     std::string{"there is no cluster of "} + product + " with replicas for clients who come here",
+                     "name the replicas in nodes of [[cluster]] too, or leave the key out");
+        }
     }
     check("admin.listen", all.admin.listen);
 }
@@ -194,7 +198,8 @@ void check_pool(const tree& all, const complaint& complain)
 {
     for (const auto& each : all.pool.pinning_filters) {
         if (each != exclude_variable_sets) {
-            complain("pool.session_pinning_filters", "knows \"EXCLUDE_VARIABLE_SETS\", not \"" + each + "\"",
+            complain("pool.session_pinning_filters",
+                     "knows \"EXCLUDE_VARIABLE_SETS\", not \"" + each + "\"",
                      "leave the others out");
         }
     }

@@ -57,10 +57,19 @@ class Split:
         settings = {"cluster": [{
             "name": "main", "engine": "mysql", "nodes": nodes, "monitor_user": "monitor",
             "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **cls.split}]}
-        penstock = MySqlPenstock(cluster, settings, pool_size=30).start()
-        with contextlib.closing(penstock.connect()) as connection:
-            wait_until(lambda: value(connection, WHERE) in REPLICAS, "the roles are known")
+        penstock = MySqlPenstock(cluster, settings | cls.settings_of(cluster), pool_size=30).start()
+        wait_until(lambda: cls.reads_on_replicas(penstock), "the roles are known")
         return penstock
+
+    @classmethod
+    def settings_of(cls, cluster):
+        """Those besides the cluster's."""
+        return {}
+
+    @classmethod
+    def reads_on_replicas(cls, penstock):
+        with contextlib.closing(penstock.connect()) as connection:
+            return value(connection, WHERE) in REPLICAS
 
     def connect(self, **options):
         connection = self.target.connect(**options)
@@ -116,7 +125,7 @@ class Routes(Split):
 
     def test_a_transaction_stays_on_the_primary(self):
         connection = self.connect()
-        for begin in ("begin", "start transaction read only", "set autocommit = 0"):
+        for begin in ("begin", "start transaction read write", "set autocommit = 0"):
             rows(connection, begin)
             self.assertFalse(self.is_on_replica(connection))
             self.assertFalse(self.is_on_replica(connection))
