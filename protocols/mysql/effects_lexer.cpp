@@ -176,6 +176,7 @@ bool effects_lexer::step(bytes chunk, std::size_t& at)
             return give(sql_token::other);
         case place::minus_minus:
             if (is_blank(octet) || (octet >= 0 && octet < ' ') || octet == 127) {
+                text_.clear();
                 place_ = place::line_comment;
                 return false;
             }

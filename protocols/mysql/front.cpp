@@ -131,7 +131,8 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             check_collation(*server);
         }
         if (routing_) {
-            if (!is_long && what == command::query && server == nullptr && hold_back(payload, to_client)) {
+            const bool is_free = server == nullptr || server->is_idle();
+            if (!is_long && what == command::query && is_free && hold_back(payload, to_client)) {
                 at += header.frame_size();
                 continue;
             }

@@ -56,7 +56,6 @@ bool front::hold_back(bytes payload, outbox& to_client)
     if (what.role != block_role::begins) {
         return false;
     }
-    own.block = {};  // it has committed what was held, which was empty
     const bool only_reads = what.access == transaction_access::read_only ||
                             (what.access == transaction_access::unstated && reads_by_default());
     const bool is_for_server = what.has_snapshot || own.only_replicas || own.patient || own.has_unlogged ||
@@ -65,7 +64,7 @@ bool front::hold_back(bytes payload, outbox& to_client)
     if (!only_reads || is_for_server) {
         return false;
     }
-    own.block.held = true;
+    own.block = {.held = true};  // what was held before is committed, and was empty
     own.is_judged = false;
     ++counters_.queries;
     ++sent_;  // the server that ran the last statement does not know of this one
@@ -178,7 +177,6 @@ front_need front::choose_in_block(command what, bool anew, back& server)
     }
     switch (block.is_doomed ? block_step::give_up : next_step(level)) {
         case block_step::stay: break;
-        case block_step::drop: block = {}; return front_need::server;
         case block_step::move:
             block.held = block.was_begun;
             block.needs_primary = true;

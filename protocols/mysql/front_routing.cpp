@@ -103,7 +103,7 @@ front_need front::choose(command what, bytes payload, bool whole, back* server)
     if (!server->is_replica) {
         own.wrote = own.wrote || own.writes;
         own.defined = own.defined || own.defines;
-        if (anew && own.block.is_watched) {
+        if (anew && own.block.is_watched && server->in_transaction()) {
             watch(what);
         }
         return front_need::more;

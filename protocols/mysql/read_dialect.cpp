@@ -99,6 +99,11 @@ bool may_define_routines(std::string_view text)
     constexpr std::array verbs{"create"sv, "alter"sv, "drop"sv};
     constexpr std::array kinds{
         "function"sv, "procedure"sv, "package"sv, "view"sv, "trigger"sv, "schema"sv, "database"sv};
+    const auto first = text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()), 1);
+    const bool may_begin_so = first.find_first_of("cCaAdD/-#") != std::string_view::npos;
+    if (!may_begin_so && text.find(';') == std::string_view::npos) {
+        return false;  // most texts
+    }
     const auto folded = lower_case(text);
     const auto has = [&folded](std::string_view word) { return folded.find(word) != std::string::npos; };
     return std::any_of(verbs.begin(), verbs.end(), has) && std::any_of(kinds.begin(), kinds.end(), has);

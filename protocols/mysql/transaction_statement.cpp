@@ -212,13 +212,13 @@ block_step next_in_block(bool reads, const transaction_statement& what, bool rea
     if (what.role == block_role::begins) {
         const bool only_reads = what.access == transaction_access::read_only ||
                                 (what.access == transaction_access::unstated && reads_by_default);
-        return only_reads ? block_step::stay : block_step::drop;
+        return only_reads ? block_step::stay : block_step::move;  // which has committed what was before it
     }
     if (reads || what.role == block_role::ends || what.role == block_role::marks) {
         return block_step::stay;
     }
     if (level == isolation::committed) {
-        return block_step::move;
+        return block_step::move;  // each statement sees what was committed before it
     }
     return what.role == block_role::refused ? block_step::stay : block_step::give_up;
 }

@@ -47,8 +47,7 @@ enum class isolation : std::uint8_t {
 /// Where the next statement of a transaction goes that has read on a replica.
 enum class block_step : std::uint8_t {
     stay,
-    move,     ///< to the primary, where it is begun anew: each of its statements sees what was committed before it
-    drop,     ///< the statement ends it, and goes where it would go by itself
+    move,     ///< to the primary, where it is begun anew, which cannot be told from outside
     give_up,  ///< nowhere: on the primary it would see other rows than before
 };
 

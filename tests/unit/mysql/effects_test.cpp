@@ -248,6 +248,15 @@ TEST(MysqlEffects, OfACommentThatNobodyExecutesAreNone)
     EXPECT_EQ(pins_of("/*!99999 DO GET_LOCK('a', 1) */"), "advisory_lock");
 }
 
+TEST(MysqlEffects, BehindALineCommentAreThoseOfTheStatement)
+{
+    for (const std::string comment : {"-- c\n", "--\n", "# c\n", "-- c\n-- d\n", "/* c */"}) {
+        EXPECT_TRUE(inspect(comment + "call p()", {}).runs_code) << comment;
+        EXPECT_EQ(inspect(comment + "set @a = 1", {}).user_variables.size(), 1U) << comment;
+        EXPECT_EQ(inspect(comment + "create temporary table t (n int)", {}).held.made_temporary, 1U) << comment;
+    }
+}
+
 TEST(MysqlEffects, OfCodeThatSomeServersOnlySeeAreOpaque)
 {
     // A server older than 9.99.99 ends each of these comments at the first */ and runs what is behind it.

@@ -112,10 +112,10 @@ TEST(MysqlTransactionStatement, SaysWhereTheNextStatementGoes)
         {false, {block_role::marks}, false, repeatable, block_step::stay},
         {false, {block_role::refused}, false, repeatable, block_step::stay},
         {false, {block_role::refused}, false, committed, block_step::move},
-        {false, {block_role::begins}, false, repeatable, block_step::drop},
+        {false, {block_role::begins}, false, repeatable, block_step::move},
         {false, {block_role::begins}, true, repeatable, block_step::stay},
         {false, {block_role::begins, read_only}, false, repeatable, block_step::stay},
-        {false, {block_role::begins, read_write}, true, committed, block_step::drop},
+        {false, {block_role::begins, read_write}, true, committed, block_step::move},
     };
     for (const auto& row : table) {
         EXPECT_EQ(next_in_block(row.reads, row.what, row.by_default, row.level), row.expected) << &row - table;
