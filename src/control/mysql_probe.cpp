@@ -204,6 +204,7 @@ void mysql_probe::take_replication(const sql_answer& answer)
     if (seen_.in_recovery && !runs) {
         seen_.says += " and its replication stopped";
     } else if (!seen_.in_recovery && !answer.rows.empty() && runs) {
+        seen_.follows = seen_.writes_with.starts_with("server ") || seen_.writes_with.empty();
         seen_.says += " although it replicates from another server";
     }
 }

@@ -79,6 +79,7 @@ bool topology::observe(const probe_observation& seen)
     switch (seen.how) {
         case probe_observation::kind::answered:
             take_answer(node, past, seen);
+            set_roles();
             compare_histories(seen.node.value);
             forgive(seen.node.value);
             break;
@@ -128,19 +129,36 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
     node.version_text = seen.version_text;
     past.writes_with = seen.writes_with;
     past.told = seen.past;
+    past.follows = !seen.in_recovery && seen.follows;
+    past.says = (!seen.says.empty() ? seen.says
+                 : seen.in_recovery ? "in recovery"
+                                    : "not in recovery") +
+                ", says its probe";
     const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
     const bool changed = past.probed != node_role::unknown && past.probed != probed;
     past.probed = probed;
     past.role_changes = (past.role_changes << 1U | (changed ? 1U : 0U)) & ((1U << remembered_answers) - 1);
-    const auto says = (!seen.says.empty() ? seen.says
-                       : seen.in_recovery ? "in recovery"
-                                          : "not in recovery") +
-                      ", says its probe";
-    if (!past.role_is_given) {
-        node.role = probed;
-        past.reason = says;
-    } else {
-        past.reason = node.role == probed ? given_role : std::string{given_role} + ", though it is " + says;
+}
+
+/// By the last answers of all. Where there are no others, one that follows nobody knows whom is no replica.
+void topology::set_roles()
+{
+    const bool somebody_leads = std::any_of(past_.begin(), past_.end(), [](const memory& past) {
+        return past.probed == node_role::primary && !past.follows;
+    });
+    for (auto& node : view_.nodes) {
+        auto& past = past_[node.id.value];
+        if (past.probed == node_role::unknown || !past.last_probe_answered) {
+            continue;
+        }
+        past.told_role = past.follows && somebody_leads ? node_role::replica : past.probed;
+        if (!past.role_is_given) {
+            node.role = past.told_role;
+            past.reason = past.says;
+        } else {
+            past.reason =
+                node.role == past.told_role ? given_role : std::string{given_role} + ", though it is " + past.says;
+        }
     }
 }
 
@@ -178,7 +196,7 @@ void topology::compare_histories(std::size_t index)
             (!own.writes_with.empty() && own.writes_with == its.writes_with)) {
             continue;
         }
-        const bool both_write = own.probed == node_role::primary && its.probed == node_role::primary;
+        const bool both_write = own.told_role == node_role::primary && its.told_role == node_role::primary;
         switch (lineage_of(*own.told, *its.told)) {
             case lineage::unknown: break;
             case lineage::later: its.later = index; break;
@@ -200,7 +218,7 @@ void topology::compare_histories(std::size_t index)
 void topology::forgive(std::size_t index)
 {
     auto& own = past_[index];
-    if (own.probed == node_role::replica) {
+    if (own.told_role == node_role::replica) {
         own.successor.reset();
     }
     if (own.successor && past_[*own.successor].later == index) {
@@ -313,7 +331,7 @@ void topology::crown(std::size_t index)
         database_ = told->database;
     }
     if (last_primary_ && *last_primary_ != index && !write_together({*last_primary_, index}) &&
-        past_[*last_primary_].probed != node_role::replica) {
+        past_[*last_primary_].told_role != node_role::replica) {
         past_[*last_primary_].successor = index;
     }
     last_primary_ = index;

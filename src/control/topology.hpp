@@ -7,7 +7,8 @@
 // is. Where nothing is known of their histories, the one that was primary before stays, as long as its own probes still
 // say so; otherwise nobody is, unless all of them write to the same data: then it is the first in the configuration.
 // What the configuration says of a node's role outranks what its probes say; a node that it calls the primary is the
-// only one that can be.
+// only one that can be. A node that takes writes but replicates from another one is a replica, unless all that take
+// writes do.
 //
 // Quarantined, which means that nothing is sent there but probes, are: a primary that another one has replaced, until
 // it is a replica or has gone on from its successor; a node of another database than the primary's; and one whose role
@@ -54,6 +55,9 @@ struct probe_observation {
     /// replicates synchronously, or one server under two names. Empty: this node writes for itself.
     std::string writes_with{};
     std::optional<history> past{};  ///< where it told
+    /// It takes writes though it replicates from another server: a replica that nobody has made read-only, or one of
+    /// two that follow each other.
+    bool follows = false;
 };
 
 /// What the resolver found for one node.
@@ -90,12 +94,15 @@ private:
     struct memory {
         std::uint32_t failures_in_a_row = 0;
         bool last_probe_answered = false;
-        bool was_heard = false;                                 ///< a probe has ended, however
-        bool role_is_given = false;                             ///< by the configuration
-        std::string writes_with{};                              ///< by the last answer
-        router::node_state alive = router::node_state::up;      ///< by its probes alone
-        router::node_role probed = router::node_role::unknown;  ///< by the last answer
-        std::string reason{};                                   ///< why it is what its probes make of it
+        bool was_heard = false;                                    ///< a probe has ended, however
+        bool role_is_given = false;                                ///< by the configuration
+        std::string writes_with{};                                 ///< by the last answer
+        router::node_state alive = router::node_state::up;         ///< by its probes alone
+        router::node_role probed = router::node_role::unknown;     ///< by the last answer
+        router::node_role told_role = router::node_role::unknown;  ///< what they make of it, beside the others
+        std::string says{};                                        ///< why
+        std::string reason{};                                      ///< why it is what its probes make of it
+        bool follows = false;                                      ///< likewise
         std::uint32_t role_changes = 0;      ///< a bit for each of the last answers: its role was another one before
         std::optional<history> told{};       ///< by the last answer
         std::optional<std::size_t> later{};  ///< a node that is known to have gone on from what this one has
@@ -107,6 +114,7 @@ private:
     static void take_answer(router::node& node, memory& past, const probe_observation& seen);
     static void take_refusal(memory& past, const probe_observation& seen);
     void take_failure(memory& past, const probe_observation& seen) const;
+    void set_roles();
     void compare_histories(std::size_t index);
     void forgive(std::size_t index);
     void choose_primary();

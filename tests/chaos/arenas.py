@@ -27,6 +27,7 @@ class Arena:
     """A running cluster: `nodes`, of which `primary` is written to."""
 
     engine = ""
+    keeps_lost_transactions = False  # a session whose transaction was lost goes on
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -52,9 +53,10 @@ class Arena:
         return [node for node in self.nodes if node not in (self.primary, self.frozen) and node.process is not None]
 
     def settings(self):
-        return {"pool": {"pool_size": POOL_SIZE, "connection_borrow_timeout": "30s"}, "log": {"level": "info"}, "cluster": [{
-            "name": "main", "engine": self.engine, "nodes": [f"127.0.0.1:{node.port}" for node in self.nodes],
-            "monitor_user": self.monitor, "monitor_password": PASSWORD, "read_write_split": True}]}
+        cluster = {"name": "main", "engine": self.engine, "nodes": [f"127.0.0.1:{node.port}" for node in self.nodes],
+                   "monitor_user": self.monitor, "monitor_password": PASSWORD, "read_write_split": True}
+        return {"log": {"level": "info"}, "cluster": [cluster],
+                "pool": {"pool_size": POOL_SIZE, "connection_borrow_timeout": "30s"}}
 
     # ---- what is done to it ----
 
@@ -74,6 +76,7 @@ class Arena:
 class PostgreSql(Arena):
     engine, title, owner, monitor, penstock = "postgresql", "PostgreSQL", "app", "lookup", Penstock
     errors = (psycopg2.Error,)
+    keeps_lost_transactions = True
 
     def __init__(self):
         super().__init__(Cluster(replicas=2, settings={"wal_log_hints": "on", "wal_keep_size": "512MB", "max_slot_wal_keep_size": "64MB"}))
@@ -94,6 +97,9 @@ class PostgreSql(Arena):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         node.stop(signal.SIGKILL)
+
+    def restart(self, node):
+        node.restart()
 
     def promote(self, node):
         node.sql("select pg_promote()")
@@ -126,7 +132,7 @@ class PostgreSql(Arena):
     # ---- how clients talk to it ----
 
     def connect_through(self, penstock):
-        return lambda: PostgreSqlConnection(penstock.connect(autocommit=False))
+        return lambda: PostgreSqlConnection(psycopg2.connect(penstock.url()))
 
     def connect_directly(self):
         """By libpq's own means: all hosts, and the one that takes writes is wanted."""
@@ -178,8 +184,7 @@ class MySql(Arena):
             node.sql(f"set global rpl_semi_sync_{self.name(False)}_enabled = on")
         for node in self.nodes[1:]:
             self.begin_receiving(node)
-        self.protect(self.primary)
-        self.cluster.wait_until_replicated()
+        self.wait_until_safe()
 
     def begin_receiving(self, node):
         """The receiver asks for semi-synchronous events when it begins."""
@@ -201,6 +206,13 @@ class MySql(Arena):
 
     def kill(self, node):
         node.stop(signal.SIGKILL)
+
+    def restart(self, node):
+        """As its settings would have it, a replica stays read-only."""
+        as_made = node.defaults.read_text()
+        node.defaults.write_text(as_made + f"read_only = ON\nrpl_semi_sync_{self.name(False)}_enabled = ON\n")
+        node.restart()
+        node.defaults.write_text(as_made)
 
     def promote(self, node):
         """Once it has replayed what it has received."""
@@ -225,7 +237,10 @@ class MySql(Arena):
                 node.sql(statement)
 
     def rebuild(self, node):
+        """A new server, which replays everything from the first transaction on; with a number of its own, since a replica passes over
+        transactions that bear its number."""
         shutil.rmtree(node.data)
+        node.server_id += len(self.nodes)
         node.make()
         node.start()
         node.sql(f"set global rpl_semi_sync_{self.name(False)}_enabled = on")
@@ -237,6 +252,7 @@ class MySql(Arena):
 
     def wait_until_safe(self):
         self.primary.wait_until_replicated()
+        self.protect(self.primary)
 
     def connect_through(self, penstock):
         return lambda: MySqlConnection(penstock.connect())

@@ -4,6 +4,7 @@
 # keeps in mind what it was told of every write: that it was done, that it was not, or that nobody knows. Afterwards the tables are held
 # against that.
 
+import contextlib
 import random
 import threading
 import time
@@ -28,7 +29,7 @@ class Client:
         self.successes = []       # when something of it succeeded
         self.faults = {}          # {text: how often}, of writes
         self.read_faults = {}
-        self.reconnects = 0
+        self.ended_in_transaction = self.ended_otherwise = 0  # connections
         self.stuck = False
         self.connection = None
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -76,7 +77,7 @@ class Client:
         except self.errors as error:
             self.count(self.faults, error)
             self.transfers[number] = self.verdict(error) if at_commit else NOT_DONE
-            self.recover(error, rollback=True)
+            self.recover(error, in_transaction=True)
 
     def append(self):
         number = self.next_id()
@@ -106,23 +107,25 @@ class Client:
         if is_write:
             self.successes.append(time.monotonic())
 
-    def recover(self, error, rollback=False):
+    def recover(self, error, in_transaction=False):
         """Goes on with the connection that it has, if that lives."""
+        if self.connection.lives(error) and in_transaction:
+            with contextlib.suppress(*self.errors):
+                self.connection.rollback()
         if not self.connection.lives(error):
             self.connection.drop()
             self.connection = None
-            self.reconnects += 1
-        elif rollback:
-            try:
-                self.connection.rollback()
-            except self.errors:
-                self.connection.drop()
-                self.connection = None
-                self.reconnects += 1
+            if in_transaction:
+                self.ended_in_transaction += 1
+            else:
+                self.ended_otherwise += 1
 
     def count(self, faults, error):
         text = " ".join(str(error).split())[:90]
         faults[text] = faults.get(text, 0) + 1
+
+    def has_worked_since(self, moment):
+        return bool(self.successes) and self.successes[-1] > moment
 
     def longest_gap(self, begin, end):
         """The longest time without a write that succeeded, of those that touch that span."""

@@ -5,7 +5,6 @@
 # by themselves. Run it by ./dev chaos [--engine ...] [--fault ...] [--rounds N].
 
 import argparse
-import contextlib
 import os
 import pathlib
 import statistics
@@ -17,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import arenas  # noqa: E402
 import processes  # noqa: E402
 from bank import Bank, Client  # noqa: E402
-from faults import FAULTS  # noqa: E402
+from faults import FAULTS, PLANNED  # noqa: E402
 from wait import Timeout, wait_until  # noqa: E402
 
 THROUGH, DIRECT, IDLE = 12, 4, 6
@@ -59,30 +58,41 @@ def play(arena, penstock, fault, number):
     idle = [arena.connect_through(penstock)() for _ in range(IDLE)]
     bank = Bank(through + direct)
     bank.start()
+    moments = strike(arena, penstock, fault, bank)
+    bank.stop()
+    wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected(arena, fault, through)
+    tell(arena, fault, number, through, direct, moments, bank)
+    if arena.old is not None:
+        arena.rebuild(arena.old)
+    arena.wait_until_safe()
+    return wrong
+
+
+def strike(arena, penstock, fault, bank):
+    """When the fault began, when a primary was there again, and when everybody had worked for a while since."""
     wait_until(lambda: all(len(client.successes) > 5 for client in bank.clients), "everybody works", 60)
     time.sleep(CALM_BEFORE)
     began = time.monotonic()
     promoted = FAULTS[fault](arena, penstock)
     try:
-        wait_until(lambda: all(client.successes and client.successes[-1] > promoted for client in bank.clients), "everybody works again", 60)
-    except Timeout:
-        tell(arena, fault, number, through, direct, (began, promoted, time.monotonic()), bank)
-        print(f"  {penstock.nodes()}\n  {arena.state()}\n{penstock.log()[-3000:]}")
-        raise
+        wait_until(lambda: all(client.has_worked_since(promoted) for client in bank.clients), "everybody works again", 60)
+    except Timeout as late:
+        raise Timeout(f"{late}\n{penstock.nodes()}\n{arena.state()}\n{penstock.log()[-3000:]}") from late
     time.sleep(CALM_AFTER)
-    ended = time.monotonic()
-    bank.stop()
-    wrong = bank.check(arena.ask) + idle_sessions(idle, arena)
-    tell(arena, fault, number, through, direct, (began, promoted, ended), bank)
-    if arena.old is not None:
-        arena.rebuild(arena.old)
-    arena.wait_until_safe()
-    if arena.old is not None and arena.engine == "mysql":
-        arena.protect(arena.primary)
-    wrong += [f"{client.reconnects} connections of client {client.number} were lost" for client in through if client.reconnects]
-    wrong += [f"a read failed: {text}" for client in through for text in client.read_faults]
-    if fault == "restart-replicas":
-        wrong += [f"a write failed: {text}" for client in through for text in client.faults]
+    return began, promoted, time.monotonic()
+
+
+def unexpected(arena, fault, through):
+    """What clients met that this fault does not excuse."""
+    wrong = []
+    for client in through:
+        if client.ended_otherwise:
+            wrong.append(f"{client.ended_otherwise} connections of client {client.number} ended outside of transactions")
+        if client.ended_in_transaction and arena.keeps_lost_transactions:
+            wrong.append(f"{client.ended_in_transaction} connections of client {client.number} ended")
+        wrong += [f"a read failed: {text}" for text in client.read_faults]
+        if fault in PLANNED:
+            wrong += [f"a write failed: {text}" for text in client.faults]
     return wrong
 
 
@@ -112,7 +122,7 @@ def tell(arena, fault, number, through, direct, moments, bank):
                 for text, count in kind.items():
                     faults[text] = faults.get(text, 0) + count
         print(f"  {name:<17} outage p50 {statistics.median(gaps):5.2f} s, max {max(gaps):5.2f} s; "
-              f"{sum(client.reconnects for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
+              f"{sum(client.ended_in_transaction + client.ended_otherwise for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
         for text, count in sorted(faults.items(), key=lambda each: -each[1])[:6]:
             print(f"    {count:5} x {text}")
 

@@ -3,7 +3,6 @@
 # What is done to a cluster under load. Each fault gives when it began and what it was; when it returns, the cluster is whole again but for
 # the node that was hit, which is made a replica of the present primary afterwards.
 
-import signal
 import time
 
 import processes
@@ -35,7 +34,7 @@ def restart_replicas(arena, _):
     """Every replica in turn."""
     arena.old = None
     for replica in arena.replicas():
-        replica.restart(signal.SIGINT if arena.engine == "postgresql" else signal.SIGTERM)
+        arena.restart(replica)
     return time.monotonic()
 
 
@@ -51,3 +50,4 @@ def state_of(penstock, node):
 
 HOW_MUCH = "select (select count(*) from transfer) + (select count(*) from list)"
 FAULTS = {"kill": kill, "freeze": freeze, "restart-replicas": restart_replicas}
+PLANNED = ("restart-replicas",)

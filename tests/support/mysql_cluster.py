@@ -109,7 +109,8 @@ class Node:
             cursor.execute(self.cluster.product.replication_status)
             for status in cursor.fetchall():
                 if status["Last_SQL_Errno"] or status["Last_IO_Errno"] not in (0, *UNREACHABLE):
-                    raise AssertionError(f"{self.name} does not replicate: {status['Last_SQL_Error']}{status['Last_IO_Error']}")
+                    raise AssertionError(f"{self.name} does not replicate: {status['Last_SQL_Error']}{status['Last_IO_Error']}; its log:\n"
+                                         f"{self.log.read_text()[-3000:]}")
         return False
 
     def follow(self, source):

@@ -162,6 +162,8 @@ TEST(MysqlProbe, SaysWhereReplicationIsNotAsItShouldBe)
     const auto odd = told("SHOW REPLICA", status("Yes", "Yes")).run(pairs(primary()));
     EXPECT_EQ(odd.says, "not read_only although it replicates from another server");
     EXPECT_FALSE(odd.in_recovery);
+    EXPECT_TRUE(odd.follows);
+    EXPECT_FALSE(played{}.run(pairs(primary())).follows);
 
     auto older = one_row({"No", "Yes"});
     older.columns = {"Slave_IO_Running", "Slave_SQL_Running"};

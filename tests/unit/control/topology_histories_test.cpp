@@ -243,6 +243,35 @@ TEST(TopologyHistories, AnotherClustersNodeIsQuarantined)
                               true}));
 }
 
+/// A MySQL server that takes writes though it replicates from another one.
+probe_observation follower(std::uint32_t node, const char* executed)
+{
+    auto seen = writer(node, executed);
+    seen.follows = true;
+    return seen;
+}
+
+TEST(TopologyHistories, OneThatReplicatesIsAReplicaThoughItTakesWrites)
+{
+    check({
+        {"beside the primary", {writer(0, a1), follower(1, a1), writer(0, a1_more), follower(1, a1)}, 0, {}},
+        {"seen first", {follower(1, a1), writer(0, a1)}, 0, {}},
+        {"the primary fails, nobody is promoted",
+         {writer(0, a1), follower(1, a1), failure(0), failure(0), failure(0), follower(1, a1)},
+         std::nullopt,
+         {}},
+        {"it is promoted", {writer(0, a1), follower(1, a1), failure(0), failure(0), failure(0), writer(1, a1)}, 1, {}},
+        {"both follow each other: the one that was it stays", {follower(0, a1), follower(1, a1)}, 0, {}},
+        {"and is followed by the other one",
+         {follower(0, a1), follower(1, a1), failure(0), failure(0), failure(0), follower(1, a1)},
+         1,
+         {}},
+    });
+    auto nodes = cluster_of(2);
+    take(nodes, {writer(0, a1), follower(1, a1)});
+    EXPECT_EQ(nodes.view().nodes[1].role, router::node_role::replica);
+}
+
 TEST(TopologyHistories, AtFirstTheMajorityTellsWhoTheStrangerIs)
 {
     topology nodes{"main", {{"db0", 5432}, {"db1", 5432}, {"db2", 5432}}};
