@@ -58,7 +58,7 @@ def main():
 def read_arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description="Penstock beside PgBouncer and HAProxy.")
     parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=9, help="how often each cell is measured with each contestant (9)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured with each contestant (5)")
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement, after one second to warm up (1)")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this protocol mode; may be repeated")
     parser.add_argument("--clients", action="append", type=int, help="only this many clients; may be repeated")
@@ -171,8 +171,9 @@ def measure(rival, cell, seconds):
             break
     process.stderr.close()
     process.wait()
-    if intervals <= seconds:
-        raise RuntimeError(f"pgbench through {rival.name} failed in {cell} with {process.returncode} after {intervals} s: "
+    if intervals <= seconds or not transactions:
+        raise RuntimeError(f"pgbench through {rival.name} failed in {cell} with {process.returncode} after {intervals} s "
+                           f"and {transactions:g} transactions: "
                            f"{''.join(said[:20])}\nlog of {rival.name}: {rival.log.read_text()[-2000:]}")
     return {"tps": transactions / (last - first), "cpu": (ended - began) / transactions * 1e6}
 
