@@ -58,12 +58,6 @@ public:
 
 }  // namespace
 
-char read_dialect::octet_of(const lexical& mode)
-{
-    return static_cast<char>((mode.no_backslash_escapes ? 1 : 0) | (mode.ansi_quotes ? 2 : 0) |
-                             (mode.ambiguous ? 4 : 0) | (mode.utf8 ? 8 : 0));
-}
-
 statement_class read_dialect::classify(std::string_view shape, const lexical& mode)
 {
     return mysql::classify(shape, mode);

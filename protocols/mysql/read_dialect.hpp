@@ -21,7 +21,17 @@ struct read_dialect {
     {
         return mysql::make_shape(text, mode, shape);
     }
-    [[nodiscard]] static char octet_of(const lexical& mode);
+    [[nodiscard]] static literal_places literals_of(std::string_view text, const lexical& mode)
+    {
+        return mysql::literals_of(text, mode);
+    }
+    [[nodiscard]] static bool is_ambiguous(const lexical& mode) { return mode.ambiguous; }
+    [[nodiscard]] static bool is_plain(std::string_view) { return false; }
+    [[nodiscard]] static char octet_of(const lexical& mode)
+    {
+        return static_cast<char>((mode.no_backslash_escapes ? 1 : 0) | (mode.ansi_quotes ? 2 : 0) |
+                                 (mode.ambiguous ? 4 : 0) | (mode.utf8 ? 8 : 0));
+    }
     [[nodiscard]] static statement_class classify(std::string_view shape, const lexical& mode);
     /// But for calls of functions that may be stored ones: the catalogue knows those, and the front which product it is
     /// on.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 namespace penstock::mysql {
 
@@ -83,8 +84,13 @@ constexpr std::string_view no_servers_version = "999999";
 
 class maker {
 public:
-    maker(std::string_view text, const sql_reading& reading, char* storage)
-        : begin_{text.data()}, at_{begin_}, end_{begin_ + text.size()}, reading_{reading}, out_{storage}
+    maker(std::string_view text, const sql_reading& reading, char* storage, literal_places* literals = nullptr)
+        : begin_{text.data()},
+          at_{begin_},
+          end_{begin_ + text.size()},
+          reading_{reading},
+          out_{storage},
+          literals_{literals}
     {
     }
 
@@ -108,6 +114,12 @@ private:
     bool may_hide(const char* from, const char* to) const;
     void spaces();
     void note_comment(const char* from, const char* to);
+    void spoil()
+    {
+        if (literals_ != nullptr) {
+            literals_->spoil();
+        }
+    }
     [[nodiscard]] const char* end_of_digits(const char* from) const { return std::find_if_not(from, end_, is_digit); }
     /// The octet so far on, or NUL behind the end.
     [[nodiscard]] char peek(std::ptrdiff_t places) const { return end_ - at_ > places ? at_[places] : '\0'; }
@@ -122,6 +134,7 @@ private:
     bool watch_names_ = false;  ///< octets above 127 in names are not understood, and there are such octets
     bool in_executable_ = false;
     std::string_view hint_{};
+    literal_places* literals_;  ///< null: nobody asks for them
 };
 
 bool maker::run()
@@ -208,8 +221,12 @@ bool maker::number()
     if (digits_end != end_ && is_in_name(*digits_end)) {
         return odd_number(digits_end);
     }
-    at_ = digits_end;
+    const char* const from = std::exchange(at_, digits_end);
+    if (literals_ != nullptr && peek(0) != '.') {
+        literals_->add_number(from, at_);
+    }
     if (peek(0) == '.') {
+        spoil();
         at_ = end_of_digits(at_ + 1);
         if ((peek(0) | 0x20) == 'e') {
             const std::ptrdiff_t sign = peek(1) == '+' || peek(1) == '-' ? 1 : 0;
@@ -232,6 +249,7 @@ bool maker::odd_number(const char* digits_end)
     const bool is_exponent = (*digits_end | 0x20) == 'e';
     const char* const behind = digits_end + 1;
     at_ = run_end;
+    spoil();
     if (is_radix || (is_exponent && behind != run_end && end_of_digits(behind) == run_end)) {
         out_.literal('0');
         return true;
@@ -258,6 +276,7 @@ bool maker::dot()
             peek(0) == '.') {  // an exponent, most likely; what else it may be is not worth to be known
             return false;
         }
+        spoil();
         out_.literal('0');
         return true;
     }
@@ -284,7 +303,15 @@ bool maker::variable()
 bool maker::string()
 {
     out_.literal('\'', '\'');
-    return quoted(*at_, false);
+    const char* const from = at_;
+    if (!quoted(*at_, false)) {
+        return false;
+    }
+    if (literals_ != nullptr) {
+        // What stands between double quotes would make each such text another one to known_texts.
+        *from == '\'' ? literals_->add_string(from, at_) : literals_->spoil();
+    }
+    return true;
 }
 
 bool maker::quoted_name()
@@ -343,6 +370,7 @@ bool maker::executable_comment(std::ptrdiff_t mark)
         return false;
     }
     if (version == no_servers_version) {
+        spoil();
         const std::string_view rest{digits_end, end_};
         const auto close = rest.find("*/");
         if (close == std::string_view::npos || rest.substr(0, close).find("/*") != std::string_view::npos) {
@@ -352,6 +380,7 @@ bool maker::executable_comment(std::ptrdiff_t mark)
         out_.space();
         return true;
     }
+    spoil();
     out_.copy(at_, digits_end);
     at_ = digits_end;
     in_executable_ = true;
@@ -386,6 +415,7 @@ void maker::spaces()
 
 void maker::note_comment(const char* from, const char* to)
 {
+    spoil();
     if (hint_.empty()) {
         hint_ = hint_in({from, to});
     }
@@ -404,6 +434,16 @@ shape_result make_shape(std::string_view text, const sql_reading& reading, std::
     const bool understood = work.run();
     shape.resize(work.size());
     return {understood, work.hint()};
+}
+
+literal_places literals_of(std::string_view text, const sql_reading& reading)
+{
+    literal_places found;
+    std::string unused(text.size() + shape_text::slack, '\0');
+    if (!maker{text, reading, unused.data(), &found}.run()) {
+        found.spoil();
+    }
+    return found;
 }
 
 }  // namespace penstock::mysql

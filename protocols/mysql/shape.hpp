@@ -6,6 +6,7 @@
 #pragma once
 
 #include "protocols/mysql/effects_lexer.hpp"
+#include "protocols/wire/known_texts.hpp"
 #include "protocols/wire/shape_text.hpp"
 
 #include <string>
@@ -20,5 +21,8 @@ using penstock::shape_result;
 /// them ambiguous (outside of quotes: in any that is not UTF-8), and executable comments that end at another place for
 /// a server that passes over them.
 [[nodiscard]] shape_result make_shape(std::string_view text, const sql_reading& reading, std::string& shape);
+
+/// Of a text that is understood.
+[[nodiscard]] literal_places literals_of(std::string_view text, const sql_reading& reading);
 
 }  // namespace penstock::mysql

@@ -59,8 +59,8 @@ constexpr bool is_digit(char octet)
 
 class maker {
 public:
-    maker(std::string_view text, const lexical_mode& mode, char* storage)
-        : begin_{text.data()}, at_{begin_}, end_{begin_ + text.size()}, mode_{mode}, out_{storage}
+    maker(std::string_view text, const lexical_mode& mode, char* storage, literal_places* literals = nullptr)
+        : begin_{text.data()}, at_{begin_}, end_{begin_ + text.size()}, mode_{mode}, out_{storage}, literals_{literals}
     {
     }
 
@@ -82,6 +82,12 @@ private:
     void spaces();
     void digits();
     void note_comment(const char* from, const char* to);
+    void spoil()
+    {
+        if (literals_ != nullptr) {
+            literals_->spoil();
+        }
+    }
     /// The octet so far on, or NUL behind the end.
     [[nodiscard]] char peek(std::ptrdiff_t places) const { return end_ - at_ > places ? at_[places] : '\0'; }
     [[nodiscard]] bool is_name_next() const { return at_ != end_ && is_in_name(*at_); }
@@ -96,6 +102,7 @@ private:
     bool continued_backslashes_ = false;  ///< and a backslash escapes in it
     bool line_ended_ = false;             ///< in the white space behind it
     std::string_view hint_{};
+    literal_places* literals_;  ///< null: nobody asks for them
 };
 
 bool maker::run()
@@ -171,11 +178,13 @@ bool maker::prefixed(char prefix)
     switch (prefix) {
         case 'e':
         case 'n':
+            spoil();
             out_.drop(1);
             out_.literal('\'', '\'');
             return string(prefix == 'e' || mode_.backslash_escapes);
         case 'b':
         case 'x':
+            spoil();
             out_.put('\'');
             out_.put('\'');
             return string(false);
@@ -186,6 +195,7 @@ bool maker::prefixed(char prefix)
 /// Integers and decimals with an exponent. What newer versions allow besides (0x1F, 1_000) is not understood.
 bool maker::number()
 {
+    const char* const from = at_;
     digits();
     if (at_ != end_ && *at_ == '.' && peek(1) != '.') {
         ++at_;
@@ -199,6 +209,10 @@ bool maker::number()
         }
     }
     out_.literal('0');
+    if (literals_ != nullptr) {
+        const bool is_plain = std::all_of(from, at_, is_digit) && peek(0) != '.';
+        is_plain ? literals_->add_number(from, at_) : literals_->spoil();
+    }
     return !is_name_next();
 }
 
@@ -233,6 +247,7 @@ bool maker::dollar()
         return false;
     }
     at_ = rest.data() + close + tag.size();
+    spoil();
     out_.literal('\'', '\'');
     return true;
 }
@@ -242,10 +257,18 @@ bool maker::quoted()
 {
     if (string_end_ != nullptr && line_ended_ && out_.end() == string_end_ + 1 && *string_end_ == ' ') {
         out_.drop(1);
+        spoil();
         return string(continued_backslashes_);
     }
     out_.literal('\'', '\'');
-    return string(mode_.backslash_escapes);
+    const char* const from = at_;
+    if (!string(mode_.backslash_escapes)) {
+        return false;
+    }
+    if (literals_ != nullptr) {
+        literals_->add_string(from, at_);
+    }
+    return true;
 }
 
 /// From the opening quote to behind the closing one.
@@ -324,6 +347,7 @@ void maker::spaces()
 
 void maker::note_comment(const char* from, const char* to)
 {
+    spoil();
     if (hint_.empty()) {
         hint_ = hint_in({from, to});
     }
@@ -342,6 +366,16 @@ shape_result make_shape(std::string_view text, const lexical_mode& mode, std::st
     const bool understood = work.run();
     shape.resize(work.size());
     return {understood, work.hint()};
+}
+
+literal_places literals_of(std::string_view text, const lexical_mode& mode)
+{
+    literal_places found;
+    std::string unused(text.size() + shape_text::slack, '\0');
+    if (!maker{text, mode, unused.data(), &found}.run()) {
+        found.spoil();
+    }
+    return found;
 }
 
 }  // namespace penstock::postgresql

@@ -2,15 +2,18 @@
 //
 // What is known of texts, by their shape: whether they are reads. One per worker and database; of one thread.
 //
-// A text is brought to its shape, and the shape is looked up; only one that is not known is classified, which takes
-// tens of microseconds. What the catalogue of functions says of a shape is asked once per version of the catalogue.
+// A text that differs from a known one in nothing but literals is known at a glance (known_texts). Another is brought
+// to its shape, and the shape is looked up; only one that is not known is classified, which takes tens of microseconds.
+// What the catalogue of functions says of a shape is asked once per version of the catalogue.
 // Bounded: what has not been used while half as many others were is forgotten.
 //
-// `Dialect` gives the rules of one product: make_shape(text, mode, shape), classify(shape, mode), and leaves_nothing(
-// shape, mode), which is false for whatever may leave something in the session, be it a read or not.
+// `Dialect` gives the rules of one product: make_shape(text, mode, shape), literals_of(text, mode), classify(shape,
+// mode), leaves_nothing(shape, mode), which is false for whatever may leave something in the session, be it a read or
+// not, and is_plain(text), for request_facts::is_plain.
 #pragma once
 
 #include "protocols/wire/function_catalogue.hpp"
+#include "protocols/wire/known_texts.hpp"
 #include "protocols/wire/request_facts.hpp"
 #include "protocols/wire/route_comment.hpp"
 #include "protocols/wire/route_rules.hpp"
@@ -92,6 +95,8 @@ private:
         std::size_t octets = 0;
     };
 
+    request_facts judge_by_shape(std::string_view text, const lexical& mode, known_texts::entry* outdated);
+    void learn(std::string_view text, const lexical& mode, const request_facts& facts);
     finding& find(const lexical& mode);
     finding& remember(finding found);
     [[nodiscard]] finding examine(const lexical& mode) const;
@@ -101,6 +106,7 @@ private:
     function_catalogue_ptr functions_;
     route_rules_ptr rules_ = std::make_shared<const route_rules>();
     std::uint64_t version_ = 1;
+    known_texts texts_;
     generation young_;
     generation old_;
     std::string shape_;  ///< of the text at hand; its last octet stands for the mode
@@ -110,6 +116,23 @@ private:
 
 template <class Dialect>
 request_facts read_judge<Dialect>::judge(std::string_view text, const lexical& mode)
+{
+    if (Dialect::is_ambiguous(mode)) {
+        return judge_by_shape(text, mode, nullptr);
+    }
+    auto* const known = texts_.find(text, Dialect::octet_of(mode));
+    if (known == nullptr || known->version != version_) {
+        return judge_by_shape(text, mode, known);
+    }
+    ++hits_;
+    return known->facts;
+}
+
+/// `outdated`: what was known of it before something else was said, for what is said now.
+template <class Dialect>
+request_facts read_judge<Dialect>::judge_by_shape(std::string_view text,
+                                                  const lexical& mode,
+                                                  known_texts::entry* outdated)
 {
     request_facts facts;
     if (text.size() > longest_text) {
@@ -125,6 +148,7 @@ request_facts read_judge<Dialect>::judge(std::string_view text, const lexical& m
         facts.verdict = facts.hint == route_hint::primary ? read_verdict::hint : facts.text;
         return facts;
     }
+    const auto met_before = hits_;
     auto& found = find(mode);
     if (found.version != version_) {
         shape_.pop_back();
@@ -136,7 +160,26 @@ request_facts read_judge<Dialect>::judge(std::string_view text, const lexical& m
                     : facts.hint == route_hint::primary ? read_verdict::hint
                                                         : found.text;
     facts.rules = found.rules;
+    // What a replica has refused is asked for by its shape each time, so that it is not forgotten while it is in use.
+    const bool may_keep = made.hint.empty() && found.text != read_verdict::refused;
+    if (may_keep && outdated != nullptr) {
+        facts.is_plain = outdated->facts.is_plain;
+        *outdated = {.facts = facts, .version = version_};
+    } else if (may_keep && hits_ != met_before) {
+        learn(text, mode, facts);
+    }
     return facts;
+}
+
+template <class Dialect>
+void read_judge<Dialect>::learn(std::string_view text, const lexical& mode, const request_facts& facts)
+{
+    if (Dialect::is_ambiguous(mode) || text.size() > known_texts::longest) {
+        return;
+    }
+    known_texts::entry known{.facts = facts, .version = version_};
+    known.facts.is_plain = Dialect::is_plain(text);
+    texts_.learn(text, Dialect::octet_of(mode), Dialect::literals_of(text, mode), known);
 }
 
 /// A comment that is wrong in a part counts for the rest.

@@ -59,6 +59,7 @@ struct request_facts {
     std::uint64_t rules = 0;                       ///< of the configuration that speak of its shape, the first being 1
 
     bool is_harmless = false;  ///< known to change nothing, wherever somebody wants it
+    bool is_plain = false;     ///< one statement that leaves nothing behind, in no words that could; false says nothing
 
     [[nodiscard]] bool reads() const { return verdict == read_verdict::read; }
 };

@@ -112,6 +112,65 @@ TEST(ReadJudge, RemembersWhatAReplicaRefused)
               read_verdict::refused);
 }
 
+/// Of texts, from the third of a shape on, it has been told how they look.
+TEST(ReadJudge, SaysTheSameOfTextsThatItKnowsAtAGlance)
+{
+    judge_of_texts judge{well_known_functions()};
+    const auto judged_often = [&judge](const std::string& text) {
+        read_verdict found = judge.judge(text + "1", {}).verdict;
+        for (const char* const number : {"2", "33", "0", "123456789012345678901234567890"}) {
+            EXPECT_EQ(judge.judge(text + number, {}).verdict, found) << text << number;
+        }
+        return found;
+    };
+    EXPECT_EQ(judged_often("select a from writing_view where b = 'x' and c = "), read_verdict::read);
+    EXPECT_EQ(judged_often("select mine(a) from t where b = "), read_verdict::function);
+    EXPECT_EQ(judged_often("delete from t where b = "), read_verdict::writes);
+    EXPECT_EQ(judged_often("select a from t; delete from t where b = "), read_verdict::writes);
+    judge.use(std::make_shared<known_functions>(std::vector<std::string>{"mine"}));
+    EXPECT_EQ(judged_often("select mine(a) from t where b = "), read_verdict::read);
+    judge.use(well_known_functions());
+    EXPECT_EQ(judged_often("select mine(a) from t where b = "), read_verdict::function);
+    judge.note_refused("select a from writing_view where b = 'other' and c = 7", {});
+    EXPECT_EQ(judged_often("select a from writing_view where b = 'x' and c = "), read_verdict::refused);
+    EXPECT_EQ(judge.judge("select a from writing_view where b = 'x' /* penstock: primary */ and c = 1", {}).verdict,
+              read_verdict::hint);
+}
+
+TEST(ReadJudge, ProvesNothingOfHighOctetsInAmbiguousEncodings)
+{
+    judge_of_texts judge{well_known_functions()};
+    for (int each = 0; each < 4; ++each) {
+        for (const lexical_mode mode : {lexical_mode{}, lexical_mode{.ambiguous_encoding = true}}) {
+            EXPECT_EQ(judge.judge("select a from t where b = 'x'", mode).verdict, read_verdict::read);
+            EXPECT_EQ(judge.judge("select a from t where b = '\x81'", mode).verdict,
+                      mode.ambiguous_encoding ? read_verdict::unparsed : read_verdict::read);
+        }
+    }
+}
+
+TEST(ReadJudge, TellsPlainTextsOnceItKnowsThem)
+{
+    judge_of_texts judge{well_known_functions()};
+    const std::pair<const char*, bool> table[] = {
+        {"select a from t where b = ", true},
+        {"SELECT 1 + ", true},
+        {"select 'x' where b = ", false},
+        {"select a into u from t where b = ", false},
+        {"select 1; select ", false},
+        {"begin; select ", false},
+        {"table t limit ", false},
+        {"select setseed(1) + ", false},
+        {"select offset_of from t where b = ", false},
+    };
+    for (const auto& [text, is_plain] : table) {
+        for (int each = 0; each < 2; ++each) {
+            EXPECT_FALSE(judge.judge(text + std::to_string(each), {}).is_plain) << text;
+        }
+        EXPECT_EQ(judge.judge(std::string{text} + "2", {}).is_plain, is_plain) << text;
+    }
+}
+
 TEST(ReadJudge, KeepsNoMoreShapesThanItMay)
 {
     judge_of_texts judge{well_known_functions()};

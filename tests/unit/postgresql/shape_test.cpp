@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/postgresql/shape.hpp"
 
+#include "tests/support/look_alikes.hpp"
+
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -104,6 +106,34 @@ TEST(Shape, IsNeverLonger)
     for (const char* const text : {"b''", "x'1'", "e''", "n''", "$$$$", "1", "$1", "''", "b''b''b''b''"}) {
         EXPECT_LE(shape_of(text).size(), std::string_view{text}.size()) << text;
     }
+}
+
+/// What a text is taken for by known_texts has its shape.
+TEST(Shape, IsTheSameForWhateverIsTakenForAKnownText)
+{
+    std::size_t taken = 0;
+    for (const auto& mode : {lexical_mode{}, lexical_mode{.backslash_escapes = true}}) {
+        test::look_alikes texts{17};
+        for (int each = 0; each < 60000; ++each) {
+            const auto text = texts.text();
+            const auto other = texts.like(text);
+            std::string shape;
+            if (!make_shape(text, mode, shape).understood) {
+                continue;
+            }
+            known_texts known;
+            known.learn(text, 0, literals_of(text, mode), {});
+            if (known.find(other, 0) == nullptr) {
+                continue;
+            }
+            ++taken;
+            std::string other_shape;
+            const auto made = make_shape(other, mode, other_shape);
+            ASSERT_TRUE(made.understood && made.hint.empty()) << text << "\n" << other;
+            ASSERT_EQ(shape, other_shape) << text << "\n" << other;
+        }
+    }
+    EXPECT_GT(taken, 1000U);
 }
 
 }  // namespace
