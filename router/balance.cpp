@@ -8,9 +8,10 @@ namespace penstock::router {
 
 namespace {
 
+constexpr node_preference usual{};
+
 const node_preference& preference_of(const policy& rules, std::size_t node)
 {
-    static const node_preference usual{};
     return node < rules.nodes.size() ? rules.nodes[node] : usual;
 }
 
@@ -46,45 +47,54 @@ route balance::choose(const cluster_view& view,
                       time_point now,
                       std::optional<std::size_t> only)
 {
-    note_states(view, now);
-    near_.clear();
-    far_.clear();
-    backups_.clear();
+    if (places_.size() < view.nodes.size()) {
+        places_.resize(view.nodes.size());
+        nodes_.resize(std::max(nodes_.size(), places_.size()));
+    }
+    std::size_t count = 0;
+    auto best = tier::none;
     auto why_not = route_reason::no_replica;
     const bool may_rest = view.primary() != nullptr;
-    for (std::size_t place = 0; place < view.nodes.size(); ++place) {
+    std::size_t next = 0;
+    for (const auto& which : view.nodes) {
+        const auto place = next++;
         const auto& wanted = preference_of(rules, place);
-        if (!may_serve(view.nodes[place]) || (only ? *only != place : wanted.weight == 0)) {
+        auto& past = nodes_[place];
+        note_state(which, past, now);
+        if (!may_serve(which) || (only ? *only != place : wanted.weight == 0)) {
             continue;
         }
-        const auto covered = board.covers(place);
-        if (needed.own_write != time_point{} && covered <= needed.own_write) {
+        if (needed.own_write != time_point{} && board.covers(place) <= needed.own_write) {
             why_not = worse(why_not, route_reason::own_write);
             continue;
         }
-        if (needed.for_lag != time_point{} && covered < needed.for_lag) {
+        if (needed.for_lag != time_point{} && board.covers(place) < needed.for_lag) {
             why_not = worse(why_not, route_reason::lag);
             continue;
         }
-        const auto& past = at(place);
         if (may_rest && past.rests_until > now) {
             why_not = worse(why_not, route_reason::set_aside);
             continue;
         }
-        auto& tier = wanted.backup ? backups_ : wanted.near ? near_ : far_;
-        tier.push_back({place, weight_of(past, wanted, now)});
+        const auto among = wanted.backup ? tier::backup : wanted.near ? tier::near : tier::far;
+        if (among < best) {
+            best = among;
+            count = 0;
+        }
+        if (among == best) {
+            places_[count++] = place;
+        }
     }
-    auto& tier = !near_.empty() ? near_ : !far_.empty() ? far_ : backups_;
-    if (tier.empty()) {
+    if (count == 0) {
         return {.replica = {}, .reason = why_not};
     }
-    return {.replica = pick(tier, rules.method), .reason = wish};
+    return {.replica = count == 1 ? places_[0] : pick(count, rules, now), .reason = wish};
 }
 
 void balance::ended(std::size_t node, duration took, time_point now)
 {
     auto& one = at(node);
-    withdrew(node);
+    one.outstanding -= one.outstanding > 0 ? 1 : 0;
     if (one.failures > 0) {
         one.failures = 0;
         one.returned_at = now;
@@ -112,28 +122,17 @@ void balance::withdrew(std::size_t node)
     one.outstanding -= one.outstanding > 0 ? 1 : 0;
 }
 
-balance::memory& balance::at(std::size_t node)
+void balance::note_state(const node& which, memory& past, time_point now)
 {
-    if (node >= nodes_.size()) {
-        nodes_.resize(node + 1);
+    const bool up = which.is_up();
+    if (up && !past.was_up) {
+        past.returned_at = now;
     }
-    return nodes_[node];
-}
-
-void balance::note_states(const cluster_view& view, time_point now)
-{
-    for (std::size_t place = 0; place < view.nodes.size(); ++place) {
-        auto& one = at(place);
-        const bool up = view.nodes[place].is_up();
-        if (up && !one.was_up) {
-            one.returned_at = now;
-        }
-        one.was_up = up;
-    }
+    past.was_up = up;
 }
 
 /// A node that has just come back begins with a tenth of its share.
-double balance::weight_of(const memory& past, const node_preference& wanted, time_point now) const
+double balance::weight_of(const memory& past, const node_preference& wanted, time_point now)
 {
     const double full = wanted.weight;
     if (past.returned_at == time_point{} || now - past.returned_at >= slow_start) {
@@ -143,23 +142,28 @@ double balance::weight_of(const memory& past, const node_preference& wanted, tim
     return full * std::max(0.1, share);
 }
 
-std::size_t balance::pick(std::vector<candidate>& among, balance_method method)
+std::size_t balance::pick(std::size_t count, const policy& rules, time_point now)
 {
-    switch (method) {
-        case balance_method::round_robin: return take_turns(among, true);
-        case balance_method::weighted: return take_turns(among, false);
-        case balance_method::latency: return least_loaded(among, true);
+    candidates_.clear();
+    for (std::size_t each = 0; each < count; ++each) {
+        const auto place = places_[each];
+        candidates_.push_back({place, weight_of(nodes_[place], preference_of(rules, place), now)});
+    }
+    switch (rules.method) {
+        case balance_method::round_robin: return take_turns(true);
+        case balance_method::weighted: return take_turns(false);
+        case balance_method::latency: return least_loaded(true);
         case balance_method::least_outstanding: break;
     }
-    return least_loaded(among, false);
+    return least_loaded(false);
 }
 
 /// Everybody earns its weight; the richest serves and pays what all have earned.
-std::size_t balance::take_turns(const std::vector<candidate>& among, bool equal)
+std::size_t balance::take_turns(bool equal)
 {
     double sum = 0;
     const candidate* chosen = nullptr;
-    for (const auto& each : among) {
+    for (const auto& each : candidates_) {
         // Of equals, one that has just come back still serves less.
         const double earned = equal ? std::min(1.0, each.weight) : each.weight;
         sum += earned;
@@ -172,13 +176,13 @@ std::size_t balance::take_turns(const std::vector<candidate>& among, bool equal)
     return chosen->node;
 }
 
-std::size_t balance::least_loaded(const std::vector<candidate>& among, bool by_latency)
+std::size_t balance::least_loaded(bool by_latency)
 {
     const candidate* chosen = nullptr;
     double least = 0;
     ++turn_;
-    for (std::size_t step = 0; step < among.size(); ++step) {
-        const auto& each = among[(turn_ + step) % among.size()];
+    for (std::size_t step = 0; step < candidates_.size(); ++step) {
+        const auto& each = candidates_[(turn_ + step) % candidates_.size()];
         const auto& past = at(each.node);
         const double load = (1.0 + past.outstanding) * (by_latency ? past.latency + 1e-6 : 1.0) / each.weight;
         if (chosen == nullptr || load < least) {

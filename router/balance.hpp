@@ -55,7 +55,7 @@ public:
     }
 
 private:
-    struct memory {
+    struct alignas(64) memory {
         std::uint32_t outstanding = 0;
         std::uint32_t failures = 0;  ///< in a row
         time_point rests_until{};
@@ -64,23 +64,30 @@ private:
         double latency = 0;  ///< seconds, the newest counting an eighth
         double credit = 0;   ///< of the ways that take turns
     };
+    /// Whom to ask first; the others only where there is none of these.
+    enum class tier : std::uint8_t { near, far, backup, none };
     struct candidate {
         std::size_t node;
         double weight;
     };
 
-    memory& at(std::size_t node);
-    void note_states(const cluster_view& view, time_point now);
-    [[nodiscard]] double weight_of(const memory& past, const node_preference& wanted, time_point now) const;
-    std::size_t pick(std::vector<candidate>& among, balance_method method);
-    std::size_t take_turns(const std::vector<candidate>& among, bool equal);
-    std::size_t least_loaded(const std::vector<candidate>& among, bool by_latency);
+    memory& at(std::size_t node)
+    {
+        if (node >= nodes_.size()) {
+            nodes_.resize(node + 1);
+        }
+        return nodes_[node];
+    }
+    static void note_state(const node& which, memory& past, time_point now);
+    [[nodiscard]] static double weight_of(const memory& past, const node_preference& wanted, time_point now);
+    std::size_t pick(std::size_t count, const policy& rules, time_point now);
+    std::size_t take_turns(bool equal);
+    std::size_t least_loaded(bool by_latency);
 
     std::vector<memory> nodes_;
-    std::size_t turn_ = 0;  ///< where ties begin
-    std::vector<candidate> near_;
-    std::vector<candidate> far_;
-    std::vector<candidate> backups_;
+    std::size_t turn_ = 0;               ///< where ties begin
+    std::vector<std::size_t> places_;    ///< those of the best tier that has any, as many as choose() has found
+    std::vector<candidate> candidates_;  ///< and what they weigh, where there are several
 };
 
 }  // namespace penstock::router

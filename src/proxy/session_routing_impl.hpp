@@ -58,16 +58,15 @@ worker_pool<P>& session<P>::choose_pool()
         auto& cluster = *own.cluster;
         const auto now = worker_.driver().now();
         own.loan.drop();
+        const auto wanted = front_->wanted();
         const router::session_facts known{.stays = front_->must_stay(), .written_at = own.last_write()};
-        router::route way{.reason = router::decide(front_->wanted(), known)};
-        if (way.reason == router::route_reason::node &&
-            cluster.view->primary_index == std::size_t{front_->wanted().node}) {
+        router::route way{.reason = router::decide(wanted, known)};
+        if (way.reason == router::route_reason::node && cluster.view->primary_index == std::size_t{wanted.node}) {
             way.reason = router::route_reason::primary_hint;
         }
         if (goes_to_replica(way.reason) && (cluster.rules.split || read_only_)) {
             auto& board = *cluster.board;
             const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
-            const auto& wanted = front_->wanted();
             const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
             way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now, only);
             if (way.reason == router::route_reason::own_write) {
@@ -113,8 +112,11 @@ template <protocol P>
 void session<P>::note_write()
 {
     if constexpr (requires { front_->wanted(); }) {
+        if (!front_->has_written()) {
+            return;
+        }
         const bool may_be_over = !lease_ || !lease_->half().in_transaction() || lease_->half().is_quiet() == false;
-        if (front_->has_written() && may_be_over) {
+        if (may_be_over) {
             routes_->note_write();
             if constexpr (requires { front_->has_defined(); }) {
                 if (front_->has_defined()) {

@@ -181,22 +181,21 @@ cluster_side& worker::cluster(const std::string& name)
 }
 
 template <protocol P>
-worker_pool<P>& worker::on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node)
+worker_pool<P>& worker::make_on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node)
 {
-    auto& known = primary.replicas[node];
-    if (known == nullptr) {
-        const auto& where = view.nodes[node];
-        known = &pool_of<P>(process_.pool_on_replica(primary.record, where.host + ":" + std::to_string(where.port)));
-    }
-    return *known;
+    const auto& where = view.nodes[node];
+    auto& made = pool_of<P>(process_.pool_on_replica(primary.record, where.host + ":" + std::to_string(where.port)));
+    primary.replicas.resize(std::max(primary.replicas.size(), node + 1));
+    primary.replicas[node] = &made;
+    return made;
 }
 
-template worker_pool<postgresql::protocol>& worker::on_replica<postgresql::protocol>(worker_pool<postgresql::protocol>&,
-                                                                                     const router::cluster_view&,
-                                                                                     std::size_t);
-template worker_pool<mysql::protocol>& worker::on_replica<mysql::protocol>(worker_pool<mysql::protocol>&,
-                                                                           const router::cluster_view&,
-                                                                           std::size_t);
+template worker_pool<postgresql::protocol>& worker::make_on_replica(worker_pool<postgresql::protocol>&,
+                                                                    const router::cluster_view&,
+                                                                    std::size_t);
+template worker_pool<mysql::protocol>& worker::make_on_replica(worker_pool<mysql::protocol>&,
+                                                               const router::cluster_view&,
+                                                               std::size_t);
 
 void worker::cancel(cancel_key key, std::function<void()> done)
 {

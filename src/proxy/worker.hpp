@@ -63,7 +63,7 @@ struct worker_pool {
     std::unique_ptr<pool::shard<server_connection<P>>> shard;
     telemetry::pool_counters* counters = nullptr;
     profiles greetings;
-    std::map<std::size_t, worker_pool*> replicas{};  ///< by place in the cluster's view
+    std::vector<worker_pool*> replicas{};  ///< by place in the cluster's view; null: not made yet
 };
 
 /// What sessions of one protocol share within a worker.
@@ -157,7 +157,11 @@ public:
 
     /// The part of a pool beside it that leads to a replica, made at the first call.
     template <protocol P>
-    worker_pool<P>& on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node);
+    worker_pool<P>& on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node)
+    {
+        const bool is_made = node < primary.replicas.size() && primary.replicas[node] != nullptr;
+        return is_made ? *primary.replicas[node] : make_on_replica(primary, view, node);
+    }
     /// What is known of a cluster here; its address holds as long as the worker.
     cluster_side& cluster(const std::string& name);
 
@@ -175,6 +179,8 @@ public:
 private:
     void sweep();
     void begin(int descriptor, engine speaks, bool read_only);
+    template <protocol P>
+    worker_pool<P>& make_on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node);
     template <protocol P>
     task<void> close_pools();
     task<void> finish();
