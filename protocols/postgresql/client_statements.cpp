@@ -3,13 +3,18 @@
 
 namespace penstock::postgresql {
 
-statement_ptr client_statements::find(std::string_view name) const
+const statement_ptr& client_statements::look_up(std::string_view name) const
 {
+    static const statement_ptr none;
     if (!names_) {
-        return nullptr;
+        return none;
     }
     const auto found = names_->find(name);
-    return found == names_->end() ? nullptr : found->second;
+    if (found == names_->end()) {
+        return none;
+    }
+    last_ = &*found;
+    return found->second;
 }
 
 void client_statements::set(std::string_view name, statement_ptr value)
@@ -29,6 +34,7 @@ void client_statements::erase(std::string_view name)
     }
     const auto found = names_->find(name);
     if (found != names_->end()) {
+        last_ = nullptr;
         memory_ -= found->first.size() + found->second->cost();
         names_->erase(found);
     }
@@ -37,12 +43,14 @@ void client_statements::erase(std::string_view name)
 std::unique_ptr<client_statements::map> client_statements::take_all()
 {
     memory_ = 0;
+    last_ = nullptr;
     return std::move(names_);
 }
 
 void client_statements::restore(std::unique_ptr<map> names)
 {
     names_ = std::move(names);
+    last_ = nullptr;
     memory_ = 0;
     if (names_) {
         for (const auto& [name, value] : *names_) {

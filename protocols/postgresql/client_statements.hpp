@@ -38,8 +38,11 @@ class client_statements {
 public:
     using map = std::unordered_map<std::string, statement_ptr, hash, std::equal_to<>>;
 
-    /// Null where the client has no such statement.
-    [[nodiscard]] statement_ptr find(std::string_view name) const;
+    /// Null where the client has no such statement. Valid until that name is given anew.
+    [[nodiscard]] const statement_ptr& find(std::string_view name) const
+    {
+        return last_ != nullptr && last_->first == name ? last_->second : look_up(name);
+    }
     void set(std::string_view name, statement_ptr value);
     void erase(std::string_view name);
     /// Forgets all named ones, and gives them for restore(); null where there were none.
@@ -64,7 +67,10 @@ public:
     [[nodiscard]] std::uint64_t next_version() { return ++versions_; }
 
 private:
+    [[nodiscard]] const statement_ptr& look_up(std::string_view name) const;
+
     std::unique_ptr<map> names_;
+    mutable const map::value_type* last_ = nullptr;  ///< of names_, that was found last
     std::unique_ptr<unnamed_statement> unnamed_;
     std::size_t memory_ = 0;
     std::uint64_t versions_ = 0;

@@ -25,13 +25,8 @@ bool begins_with(std::string_view text, std::string_view word)
 
 }  // namespace
 
-bool may_define_functions(std::string_view text, statement_verb first, std::size_t statements)
+bool speaks_of_functions(std::string_view text)
 {
-    const bool defines = first == statement_verb::create || first == statement_verb::alter ||
-                         first == statement_verb::drop || first == statement_verb::do_block;
-    if (!defines && statements < 2) {
-        return false;
-    }
     bool in_name = false;
     for (std::size_t at = 0; at < text.size(); ++at) {
         const bool was_in_name = std::exchange(in_name, is_in_name(text[at]));

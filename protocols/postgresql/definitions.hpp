@@ -10,8 +10,16 @@
 
 namespace penstock::postgresql {
 
+/// A word that such texts have.
+[[nodiscard]] bool speaks_of_functions(std::string_view text);
+
 /// Errs to one side; but what functions and procedures do inside is not visible here. `statements`: of the text, whose
 /// first is of this kind.
-[[nodiscard]] bool may_define_functions(std::string_view text, statement_verb first, std::size_t statements);
+[[nodiscard]] inline bool may_define_functions(std::string_view text, statement_verb first, std::size_t statements)
+{
+    const bool may_define = first == statement_verb::create || first == statement_verb::alter ||
+                            first == statement_verb::drop || first == statement_verb::do_block || statements >= 2;
+    return may_define && speaks_of_functions(text);
+}
 
 }  // namespace penstock::postgresql

@@ -65,13 +65,18 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             return {at, malformed(std::string{"body of a bodiless '"} + header.type + "'")};
         }
         const auto size = header.frame_size();
-        if (routes_ && size <= rest.size() && run_locally(header, bytes{rest.data(), size}, server, to_client)) {
-            at += size;
-            continue;
-        }
-        if (routes_ && (size <= rest.size() || size > whole_limit(header.type))) {
-            if (const auto need = choose(header, rest, server); need != front_need::more) {
-                return {at, need};
+        if (routes_) {
+            routes_->is_plain = false;
+            const bool begins = server == nullptr || !server->is_unsynced() || header.type == from_client::parse;
+            if (begins && size <= rest.size() && may_concern_us(header.type, {rest.data(), size}, server) &&
+                run_locally(header, {rest.data(), size}, server, to_client)) {
+                at += size;
+                continue;
+            }
+            if (begins && (size <= rest.size() || size > whole_limit(header.type))) {
+                if (const auto need = choose(header, rest, server); need != front_need::more) {
+                    return {at, need};
+                }
             }
         }
         if (size <= rest.size()) {
@@ -79,8 +84,8 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             if (need != front_need::more) {
                 return {at, need};
             }
-            if (routes_ && routes_->records) {
-                record(bytes{rest.data(), size}, header.type);
+            if (routes_ && (header.type == from_client::query || header.type == from_client::sync)) {
+                routes_->records = false;
             }
             at += size;
             continue;
@@ -385,20 +390,27 @@ void front::record_batch(char type, bytes whole, const back& server)
             }
             batch_state_ = batch_state::recording;
             batch_describes_ = false;
+            batch_is_sent_ = routes_ && routes_->records;
             batch_.clear();
             break;
-        case batch_state::recording: break;
+        case batch_state::recording:
+            if (type == from_client::bind) {
+                batch_state_ = batch_state::unfit;
+                return;
+            }
+            break;
         case batch_state::complete:
         case batch_state::unfit: batch_state_ = batch_state::unfit; return;
     }
-    const bool second_bind = type == from_client::bind && !batch_.empty();
-    if (second_bind || batch_.size() + whole.size() > longest_batch || type == from_client::parse ||
-        type == from_client::close || (type == from_client::execute && !batch_describes_)) {
+    if (batch_.size() + whole.size() > longest_batch || type == from_client::parse || type == from_client::close ||
+        (type == from_client::execute && !batch_describes_)) {
         batch_state_ = batch_state::unfit;
         return;
     }
     batch_describes_ = batch_describes_ || type == from_client::describe;
-    batch_.append(whole);
+    if (!batch_is_sent_) {
+        batch_.append(whole);
+    }
     if (type == from_client::sync) {
         batch_state_ = batch_state::complete;
     }

@@ -139,15 +139,14 @@ private:
     front_need choose(const frame_header& header, bytes rest, back* server);
     front_need choose_on_replica(bool judged, bytes rest, const back& server);
     front_need choose_in_block(bool judged, bytes rest, const back& server);
-    void record(bytes whole, char type);
-    void note_bound(std::string_view name);
+    void note_bound(const statement* named);
     void note_definitions(std::string_view text, statement_verb first, std::size_t statements);
     bool send_again();
     void note_refused();
     [[nodiscard]] request_facts look_at(bytes rest);
-    [[nodiscard]] request_facts examine(bytes rest) const;
+    [[nodiscard]] request_facts examine(bytes rest);
     [[nodiscard]] request_facts look_at_text(std::string_view text, const lexical_mode& mode) const;
-    [[nodiscard]] request_facts look_at_batch(bytes rest) const;
+    [[nodiscard]] request_facts look_at_batch(bytes rest);
     [[nodiscard]] request_facts look_at_bind(byte_reader& body) const;
     [[nodiscard]] bool may_begin_on_replica() const;
     [[nodiscard]] bool is_in_block() const { return routes_ && routes_->block != begun::none; }
@@ -156,9 +155,9 @@ private:
     void on_block_begun(const expected_reply& reply, const back& server);
 
     // --- what needs no server: front_local.cpp ---
+    bool may_concern_us(char type, bytes whole, const back* server);
     /// Whether the message has been answered here.
     bool run_locally(const frame_header& header, bytes whole, const back* server, outbox& to_client);
-    [[nodiscard]] static bool may_be_local(std::string_view text);
     [[nodiscard]] bool is_about_route(std::string_view text, const text_effects& effects, const back& server) const;
     front_need refuse_route(char type, back& server, outbox& to_server, outbox& to_client);
     bool query_locally(bytes whole, const back* server, outbox& to_client);
@@ -175,7 +174,7 @@ private:
     void keep_unnamed(bytes definition);
     [[nodiscard]] request_facts judge_prepared(std::string_view name) const;
     [[nodiscard]] exit_statement prepared_exit(std::string_view name) const;
-    [[nodiscard]] bool wants_serializable() const;
+    [[nodiscard]] bool wants_serializable();
     front_need frame(const frame_header& header, bytes whole, back* server, outbox& to_server, outbox& to_client);
     front_need request(const frame_header& header, bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need refuse_parse(client_error why, back& server, outbox& to_server, outbox& to_client);
@@ -309,6 +308,7 @@ private:
         unfit,
     } batch_state_ = batch_state::none;
     bool batch_describes_ = false;
+    bool batch_is_sent_ = false;  ///< it is the request that a replica has, and kept as that already
     std::string batch_;
     std::string batch_name_;  ///< of the client's statement that it binds
     std::string healed_batch_;

@@ -170,6 +170,9 @@ void front::on_ready(back& server)
     if (server.is_quiet() && batch_.capacity() > 1024) {
         std::string{}.swap(batch_);
     }
+    if (routes_ && server.is_quiet() && routes_->sent.capacity() > 1024) {
+        std::string{}.swap(routes_->sent);
+    }
     if (server.is_quiet() && !(bound_effects_.empty() && unnamed_portal_effects_ == nullptr)) {
         bound_effects_.clear();
         portal_effects_.clear();  // portals end with their transaction

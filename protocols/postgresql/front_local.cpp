@@ -41,25 +41,6 @@ constexpr std::uint32_t oid_of_text = 25;
 
 }  // namespace
 
-/// Quickly, by the first letters: false for most texts.
-bool front::may_be_local(std::string_view text)
-{
-    const auto at = std::find_if(text.begin(), text.end(), [](char octet) {
-        return octet != ' ' && octet != '\t' && octet != '\n' && octet != '\r' && octet != '\f' && octet != '\v';
-    });
-    const auto rest = text.substr(static_cast<std::size_t>(at - text.begin()), 3);
-    if (rest.size() < 3) {
-        return false;
-    }
-    const auto lower = [&rest](std::size_t place) { return static_cast<char>(rest[place] | 0x20); };
-    switch (lower(0)) {
-        case 'b': return lower(1) == 'e';
-        case 's': return lower(1) == 't' || lower(1) == 'h' || (lower(1) == 'e' && lower(2) == 't');
-        case 'r': return lower(1) == 'e' && lower(2) == 's';
-        default: return rest[0] == '/' || rest[0] == '-';
-    }
-}
-
 /// What is to be sent there would set the setting, or show it.
 bool front::is_about_route(std::string_view text, const text_effects& effects, const back& server) const
 {
@@ -71,6 +52,32 @@ bool front::is_about_route(std::string_view text, const text_effects& effects, c
     }
     const auto kind = may_be_local(text) ? read_local(text, mode_).kind : local_kind::none;
     return kind == local_kind::set_route || kind == local_kind::reset_route || kind == local_kind::show_route;
+}
+
+/// Quickly: false for most messages. While a transaction is held back, all of them may. What was judged for want of a
+/// server has been looked at then.
+bool front::may_concern_us(char type, bytes whole, const back* server)
+{
+    auto& own = *routes_;
+    if (server != nullptr && own.is_judged) {
+        return false;
+    }
+    const auto body = body_of(whole);
+    if (type == from_client::parse) {
+        const bool is_ours = may_be_local(body.substr(std::min(body.size(), body.find('\0') + 1)));
+        own.prepares_ours = own.prepares_ours || is_ours;
+        return is_ours || own.block == begun::held;
+    }
+    if (own.block == begun::held) {
+        return true;
+    }
+    switch (type) {
+        case from_client::query: return may_be_local(body);
+        case from_client::bind:
+        case from_client::describe: return own.prepares_ours || own.portal;
+        case from_client::execute: return own.portal.has_value();
+        default: return false;
+    }
 }
 
 bool front::run_locally(const frame_header& header, bytes whole, const back* server, outbox& to_client)

@@ -75,8 +75,9 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     if (!body.finished_cleanly()) {
         return malformed("Query");
     }
-    const auto& effects = store_.inspect_whole(text, mode_);
-    if (routes_ && is_about_route(text, effects, server)) {
+    const bool is_plain = routes_ && routes_->is_plain;
+    const auto& effects = is_plain ? statement_store::of_plain_read() : store_.inspect_whole(text, mode_);
+    if (routes_ && !is_plain && is_about_route(text, effects, server)) {
         return refuse_route(from_client::query, server, to_server, to_client);
     }
     if (is_refused(effects)) {
@@ -87,7 +88,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_query(unknown_sequences(), server, to_server, to_client);
     }
-    if (routes_) {
+    if (routes_ && !is_plain) {
         note_definitions(text, effects.first_verb, effects.statements);
     }
     ++counters_.queries;
@@ -223,7 +224,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     if (name.empty() && is_unnamed_uncertain(server)) {
         return front_need::answers;
     }
-    const auto wanted = name.empty() ? nullptr : statements_.find(name);
+    const auto& wanted = statements_.find(name);  // null for the unnamed one
     const auto* const effects = wanted                                      ? wanted->effects.get()
                                 : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects.get()
                                                                             : nullptr;
@@ -235,7 +236,9 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     ++counters_.binds;
     if (routes_) {
         routes_->portal.reset();
-        note_bound(name);
+        if (wanted || name.empty()) {
+            note_bound(wanted.get());
+        }
     }
     expected_reply reply{reply_kind::bind};
     if (name.empty()) {
@@ -243,20 +246,20 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         set_portal_effects(portal, statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
         set_portal_block(portal, statements_.has_unnamed() ? statements_.unnamed().block : transaction_effect{});
         to_server.pass(whole);
-    } else if (const auto found = statements_.find(name)) {
+    } else if (wanted) {
         if (batch_state_ == batch_state::recording) {
             batch_name_ = name;
         }
-        server.ensure_known(found, name, *this, to_server, to_client);
-        set_portal_effects(portal, found->effects);
-        set_portal_block(portal, found->block);
+        server.ensure_known(wanted, name, *this, to_server, to_client);
+        set_portal_effects(portal, wanted->effects);
+        set_portal_block(portal, wanted->block);
         auto& out = to_server.made();
         const auto place = begin_frame(out, from_client::bind);
         out.append(portal).push_back('\0');
-        out.append(found->server_name).push_back('\0');
+        out.append(wanted->server_name).push_back('\0');
         out.append(body.remainder());
         end_frame(out, place);
-        reply.prepares = found;
+        reply.prepares = wanted;
     } else {
         set_portal_effects(portal, nullptr);
         set_portal_block(portal, {});

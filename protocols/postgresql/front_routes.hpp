@@ -6,6 +6,7 @@
 
 #include "protocols/postgresql/local_statement.hpp"
 #include "protocols/postgresql/read_dialect.hpp"
+#include "protocols/wire/parameter_set.hpp"
 #include "protocols/wire/route_rules.hpp"
 
 #include "core/error.hpp"
@@ -31,12 +32,14 @@ struct front_routes {
     bool only_replicas;  ///< the client has come to where there is nothing but reading
 
     request_facts facts{};
-    bool is_judged = false;  ///< facts are of the next request
+    bool is_judged = false;          ///< facts are of the next request
+    bool is_plain = false;           ///< of the Query at hand it is known that it leaves nothing behind
+    std::size_t request_octets = 0;  ///< how long the request is that facts are of
     bool wrote = false;
     bool defined = false;           ///< and among it may have been what changes functions
     bool again_on_primary = false;  ///< the next request
     bool has_isolation = false;     ///< the session's transactions are none for replicas
-    bool records = false;           ///< what is sent belongs to the request that may have to be sent again
+    bool records = false;           ///< a part of `sent` has not been sent yet
     std::string sent{};             ///< the request under way on a replica; empty: cannot be sent again
 
     begun block = begun::none;
@@ -54,6 +57,10 @@ struct front_routes {
         bool is_binary = false;
     };
     std::optional<local_portal> portal{};
+    bool prepares_ours = false;  ///< some statement that was prepared may be one of those
+
+    parameter_set_ptr seen{};         ///< the session's parameters when it was found out
+    bool wants_serializable = false;  ///< that they make its transactions serializable
 };
 
 }  // namespace penstock::postgresql

@@ -11,6 +11,7 @@
 #include "protocols/postgresql/definitions.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace penstock::postgresql {
 
@@ -67,12 +68,15 @@ front_need front::choose(const frame_header& header, bytes rest, back* server)
         return front_need::more;
     }
     if (server->is_replica) {
-        return own.block == begun::none ? choose_on_replica(judged, rest, *server)
-                                        : choose_in_block(judged, rest, *server);
+        const auto need = own.block == begun::none ? choose_on_replica(judged, rest, *server)
+                                                   : choose_in_block(judged, rest, *server);
+        own.is_plain = need == front_need::more && server->transaction_status() != 'E' && own.facts.is_plain;
+        return need;
     }
     if (!judged) {
         own.facts = server->in_transaction() ? request_facts{} : look_at(rest);
     }
+    own.is_plain = own.facts.is_plain;
     own.wrote = own.wrote || !own.facts.is_harmless;
     return front_need::more;
 }
@@ -87,15 +91,11 @@ front_need front::choose_on_replica(bool judged, bytes rest, const back& server)
         own.is_judged = server.is_quiet();
         return server.is_quiet() ? front_need::server : front_need::answers;
     }
-    if (server.is_quiet()) {
-        own.sent.clear();
-        own.records = !own.facts.no_retry;
-        return front_need::more;
-    }
-    if (own.patient) {
+    if (own.patient && !server.is_quiet()) {
         return front_need::answers;
     }
-    own.sent.clear();
+    own.records = server.is_quiet() && !own.facts.no_retry && own.request_octets <= std::min(longest_kept, rest.size());
+    own.sent.assign(rest.data(), own.records ? own.request_octets : 0);
     return front_need::more;
 }
 
@@ -196,35 +196,23 @@ bool front::takes_block_elsewhere()
     return true;
 }
 
-/// That statement will be executed.
-void front::note_bound(std::string_view name)
+/// That statement will be executed; null: the unnamed one, if there is any.
+void front::note_bound(const statement* named)
 {
-    if (const auto named = name.empty() ? nullptr : statements_.find(name)) {
-        note_definitions(text_of(named->definition), named->verb, 1);
-    } else if (name.empty() && statements_.has_unnamed()) {
-        note_definitions(text_of(statements_.unnamed_definition()), statements_.unnamed().verb, 1);
+    if (named != nullptr) {
+        note_definitions(named->definition, named->verb, 1);
+    } else if (statements_.has_unnamed()) {
+        note_definitions(statements_.unnamed_definition(), statements_.unnamed().verb, 1);
     }
 }
 
-/// This text is being sent.
+/// This text is being sent; what may stand behind it counts as part of it.
 void front::note_definitions(std::string_view text, statement_verb first, std::size_t statements)
 {
     auto& own = *routes_;
-    own.defined = own.defined || may_define_functions(text, first, statements);
-    own.wrote = own.wrote || own.defined;
-}
-
-/// Keeps what is sent, up to the end of the request.
-void front::record(bytes whole, char type)
-{
-    auto& own = *routes_;
-    own.sent.append(whole);
-    const bool ends = type == from_client::query || type == from_client::sync;
-    if (own.sent.size() > longest_kept) {
-        own.sent.clear();
-        own.records = false;
+    if (may_define_functions(text, first, statements)) {
+        own.defined = own.wrote = true;
     }
-    own.records = own.records && !ends;
 }
 
 /// The request under way goes to another server. Names it has given are free again.
@@ -294,10 +282,16 @@ void front::note_refused()
     }
 }
 
-bool front::wants_serializable() const
+/// By its parameters. Found out once for each set of them.
+bool front::wants_serializable()
 {
-    const auto* level = parameters_.current()->find("default_transaction_isolation");
-    return level != nullptr && *level == "serializable";
+    auto& own = *routes_;
+    if (own.seen != parameters_.current()) {
+        own.seen = parameters_.current();
+        const auto* level = own.seen->find("default_transaction_isolation");
+        own.wants_serializable = level != nullptr && *level == "serializable";
+    }
+    return own.wants_serializable;
 }
 
 request_facts front::look_at(bytes rest)
@@ -319,10 +313,13 @@ request_facts front::look_at(bytes rest)
     const auto facts = examine(rest);
     counters_.wrong_hints += facts.wrong_hint ? 1 : 0;
     const auto& rules = own.judge->rules();
+    if (rules.empty() && own.wishes.setting == route_hint::none) {
+        return facts;
+    }
     return own.wishes.apply(facts, rules, own.judge->version(), rules.empty() ? "" : application_name());
 }
 
-request_facts front::examine(bytes rest) const
+request_facts front::examine(bytes rest)
 {
     const auto header = load_header(rest);
     if (header.type == from_client::function_call || header.frame_size() > rest.size()) {
@@ -331,9 +328,10 @@ request_facts front::examine(bytes rest) const
     if (header.type != from_client::query) {
         return look_at_batch(rest);
     }
-    byte_reader body{body_of(rest.substr(0, header.frame_size()))};
-    const auto text = body.c_string();
-    return body.failed() ? request_facts{} : look_at_text(text, mode_);
+    const bytes body{rest.data() + header_size, header.body_size()};
+    const auto end = body.find('\0');
+    routes_->request_octets = header.frame_size();
+    return end == bytes::npos ? request_facts{} : look_at_text(body.substr(0, end), mode_);
 }
 
 request_facts front::look_at_text(std::string_view text, const lexical_mode& mode) const
@@ -345,7 +343,7 @@ request_facts front::look_at_text(std::string_view text, const lexical_mode& mod
 }
 
 /// A batch is a read if all its members are; what it lacks of itself makes it none.
-request_facts front::look_at_batch(bytes rest) const
+request_facts front::look_at_batch(bytes rest)
 {
     constexpr auto every_rule = ~std::uint64_t{0};
     constexpr request_facts nothing{
@@ -355,17 +353,20 @@ request_facts front::look_at_batch(bytes rest) const
                                      .rules = every_rule,
                                      .is_harmless = true};
     auto sum = nothing;
-    std::vector<std::string_view> prepared_here;
+    auto& prepared_here = store_.names;
+    prepared_here.clear();
+    const auto begin = rest.data();
     for (std::size_t messages = 0; messages < longest_batch && rest.size() >= header_size; ++messages) {
         const auto header = load_header(rest);
         if (!header.is_sound() || header.frame_size() > rest.size()) {
             return {};
         }
-        byte_reader body{body_of(rest.substr(0, header.frame_size()))};
+        byte_reader body{{rest.data() + header_size, header.body_size()}};
         rest.remove_prefix(header.frame_size());
         switch (header.type) {
             case from_client::sync:
                 sum.rules = sum.rules == every_rule ? 0 : sum.rules;  // no text among it
+                routes_->request_octets = static_cast<std::size_t>(rest.data() - begin);
                 return sum;
             case from_client::parse:
                 prepared_here.push_back(body.c_string());
@@ -374,18 +375,23 @@ request_facts front::look_at_batch(bytes rest) const
             case from_client::bind: {
                 const bool lasts = !body.c_string().empty() && is_in_block();
                 const auto name = body.c_string();
-                if (std::find(prepared_here.begin(), prepared_here.end(), name) == prepared_here.end()) {
+                if (prepared_here.empty() ||
+                    std::find(prepared_here.begin(), prepared_here.end(), name) == prepared_here.end()) {
                     fold(judge_prepared(name), sum);
                 }
-                fold(lasts ? outlives : nothing, sum);
+                if (lasts) {
+                    fold(outlives, sum);
+                }
                 break;
             }
             case from_client::execute:
                 body.c_string();
-                fold(body.u32() != 0 && is_in_block() ? outlives : nothing, sum);
+                if (body.u32() != 0 && is_in_block()) {
+                    fold(outlives, sum);
+                }
                 break;
             case from_client::describe:
-            case from_client::close: break;
+            case from_client::close: continue;
             default: return {};
         }
         if (body.failed()) {
@@ -404,7 +410,7 @@ request_facts front::judge_prepared(std::string_view name) const
         const bool known = statements_.has_unnamed();
         return known ? look_at_text(text_of(statements_.unnamed_definition()), mode_) : request_facts{};
     }
-    const auto named = statements_.find(name);
+    const auto& named = statements_.find(name);
     if (!named) {
         return {};
     }

@@ -216,11 +216,11 @@ bool front::heal(const statement_ptr& stale, bool alone)
 {
     auto successor = store_.succeed(stale);
     if (!alone || stream_left_ > 0 || batch_state_ != batch_state::complete || !batch_describes_ ||
-        statements_.find(batch_name_) != stale) {
+        statements_.find(batch_name_) != stale || (batch_is_sent_ && !may_send_again())) {
         return false;
     }
     statements_.set(batch_name_, std::move(successor));
-    healed_batch_ = std::exchange(batch_, {});
+    healed_batch_ = std::exchange(batch_is_sent_ ? routes_->sent : batch_, {});
     batch_state_ = batch_state::none;
     ++counters_.healed;
     return true;

@@ -49,6 +49,25 @@ struct local_statement {
     bool is_local = false;    ///< of set_route: SET LOCAL
 };
 
+/// Quickly, by the first letters: false for most texts.
+[[nodiscard]] inline bool may_be_local(std::string_view text)
+{
+    const auto is_blank = [](char octet) { return octet == ' ' || (octet >= '\t' && octet <= '\r'); };
+    while (!text.empty() && is_blank(text.front())) {
+        text.remove_prefix(1);
+    }
+    if (text.size() < 3) {
+        return false;
+    }
+    const auto lower = [text](std::size_t place) { return static_cast<char>(text[place] | 0x20); };
+    switch (lower(0)) {
+        case 'b': return lower(1) == 'e';
+        case 's': return lower(1) == 't' || lower(1) == 'h' || (lower(1) == 'e' && lower(2) == 't');
+        case 'r': return lower(1) == 'e' && lower(2) == 's';
+        default: return text[0] == '/' || text[0] == '-';
+    }
+}
+
 /// Reads a whole text.
 [[nodiscard]] local_statement read_local(std::string_view text, lexical_mode mode);
 

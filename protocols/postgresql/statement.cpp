@@ -95,11 +95,16 @@ statement_ptr statement_store::make(bytes definition,
     return made;
 }
 
+const text_effects& statement_store::of_plain_read()
+{
+    static const auto found = inspect("SELECT 1", {});
+    return found;
+}
+
 const text_effects& statement_store::inspect_whole(std::string_view text, const lexical_mode& mode)
 {
-    static const auto of_plain_read = inspect("SELECT 1", mode);
     if (is_plain_read(text)) {
-        return of_plain_read;
+        return of_plain_read();
     }
     collector_.begin(mode);
     collector_.feed(text);

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace penstock::postgresql {
 
@@ -63,6 +64,8 @@ public:
     /// Returns the successor.
     statement_ptr succeed(const statement_ptr& stale);
 
+    /// What inspect_whole() says of a text that is_plain_read().
+    [[nodiscard]] static const text_effects& of_plain_read();
     /// For texts that come whole, one after the other. Valid until the next call.
     const text_effects& inspect_whole(std::string_view text, const lexical_mode& mode);
 
@@ -70,6 +73,8 @@ public:
 
     /// Some client of this worker uses sequences by name: from now on nobody finds another one's values of them.
     bool uses_sequences = false;
+    /// Storage for whoever needs some names for a moment.
+    std::vector<std::string_view> names;
 
 private:
     struct entry {

@@ -125,6 +125,21 @@ TEST_F(FrontRouting, NotesWhatMayHaveWritten)
     EXPECT_TRUE(talk.client.has_written());
 }
 
+/// A text that is known to leave nothing behind says nothing of those that are not looked at before they are sent.
+TEST_F(FrontRouting, SeesWhatIsLeftBehindThePlainReadsBefore)
+{
+    const std::string lock = "select pg_advisory_lock(1)";
+    on_primary();
+    for (int each = 0; each < 4; ++each) {
+        talk.send(wire::query("select " + std::to_string(each)));
+        talk.answer(wire::rows("1") + wire::ready());
+    }
+    ASSERT_TRUE(judge.judge("select 5", {}).is_plain);
+    talk.send(wire::parse("", "select 1") + wire::query(lock));
+    talk.answer(wire::parse_complete() + wire::rows("") + wire::ready());
+    EXPECT_TRUE(talk.client.pins().has(pin_reason::advisory_lock));
+}
+
 TEST_F(FrontRouting, SendsARefusedWriteToThePrimaryUnseen)
 {
     on_replica();
@@ -288,6 +303,26 @@ TEST_F(FrontRouting, KeepsSerializableSessionsOffReplicas)
     talk.answer(wire::rows("1") + wire::ready());
     talk.server = nullptr;
     EXPECT_EQ(verdict_of(wire::query("select 2")), read_verdict::isolation);
+}
+
+TEST_F(FrontRouting, SendsABatchWithAStalePlanAgainFromAReplica)
+{
+    const auto stale = wire::error("0A000", "cached plan must not change result type");
+    const auto batch = wire::bind("", "a") + wire::describe('P', "") + wire::execute() + wire::sync();
+    const auto prepare = wire::parse("a", "select * from t") + wire::sync();
+    on_replica();
+    talk.send(prepare);
+    talk.answer(wire::parse_complete() + wire::ready());
+    talk.sent_to_client();
+    talk.send(batch);
+    talk.answer(stale + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), batch);
+    EXPECT_EQ(talk.client.counters().healed, 1U);
+    talk.send(batch + batch);
+    talk.answer(wire::parse_complete() + stale + wire::ready() + stale + wire::ready());
+    EXPECT_EQ(talk.client.take_healed_batch(), "") << "what is behind it has been sent already";
+    EXPECT_NE(talk.sent_to_client(), "");
 }
 
 TEST_F(FrontRouting, KeepsNoLongRequests)
