@@ -26,9 +26,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace penstock::mysql {
@@ -75,6 +75,7 @@ struct expected_reply {
     std::uint8_t client_sequence = 1;  ///< the number of the first packet the client gets
     std::uint8_t server_sequence = 1;  ///< and of the first one the server sends
     bool had_rows = false;             ///< the last result was a result set
+    bool is_flagged = false;  ///< an EOF has told the client that something has changed, and no OK has said what
     row_finder finds = row_finder::result;
     std::optional<std::uint64_t> found_rows{};  ///< what FOUND_ROWS() gives now, where that has changed
     bool opened_cursor = false;
@@ -91,6 +92,8 @@ struct expected_reply {
     std::uint64_t rows = 0;            ///< of the last result
     text_effects_ptr effects{};        ///< null: leaves nothing behind
     statement_ptr prepares{};
+
+    [[nodiscard]] bool is_statement() const { return kind == reply_kind::query || kind == reply_kind::execute; }
 };
 
 class back {
@@ -161,7 +164,14 @@ public:
     void note_code() { ran_code_ = true; }
     [[nodiscard]] bool ran_code() const { return ran_code_; }
     /// True once for each name and user: from then on its value is this user's.
-    bool claim_variable(std::string_view name) { return own_variables_.emplace(name).second; }
+    bool claim_variable(std::string_view name) { return own_variables_.emplace(name, false).second; }
+    /// Likewise of one that its user is about to set. Also true, once, where it was claimed before and (`is_unset`) has
+    /// only been read since.
+    bool begin_variable(std::string_view name, bool is_unset)
+    {
+        const auto [claimed, is_new] = own_variables_.emplace(name, true);
+        return is_new || (is_unset && !std::exchange(claimed->second, true));
+    }
 
     // --- what the server connection carries ---
 
@@ -173,6 +183,10 @@ public:
     std::optional<std::uint64_t> insert_id{0};
     /// Which statement ran here last: a session's stamp and its own count.
     std::pair<std::uint64_t, std::uint64_t> last_statement{};
+    /// Likewise, which it has the diagnostics of: some commands leave them as they are.
+    std::pair<std::uint64_t, std::uint64_t> diagnostics_of{};
+    /// A statement of nobody's runs here now.
+    void forget_last_statement() { last_statement = diagnostics_of = {}; }
     /// Whose statement FOUND_ROWS() tells of: a session's stamp, or 0 where that is none of theirs or not known.
     std::uint64_t found_rows_of = 0;
     /// SHOW WARNINGS of our own came behind it: its diagnostics are still there, ROW_COUNT() and FOUND_ROWS() are not.
@@ -230,7 +244,7 @@ private:
     std::uint64_t user_ = 0;  ///< the last one's stamp
     bool shared_ = false;
     bool ran_code_ = false;
-    std::set<std::string, std::less<>> own_variables_;
+    std::map<std::string, bool, std::less<>> own_variables_;  ///< and whether its user was about to set it
     bool tracks_ = false;
     bool table_locks_ = false;
     bool characteristics_ = false;

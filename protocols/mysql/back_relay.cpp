@@ -104,10 +104,14 @@ void back::relay_end(const ok_packet& ok, bool ends_rows, front& client, outbox&
     const auto agreed = client.capabilities();
     const bool tracks = has(agreed, capability::session_track);
     auto changes = client.wishes().filter(ok.changes);
+    auto& head = expected_.front();
     const auto unchanged = static_cast<std::uint16_t>(ok.status & ~server_status::session_state_changed);
+    const auto changed = static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);
     if (ends_rows && !has(agreed, capability::deprecate_eof)) {
-        const bool is_flagged = is_mariadb() && !changes.empty();  // MariaDB does that, and MySQL does not
-        const auto status = is_flagged ? ok.status : unchanged;
+        // MariaDB does that, and MySQL does not; within a CALL up to the next OK.
+        const bool goes_on = head.is_flagged && head.effects && head.effects->runs_code;
+        head.is_flagged = is_mariadb() && (!changes.empty() || goes_on);
+        const auto status = head.is_flagged ? changed : unchanged;
         client_sequence_ = encode_eof({.warnings = ok.warnings, .status = status}, to_client.made(), client_sequence_);
         if (tracks && !changes.empty()) {
             client.wishes().hold(changes);
@@ -115,10 +119,10 @@ void back::relay_end(const ok_packet& ok, bool ends_rows, front& client, outbox&
         return;
     }
     auto told = ok;
+    head.is_flagged = false;
     changes = tracks ? client.wishes().tell(changes, is_mariadb()) : std::string{};
     told.changes = changes;
-    told.status =
-        changes.empty() ? unchanged : static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);
+    told.status = changes.empty() ? unchanged : changed;
     client_sequence_ = encode_ok(told, agreed, to_client.made(), client_sequence_, ends_rows ? eof_header : ok_header);
 }
 

@@ -41,6 +41,7 @@ void effects_collector::begin(sql_reading reading)
     verb_ = verb::none;
     tokens_ = 0;
     is_routine_ = false;
+    sets_timestamp_ = false;
     assignments_ = 0;
 }
 
@@ -445,8 +446,8 @@ void effects_collector::end_assignment()
         if (set_unscoped_) {
             note_unscoped();
         }
-        if (set_name_ == "timestamp" && is_literal && one_of(set_value_, {"default", "0"})) {
-            effects_.timestamp_default = true;
+        if (set_name_ == "timestamp") {
+            note_timestamp(is_literal && one_of(set_value_, {"default", "0"}));
         }
     }
     if (set_place_ != set_place::passed) {
@@ -461,22 +462,6 @@ void effects_collector::end_assignment()
     set_value_.clear();
     set_value_tokens_ = 0;
     set_is_literal_ = false;
-}
-
-/// SET @@name = ...: to be asked for by assigning it to itself, unless that would change something.
-void effects_collector::note_unscoped()
-{
-    const bool is_name = !set_name_.empty() && std::all_of(set_name_.begin(), set_name_.end(), [](char octet) {
-        return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '_';
-    });
-    const bool is_odd = !is_name || set_name_.starts_with("rand_seed") || set_name_.starts_with("pseudo_") ||
-                        set_name_.starts_with("gtid_") ||
-                        one_of(set_name_, {"timestamp", "insert_id", "last_insert_id", "identity", "skip_replication"});
-    if (is_odd || effects_.unscoped.size() >= text_effects::most_variables) {
-        effects_.sets_odd_unscoped = true;
-    } else {
-        effects_.unscoped.push_back(set_name_);
-    }
 }
 
 text_effects inspect(std::string_view text, sql_reading reading)

@@ -65,7 +65,7 @@ struct text_effects {
     bool sets_odd_unscoped = false;  ///< likewise, but such as cannot be asked for afterwards
     bool names_collation = false;    ///< the text is SET NAMES ... COLLATE
     bool sets_tracking = false;      ///< of these, session_track_system_variables: what is reported from then on
-    bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0
+    bool timestamp_default = false;  ///< SET timestamp = DEFAULT or 0, and nothing else to it
     /// Names that no literal gives a value to: read here, or written in a way that the text does not tell. One that is
     /// empty stands for any that cannot be told.
     std::vector<std::string> other_variables{};
@@ -150,6 +150,7 @@ private:
     void take_set_statement(sql_token kind, std::string_view text);
     void take_set_value(sql_token kind, std::string_view text, bool clipped);
     void end_assignment();
+    void note_timestamp(bool is_default);
     void note_unscoped();
 
     effects_lexer lexer_;
@@ -181,7 +182,8 @@ private:
     bool set_global_ = false;
     bool set_unscoped_ = false;
     bool set_user_variable_ = false;
-    bool set_names_ = false;         ///< NAMES, whose value is being read
+    bool set_names_ = false;  ///< NAMES, whose value is being read
+    bool sets_timestamp_ = false;
     std::uint32_t assignments_ = 0;  ///< of the whole text
     std::string set_name_;
     std::string set_value_;

@@ -264,6 +264,11 @@ private:
     client_statement* find_statement(std::uint32_t& id);
     front_need unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client);
 
+    // front_diagnostics.cpp
+    void note_diagnostics(const expected_reply& reply, back& server);
+    void add_diagnostics(const expected_reply& reply, back& server);
+    void forget_diagnostics();
+
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
     bool is_about_collation(const expected_reply& refused, const back& server);
@@ -285,6 +290,11 @@ private:
     [[nodiscard]] bool has_counts(const back& server) const
     {
         return ran_last(server) && !server.showed_warnings && server.found_rows_of == stamp_;
+    }
+    /// The server can be asked for the session's diagnostics.
+    [[nodiscard]] bool has_diagnostics(const back& server) const
+    {
+        return server.diagnostics_of == std::pair{stamp_, diagnosed_};
     }
     [[nodiscard]] sql_reading reading() const { return state_.reading(default_sql_mode_); }
 
@@ -340,6 +350,8 @@ private:
     std::uint64_t insert_id_before_ = 0;
     std::optional<std::uint64_t> servers_insert_id_before_{};
     diagnostics diagnostics_ = diagnostics::none;
+    std::uint64_t diagnosed_ = 0;  ///< the command that they are of: what sent_ was with it
+    bool keeps_rows_ = false;      ///< of the SHOW WARNINGS that was asked for; else only how its columns are described
     std::uint16_t warning_count_ = 0;
     std::uint16_t told_warnings_ = 0;  ///< what COM_PING tells of them on MySQL: nothing once they were read
     kept_warnings kept_;

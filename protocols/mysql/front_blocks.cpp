@@ -70,9 +70,7 @@ bool front::hold_back(bytes payload, outbox& to_client)
     ++sent_;  // the server that ran the last statement does not know of this one
     row_count_ = 0;
     if (!was_on_mariadb_) {  // which keeps them
-        kept_.clear();
-        told_warnings_ = warning_count_ = 0;
-        diagnostics_ = diagnostics::none;
+        forget_diagnostics();
     }
     status_ = static_cast<std::uint16_t>(status_ | flags_of_block);
     answer_ok(to_client);

@@ -163,7 +163,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
     const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && kept_.can_answer() &&
-                               (server == nullptr || !ran_last(*server));
+                               (server == nullptr || !has_diagnostics(*server));
     if (const auto question = asks_for_kept ? read_diagnostics_question(*text, reading()) : std::nullopt) {
         show_kept_warnings(*question, to_client);
         return front_need::more;
@@ -352,10 +352,7 @@ void front::on_killed(kill_result how, std::string& out)
 {
     const auto number = std::to_string(wanted_kill_.number);
     ++sent_;
-    kept_.clear();
-    warning_count_ = 0;
-    told_warnings_ = 0;
-    diagnostics_ = diagnostics::none;
+    forget_diagnostics();
     row_count_ = how == kill_result::done ? 0 : -1;
     found_rows_ = 0;
     asks_found_rows_ = false;
@@ -394,10 +391,8 @@ void front::show_kept_warnings(const diagnostics_question& question, outbox& to_
     told_warnings_ = 0;
     found_rows_ = question.what == diagnostics_question::kind::rows ? found_rows_ : 1;
     if (question.what == diagnostics_question::kind::variables && !was_on_mariadb_) {
-        kept_.clear();  // MySQL forgets them with this statement
-        warning_count_ = 0;
-        diagnostics_ = diagnostics::none;
         ++sent_;
+        forget_diagnostics();  // MySQL does, with this statement
     }
 }
 

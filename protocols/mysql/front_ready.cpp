@@ -94,6 +94,12 @@ bool front::catch_up(back& server, outbox& to_server, outbox&)
 
 void front::inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server)
 {
+    const bool leaves_found_rows = why == purpose::warnings || why == purpose::ask_found_rows;
+    const bool are_all_found = found_by_ == 0 || server.is_mariadb();  // MySQL finds a cursor's as they are read
+    if (!leaves_found_rows && asks_found_rows_ && are_all_found && server.found_rows_of == stamp_) {  // now or never
+        asks_found_rows_ = false;
+        inject(purpose::ask_found_rows, reply_kind::query, "\3SELECT FOUND_ROWS()", server, to_server);
+    }
     auto& out = to_server.made();
     const bool is_query = static_cast<command>(payload[0]) == command::query;
     if (is_query && has(server.agreed(), capability::query_attributes)) {
@@ -104,9 +110,9 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
         append_packet(out, 0, payload);
     }
     server.announce(expected_reply{kind, why});
-    server.found_rows_of = 0;
     if (why != purpose::warnings) {
-        server.last_statement = {};  // it has the diagnostics of this now
+        server.found_rows_of = 0;
+        server.forget_last_statement();  // its diagnostics are those of this now
     } else {
         server.showed_warnings = true;
     }
@@ -148,7 +154,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
             return front_need::answers;
         }
     }
-    const bool is_fresh = !ran_last(server) || server.foreign_diagnostics;
+    const bool is_fresh = !has_diagnostics(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
         if (!kept_.is_empty()) {
             pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
@@ -156,6 +162,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
         // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
         inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
         server.last_statement = {stamp_, sent_};
+        server.diagnostics_of = {stamp_, diagnosed_};
         server.foreign_diagnostics = false;
         return front_need::answers;
     }
@@ -183,10 +190,23 @@ bool front::clean_for(const text_effects& effects, back& server, outbox& to_serv
         return false;
     }
     std::string text;
+    const auto add = [&](const std::string& assignments) {
+        text.append(text.empty() ? "\3SET " : ",").append(assignments);
+    };
+    const auto is_carried = [&](const std::string& name) {
+        return name.empty() || state_.current()->find("@" + name) != nullptr;
+    };
     for (const auto& name : names) {
-        const bool is_carried = name.empty() || state_.current()->find("@" + name) != nullptr;
-        if (!is_carried && server.claim_variable(name)) {
-            text.append(text.empty() ? "\3SET " : ",").append(clear_variable(name));
+        if (!is_carried(name) && server.claim_variable(name)) {
+            add(clear_variable(name));
+        }
+    }
+    // Of one statement only: several may be a syntax error, which leaves variables as they are.
+    const text_effects literals{.statements = 1, .user_variables = effects.user_variables};
+    const bool may_fail = effects.statements == 1 && !effects.user_variables.empty() && effects != literals;
+    for (const auto& [name, literal] : effects.user_variables) {
+        if (may_fail && !is_carried(name) && server.begin_variable(name, knows_variables())) {
+            add(begin_variable(name, literal, server.is_mariadb()));
         }
     }
     if (!text.empty()) {
@@ -226,7 +246,8 @@ void front::forward(command what, reply_kind kind, bytes payload, back& server, 
     expected_reply reply{kind};
     reply.what = what;
     const bool tells_of_earlier = what == command::ping || what == command::init_db || what == command::set_option;
-    if (tells_of_earlier && (!ran_last(server) || server.showed_warnings)) {  // MySQL counts the last one's warnings
+    const bool knows = has_diagnostics(server) && !server.showed_warnings && told_warnings_ > 0;
+    if (tells_of_earlier && !knows) {  // MySQL counts those of the last
         reply.told_warnings = server.is_mariadb() ? std::uint16_t{0} : told_warnings_;
     }
     send({}, payload, std::move(reply), server, to_server);
@@ -248,16 +269,20 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         inject(why, kind, '\3' + std::string{text}, server, to_server);
         injected = true;
     };
-    const bool leaves = server.is_idle() && pins_.empty() && !keeps_server_ && !keeps_found_rows_;
+    const bool leaves = server.is_idle() && pins_.empty() && holding_ == 0 && !keeps_server_ && !keeps_found_rows_;
     const bool disturbs = wishes_.must_be_restored() || state_.must_ask_for_collation() || !unreported_.empty() ||
                           must_flush_;  // what follows is a statement, too
     if ((leaves || disturbs) && diagnostics_ == diagnostics::server) {
         diagnostics_ = diagnostics::kept;
         if (warning_count_ > 0) {
+            keeps_rows_ = true;
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
+    } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer()) {
+        keeps_rows_ = false;  // these are others', but how they are described holds for any
+        ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
     }
-    if (leaves && holding_ == 0 && std::exchange(asks_found_rows_, false)) {
+    if (leaves && std::exchange(asks_found_rows_, false)) {
         ask(purpose::ask_found_rows, reply_kind::query, "SELECT FOUND_ROWS()");
     }
     if (leaves && !std::exchange(insert_id_is_exact_, true) && store_.reads_insert_ids) {  // now or never

@@ -87,8 +87,12 @@ void front::on_done(expected_reply& reply, back& server)
             break;
         case purpose::ask_insert_id:
         case purpose::ask_locks:
-        case purpose::ask_found_rows:
-        case purpose::warnings: break;
+        case purpose::ask_found_rows: break;
+        case purpose::warnings:
+            if (!kept_.can_answer()) {
+                kept_.clear();  // they are not asked for again
+            }
+            break;
     }
 }
 
@@ -97,12 +101,11 @@ bool front::is_about_collation(const expected_reply& refused, const back& server
 {
     const auto number = std::string{state_.numbered_collation()};
     const bool unknown = refused.error_code == er_unknown_character_set || refused.error_code == er_unknown_collation;
-    if (!unknown || !state_.forget_numbered_collation()) {
+    const bool is_that = server.last_error().detail.find("'" + number + "'") != std::string::npos;
+    if (!unknown || !is_that || !state_.forget_numbered_collation()) {
         return false;
     }
-    if (server.last_error().detail.find("'" + number + "'") != std::string::npos) {
-        store_.note_unknown_collation(server.version(), number);
-    }
+    store_.note_unknown_collation(server.version(), number);
     return true;
 }
 
@@ -127,19 +130,8 @@ void front::on_client_done(expected_reply& reply, back& server)
         return;
     }
     on_statement_done(reply, server);
-    const bool is_statement = reply.kind == reply_kind::query || reply.kind == reply_kind::execute;
-    const bool reads_diagnostics = reply.effects && reply.effects->reads_diagnostics;
-    const bool forgets = reply.kind == reply_kind::prepare && !was_on_mariadb_;  // MySQL does, where it succeeds
-    if (is_statement || reply.failed || forgets) {
-        told_warnings_ = reply.failed ? 1 : reply.warnings;
-    }
-    if ((is_statement || reply.failed || forgets) && !reads_diagnostics) {
-        kept_.clear();
-        warning_count_ = told_warnings_;
-        diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
-        server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
-    }
-    if (is_statement) {
+    note_diagnostics(reply, server);
+    if (reply.is_statement()) {
         row_count_ = reply.failed || reply.had_rows ? -1 : static_cast<std::int64_t>(reply.affected_rows);
         keeps_found_rows_ = !reply.failed && reply.effects && reply.effects->calculates_found_rows;
         note_found_rows(reply);
@@ -179,7 +171,7 @@ void front::note_found_rows(const expected_reply& reply)
         return;
     }
     // A result that was cut off so tells less than there are.
-    const bool is_limited = reply.had_rows && state_.current()->find("sql_select_limit") != nullptr;
+    const bool is_limited = reply.had_rows && reply.found_rows && state_.current()->find("sql_select_limit") != nullptr;
     if (keeps_found_rows_ || reply.opened_cursor || is_limited) {
         asks_found_rows_ = true;
         found_by_ = keeps_found_rows_ || is_limited ? 0 : reply.client_statement;
@@ -357,7 +349,9 @@ void front::on_captured_definition(bytes payload, const expected_reply& during, 
 void front::on_captured_row(bytes payload, const expected_reply& during, back& server)
 {
     if (during.why == purpose::warnings) {
-        kept_.take_row(payload);
+        if (keeps_rows_) {
+            kept_.take_row(payload);
+        }
         return;
     }
     if (during.why == purpose::ask_locks) {
@@ -407,12 +401,9 @@ void front::forget_session(back* server)
     wishes_.reset();
     insert_id_ = 0;
     insert_id_is_exact_ = true;
-    diagnostics_ = diagnostics::none;
-    warning_count_ = 0;
-    told_warnings_ = 0;
-    kept_.clear();
     row_count_ = 0;
     ++sent_;
+    forget_diagnostics();
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;

@@ -334,6 +334,7 @@ front_need front::reset_statement(bytes payload, back* server, outbox& to_server
         server == nullptr || !wanted->holds_server() ? nullptr : server->statements.find(*wanted->what, id);
     if (found == nullptr) {
         row_count_ = 0;
+        told_warnings_ = 0;
         ++sent_;                      // no server knows of this
         return answer_ok(to_client);  // nothing of it is anywhere
     }

@@ -193,6 +193,13 @@ void kept_warnings::take_row(bytes payload)
     }
 }
 
+void kept_warnings::add_error(std::uint16_t code, std::string_view message)
+{
+    std::string row;
+    wire_writer{row}.lenenc_string("Error").lenenc_string(std::to_string(code)).lenenc_string(message);
+    take_row(row);
+}
+
 std::size_t kept_warnings::errors() const
 {
     return static_cast<std::size_t>(std::count_if(

@@ -42,6 +42,8 @@ public:
     /// The payloads of the answer to SHOW WARNINGS. `extended`: the server connection has MariaDB's extended metadata.
     void take_definition(bytes payload, bool extended);
     void take_row(bytes payload);
+    /// One more behind those that are there, as SHOW WARNINGS tells of it.
+    void add_error(std::uint16_t code, std::string_view message);
     [[nodiscard]] bool can_answer() const { return definitions_.size() == 3; }
     [[nodiscard]] bool is_empty() const { return rows_.empty(); }
     /// `count` is the number of warnings, where that is more than are kept.

@@ -25,7 +25,7 @@ void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
         to_server.made(), 0, has_attributes ? std::string{'\3', '\0', '\1'}.append(text) : std::string{payload});
     expected_reply reply{kind, purpose::housekeeping};
     server.announce(std::move(reply));
-    server.last_statement = {};
+    server.forget_last_statement();
 }
 
 /// What the server shows of us. A server connection is many clients', so it speaks for none of them.

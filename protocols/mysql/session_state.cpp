@@ -100,11 +100,11 @@ bool names_collation(std::string_view name, std::string_view value)
 
 /// The collation that the three of a login have to be set to together. By its number where that stands for a character
 /// set and MariaDB does not take it, as MySQL does: MariaDB takes those of default collations only. Or by its name.
-/// Empty where none has to be set.
+/// Empty where none has to be set: the connection's own collation can be set by itself.
 std::string collation_of_login(const parameter_set& from, const parameter_set& to, bool is_mariadb)
 {
     static constexpr std::string_view usual_defaults[] = {"8", "33", "45", "63"};
-    for (const auto& name : of_login) {
+    for (const auto& name : {"character_set_client", "character_set_results"}) {
         const auto* const value = to.find(name);
         if (value == nullptr || !differs(from, to, name)) {
             continue;

@@ -71,4 +71,13 @@ std::optional<route_hint> route_of_literal(std::string_view literal)
     return is_text ? read_route_setting(literal.substr(1, literal.size() - 2)) : std::nullopt;
 }
 
+std::string begin_variable(std::string_view name, std::string_view literal, bool is_mariadb)
+{
+    if (lower_case(literal) == "null") {
+        return clear_variable(name);
+    }
+    const bool is_number = !literal.starts_with('\'');
+    return assignment_of(name, {.literal = is_mariadb && is_number ? "_latin1''" : "''", .is_null = true});
+}
+
 }  // namespace penstock::mysql

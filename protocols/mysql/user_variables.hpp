@@ -45,4 +45,8 @@ inline constexpr std::string_view route_variable = "penstock_route";
 /// What it says with this literal: 'primary', 'replica', 'auto' or NULL, which is as though it were not set.
 [[nodiscard]] std::optional<route_hint> route_of_literal(std::string_view literal);
 
+/// What SET has to say so that a user variable is as a new connection has it behind SET @name = literal that has failed:
+/// NULL, yet of a type by then.
+[[nodiscard]] std::string begin_variable(std::string_view name, std::string_view literal, bool is_mariadb);
+
 }  // namespace penstock::mysql

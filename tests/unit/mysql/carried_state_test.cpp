@@ -90,6 +90,50 @@ TEST(MysqlCarriedVariable, OfAStatementThatFailedPins)
     EXPECT_TRUE(talk.client.pins().has(pin_reason::user_variable));
 }
 
+TEST(MysqlCarriedVariable, OfAStatementThatMayFailIsBegunAnewWhereOthersHaveBeen)
+{
+    struct row {
+        std::string_view text;
+        std::string_view on_mysql;
+        std::string_view on_mariadb;
+    };
+    for (const auto& [text, mysqls, mariadbs] : {
+             row{"SET @a = 5, sql_mode = 'x'", "SET @`a`='',@`a`=NULL", "SET @`a`=_latin1'',@`a`=NULL"},
+             row{"SET @a = 'x', sql_mode = 'x'", "SET @`a`='',@`a`=NULL", "SET @`a`='',@`a`=NULL"},
+             row{"SET @a = NULL, sql_mode = 'x'", "SET @`a`=_binary'',@`a`=NULL", "SET @`a`=_binary'',@`a`=NULL"},
+             row{"SET @a = 5", "", ""},
+             row{"SET @a = 5; SET sql_mode = 'x'", "", ""},
+         }) {
+        for (const bool is_mariadb : {false, true}) {
+            SCOPED_TRACE(std::string{text} + (is_mariadb ? " on MariaDB" : " on MySQL"));
+            exchange talk{modern, is_mariadb ? modern : on_mysql};
+            talk.server->note_user(99);
+            talk.send(ask::query(text));
+            const auto before = is_mariadb ? mariadbs : mysqls;
+            ASSERT_EQ(talk.asked(), query_of(before.empty() ? text : before));
+            if (!before.empty()) {
+                talk.reply({say::ok()});
+                EXPECT_EQ(talk.send({}), front_need::more);
+                EXPECT_EQ(talk.asked(), query_of(text));
+            }
+        }
+    }
+    exchange read{modern, on_mysql};
+    read.server->note_user(99);
+    read.send(ask::query("SELECT @a"));
+    read.reply({say::ok()});
+    read.send({});
+    read.reply({"\1", say::column("@a"), std::string{"\xfb"}, say::end()});
+    read.sent_to_server();
+    read.send(ask::query("SET @a = 5, sql_mode = 'x'"));
+    EXPECT_EQ(read.asked(), query_of("SET @`a`='',@`a`=NULL")) << "to read it has given it no type";
+    read.reply({say::ok()});
+    EXPECT_EQ(read.send({}), front_need::more) << "once";
+    exchange own{modern, on_mysql};
+    own.send(ask::query("SET @a = 5, sql_mode = 'x'"));
+    EXPECT_EQ(own.asked(), query_of("SET @a = 5, sql_mode = 'x'")) << "nobody has been there";
+}
+
 // --- SET NAMES ... COLLATE ---
 
 void set_names(exchange& talk, const std::string& text)
@@ -154,6 +198,18 @@ TEST(MysqlSetNamesCollate, OfAStatementsContextIsThatOfResultsAsWell)
         *parameter_set::of({{"character_set_client", "utf8mb4_bin"}}),
         true);
     EXPECT_EQ(*made->find("character_set_results"), "utf8mb4_bin") << "a server takes one of them at a time";
+}
+
+TEST(MysqlSetNamesCollate, OfResultsStaysWhereOnlyTheConnectionsIsAnother)
+{
+    const parameter_list names{{"character_set_client", "utf8mb4_bin"},
+                               {"character_set_results", "utf8mb4_bin"},
+                               {"collation_connection", "utf8mb4_bin"}};
+    const parameter_list of_statement{
+        {"character_set_client", "latin1"}, {"character_set_results", "utf8mb4_bin"}, {"collation_connection", "46"}};
+    EXPECT_EQ(commands(names, of_statement, true),
+              query_of("SET @@session.character_set_client='latin1',@@session.collation_connection=46"))
+        << "MariaDB does not take a collation for the character set of results";
 }
 
 // --- prepared statements ---
@@ -240,6 +296,19 @@ TEST(MysqlFoundRows, OfACursorGivenUpAreAskedFor)
     EXPECT_EQ(talk.asked(), query_of("SELECT CAST(9 AS SIGNED) AS `FOUND_ROWS()`"));
 }
 
+TEST(MysqlFoundRows, OfAnOpenCursorAreNotDisturbed)
+{
+    exchange talk;
+    talk.store.reads_insert_ids = true;
+    with_cursor(talk);
+    talk.send(ask::query("INSERT INTO t VALUES (7)"));
+    talk.reply({say::ok({.affected = 1, .insert_id = 7})});
+    EXPECT_FALSE(talk.settle()) << "the server stays, and can be asked for LAST_INSERT_ID() later";
+    talk.sent_to_server();
+    talk.send(ask::on_statement(command::stmt_close, 1));
+    EXPECT_TRUE(talk.settle());
+}
+
 TEST(MysqlFoundRows, ThatWereCalculatedAreAskedForBehindAStatementThatLeavesThem)
 {
     exchange talk{modern, on_mysql};
@@ -249,6 +318,31 @@ TEST(MysqlFoundRows, ThatWereCalculatedAreAskedForBehindAStatementThatLeavesThem
     talk.sent_to_server();
     EXPECT_TRUE(talk.settle());
     EXPECT_EQ(talk.asked(), query_of("SELECT FOUND_ROWS()"));
+}
+
+TEST(MysqlFoundRows, ThatOnlyTheServerKnowsAreAskedForBeforeAStatementOfOurOwn)
+{
+    exchange talk;
+    talk.servers[0]->last_statement = {99, 1};
+    const auto in_transaction = static_cast<std::uint16_t>(server_status::autocommit | server_status::in_transaction);
+    talk.run("BEGIN", {say::ok({.status = in_transaction})});
+    talk.run("SET sql_select_limit = 2",
+             {say::ok({.status = in_transaction, .changes = say::variable("sql_select_limit", "2")})});
+    talk.run("SELECT 1 UNION SELECT 2 UNION SELECT 3",
+             {"\1", say::column("a"), say::text("1"), say::text("2"), say::end({.status = in_transaction})});
+    EXPECT_EQ(talk.send(ask::query("SHOW WARNINGS")), front_need::answers);
+    EXPECT_EQ(talk.asked(), (list{"\3SELECT FOUND_ROWS()", "\3SELECT 1 FROM (SELECT 1) d"}));
+    talk.reply({"\1", say::column("a"), say::text("3"), say::end({.status = in_transaction})});
+    talk.reply({"\1", say::column("1"), say::text("1"), say::end({.status = in_transaction})});
+    talk.send({});
+    talk.reply({"\3",
+                say::column("Level"),
+                say::column("Code"),
+                say::column("Message"),
+                say::end({.status = in_transaction})});
+    talk.sent_to_server();
+    talk.send(ask::query("SELECT FOUND_ROWS()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT (1000000000000000003-1000000000000000000) AS `FOUND_ROWS()`"));
 }
 
 // --- warnings ---

@@ -208,6 +208,12 @@ TEST(MysqlEffects, TellOfFilesXaAndCode)
     EXPECT_TRUE(inspect("SET timestamp = DEFAULT", {}).timestamp_default);
     EXPECT_TRUE(inspect("SET @@session.timestamp = 0", {}).timestamp_default);
     EXPECT_FALSE(inspect("SET timestamp = 5", {}).timestamp_default);
+    for (const auto* const both :
+         {"SET timestamp = 5; SET timestamp = DEFAULT", "SET timestamp = DEFAULT, timestamp = 5"}) {
+        EXPECT_FALSE(inspect(both, {}).timestamp_default) << "which of them came last is not told";
+        EXPECT_TRUE(inspect(both, {}).pins.has(pin_reason::unknown_setting));
+    }
+    EXPECT_TRUE(inspect("SET timestamp = 0; SET timestamp = DEFAULT", {}).timestamp_default);
     EXPECT_TRUE(inspect("SET NAMES utf8mb4", {}).sets);
     EXPECT_TRUE(inspect("SET SESSION TRANSACTION READ ONLY", {}).sets);
     EXPECT_FALSE(inspect("SET TRANSACTION READ ONLY", {}).sets);

@@ -37,6 +37,26 @@ TEST(MysqlTracking, IsNotToldToAClientThatHasNotAgreedToIt)
     EXPECT_EQ(talk.sent_to_client(), packets({say::ok()}));
 }
 
+TEST(MysqlTracking, OfACallIsFlaggedByEachEofUpToTheNextOkOnMariaDb)
+{
+    constexpr auto more = static_cast<std::uint16_t>(server_status::autocommit | server_status::more_results_exist);
+    for (const bool is_call : {true, false}) {
+        exchange talk{old, modern};
+        talk.send(ask::query(is_call ? "CALL p()" : "SELECT f(); SELECT 2"));
+        std::uint8_t number = 1;
+        const auto result = [&](const say::ok_fields& end) {
+            std::string reply;
+            for (const auto& each : {std::string{"\1"}, say::column("a"), say::text("1"), say::end(end)}) {
+                number = append_packet(reply, number, each);
+            }
+            talk.answer(reply);
+            return (decode_eof(talk.told().back())->status & server_status::session_state_changed) != 0;
+        };
+        EXPECT_TRUE(result({.status = more, .changes = say::schema("other")}));
+        EXPECT_EQ(result({.status = more}), is_call);
+    }
+}
+
 TEST(MysqlTracking, OfTheClientIsNotTheServers)
 {
     exchange talk;

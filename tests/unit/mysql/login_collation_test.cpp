@@ -4,6 +4,7 @@
 // of it when the session is reset.
 #include "protocols/mysql/capabilities.hpp"
 #include "protocols/mysql/session_state.hpp"
+#include "tests/unit/mysql/exchange.hpp"
 
 #include <gtest/gtest.h>
 
@@ -80,6 +81,22 @@ TEST(MysqlLoginCollation, GoesBackToTheCollationOfTheLoginOnMariaDbOnly)
     EXPECT_EQ(catch_up_with("46", mariadbs, {"character_set_client", "reset"}).size(), 2U);
     EXPECT_EQ(catch_up_with("46", mysqls, {"reset"}, {{"character_set_client", "latin1"}}),
               query_of("SET @@session.character_set_client=DEFAULT"));
+}
+
+TEST(MysqlLoginCollation, StaysWhereAServerRefusesAnother)
+{
+    for (const auto* const named : {"46", "utf8mb4_bin"}) {
+        exchange talk;
+        statement_store store;
+        front client{store, {}, parameter_set::of({{"collation_connection", "46"}}), 8};
+        outbox to_server{talk.server_scratch};
+        outbox to_client{talk.client_scratch};
+        client.consume(ask::query("SELECT 1"), talk.server, to_server, to_client);
+        const auto refusal = "Unknown character set: '" + std::string{named} + "'";
+        talk.server->advance(packets({say::err(1115, refusal, "42000")}), client, to_client);
+        EXPECT_TRUE(talk.server->must_close);
+        EXPECT_EQ(client.state().numbered_collation(), named == std::string_view{"46"} ? "" : "46");
+    }
 }
 
 }  // namespace

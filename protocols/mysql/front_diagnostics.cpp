@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What SHOW WARNINGS and its like have to tell a client behind each of its commands, and which server knows it.
+#include "protocols/mysql/front.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// MySQL leaves the diagnostics, but the warnings that it tells of are no longer those.
+bool counts_anew(const expected_reply& reply)
+{
+    return reply.client_statement != 0 || reply.kind == reply_kind::field_list;
+}
+
+}  // namespace
+
+/// What is there to be asked for by SHOW WARNINGS from now on. On MySQL a command that is no statement leaves what
+/// there was, and where it fails adds its error to that.
+void front::note_diagnostics(const expected_reply& reply, back& server)
+{
+    const bool forgets = reply.is_statement() || (reply.kind == reply_kind::prepare && !was_on_mariadb_);
+    if (reply.failed && !forgets && !was_on_mariadb_) {
+        add_diagnostics(reply, server);
+        return;
+    }
+    if (!forgets && !reply.failed) {
+        told_warnings_ = counts_anew(reply) ? 0 : told_warnings_;
+        return;
+    }
+    told_warnings_ = reply.failed ? 1 : reply.warnings;
+    if (reply.effects && reply.effects->reads_diagnostics) {
+        return;
+    }
+    kept_.clear();
+    warning_count_ = told_warnings_;
+    diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
+    diagnosed_ = sent_;
+    server.diagnostics_of = {stamp_, diagnosed_};
+    server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
+}
+
+/// SHOW WARNINGS tells nothing from now on, whatever servers have.
+void front::forget_diagnostics()
+{
+    kept_.clear();
+    told_warnings_ = warning_count_ = 0;
+    diagnostics_ = diagnostics::none;
+    diagnosed_ = sent_;
+}
+
+/// Where the server has another session's, the error stands behind those, so only itself is taken.
+void front::add_diagnostics(const expected_reply& reply, back& server)
+{
+    told_warnings_ = static_cast<std::uint16_t>(counts_anew(reply) ? 1 : told_warnings_ + 1);
+    ++warning_count_;
+    if (has_diagnostics(server)) {
+        kept_.clear();
+        diagnostics_ = diagnostics::server;
+        return;
+    }
+    kept_.add_error(reply.error_code, server.last_error().detail);
+    diagnostics_ = diagnostics::kept;
+    server.diagnostics_of = {};
+}
+
+}  // namespace penstock::mysql
