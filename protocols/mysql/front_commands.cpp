@@ -303,6 +303,9 @@ front_need front::reset_connection(bytes payload, back* server, outbox& to_serve
         encode_err({1835, "08S01"}, "Malformed communication packet", to_client.made(), command_sequence_);
         return front_need::more;
     }
+    if (!was_on_mariadb_) {
+        wishes_.drop_held();
+    }
     if (server == nullptr) {
         forget_session(nullptr);
         return answer_ok(to_client);

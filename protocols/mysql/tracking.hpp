@@ -41,6 +41,8 @@ public:
     [[nodiscard]] std::string filter(bytes changes) const;
     /// What an EOF packet has no room for, or an error: a later OK packet tells it, as with a server of the client's own.
     void hold(std::string_view filtered) { held_ = with_held(filtered); }
+    /// The session is reset: MySQL tells nothing any more of what was before.
+    void drop_held() { held_.clear(); }
     [[nodiscard]] bool holds() const { return !held_.empty(); }
     /// What an OK packet that has `filtered` to tell tells. MySQL's next one tells what is held, and MariaDB's next one
     /// that has something to tell anyhow.

@@ -57,6 +57,20 @@ TEST(MysqlTracking, OfACallIsFlaggedByEachEofUpToTheNextOkOnMariaDb)
     }
 }
 
+TEST(MysqlTracking, HeldBackByAnEofIsToldByMySqlsNextOkButNotByAResets)
+{
+    for (const bool resets : {true, false}) {
+        exchange talk{old, modern | capability::long_password};
+        talk.send(ask::query("SELECT 1"));
+        talk.answer(packets({"\1", say::column("a"), say::text("1"), say::end({.changes = say::schema("other")})}));
+        talk.sent_to_client();
+        talk.send(resets ? ask::command(command::reset_connection) : ask::query("DO 1"));
+        talk.answer(packets({say::ok()}));
+        const auto told = resets ? say::ok() : say::ok({.changes = say::schema("other")});
+        EXPECT_EQ(talk.sent_to_client(), packets({told}));
+    }
+}
+
 TEST(MysqlTracking, OfTheClientIsNotTheServers)
 {
     exchange talk;
