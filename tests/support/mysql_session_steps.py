@@ -1,25 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The state-leak test of MySQL and MariaDB: fifty sessions on three server connections run random programs of everything that a session
-# can leave behind. Each session has a twin, a direct connection to the server that runs the same steps; after every step the two must
-# agree in results, errors, status flags, warnings and reported changes. PENSTOCK_TEST_SEED repeats a run.
-
-import contextlib
-import os
-import random
-import time
-import unittest
+# The steps of the state-leak test of MySQL and MariaDB: all that a session can leave behind or ask of what it has left. A step is run by
+# a pair (mysql_pair.py), so on a session through Penstock and on its direct twin; no more than CONNECTIONS - 1 pairs at a time do what
+# makes a session hold on to its server connection.
 
 import mysql_packets as m
-from mysql_fixture import each_product
-from mysql_packets import Error, Gone
-from mysql_pair import Pair
-from mysql_penstock import MySqlPenstock
-from mysql_products import PASSWORD
-from mysql_wire import Wire
-from wait import wait_until
+from mysql_packets import Error
 
-SESSIONS, CONNECTIONS, STEPS = 50, 3, 5000
+SESSIONS, CONNECTIONS = 50, 3
 
 SETTINGS = {
     "sql_mode": ["''", "'ANSI_QUOTES'", "'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'", "concat(@@sql_mode, ',PIPES_AS_CONCAT')", "default"],
@@ -52,8 +40,6 @@ LITERALS = ["1", "-7", "'text'", "null", "2.5", "true"]
 LOOK = ("select " + ", ".join(f"@@session.{name}" for name in SETTINGS if name != "timestamp") + ", " +
         ", ".join("@" + name for name in VARIABLES) + ", database(), @@session.character_set_connection, @@autocommit, "
         "@@session.{isolation}, @@session.{read_only}, if(@@session.timestamp > 1750000000, 'now', @@session.timestamp)")
-CAPABILITIES = [m.USUAL, m.USUAL & ~m.DEPRECATE_EOF, m.USUAL & ~m.SESSION_TRACK, m.USUAL | m.FOUND_ROWS, m.USUAL & ~m.MULTI_STATEMENTS,
-                m.USUAL & ~(m.DEPRECATE_EOF | m.SESSION_TRACK)]
 
 PROCEDURES = [
     "create procedure app.sets_variables(x int) begin set @a = x; select x + 1 into @b; end",
@@ -65,81 +51,11 @@ PROCEDURES = [
     "create function app.remembers(x int) returns int no sql begin select x into @a; return x * 2; end",
 ]
 
-@each_product
-class StateLeak:
-    @classmethod
-    def through(cls, cluster):
-        return MySqlPenstock(cluster, {"pool": {"connection_borrow_timeout": "15s"}}, pool_size=CONNECTIONS).start()
 
-    @property
-    def isolation(self):
-        return "tx_isolation" if self.is_mariadb else "transaction_isolation"
+class SessionSteps:
+    """Mixed into a test that has `dice`, `pairs` and `is_mariadb`, and that can have a session reset or replaced by a new one."""
 
-    @property
-    def read_only(self):
-        return "tx_read_only" if self.is_mariadb else "transaction_read_only"
-
-    def test_fifty_sessions_on_three_connections(self):
-        seed = int(os.environ.get("PENSTOCK_TEST_SEED", time.time_ns() % 1_000_000))
-        print(f"seed {seed}: PENSTOCK_TEST_SEED={seed} ./dev test mysql_state_leak", flush=True)
-        self.dice = random.Random(seed)
-        self.make_tables()
-        self.present = 0
-        self.pairs = [self.new_pair(number) for number in range(SESSIONS)]
-        self.addCleanup(self.close_all)
-        self.pins = {}
-        for _ in range(STEPS):
-            pair = self.dice.choice(self.pairs)
-            self.step(pair)
-            self.follow_pins(pair)
-        for pair in self.pairs:
-            self.end_everything(pair)
-            pair.sql(LOOK)
-            self.leave(pair)
-        self.nothing_is_left_behind()
-
-    def follow_pins(self, pair):
-        """Where Penstock holds on to a connection for this session, be it needed or not, there must be enough for the others."""
-        now = self.gauges("penstock_pinned_clients")
-        if any(count > self.pins.get(name, 0) for name, count in now.items()):
-            pair.pinned = True
-        if sum(each.holds_a_connection for each in self.pairs) >= CONNECTIONS:
-            self.end_everything(pair)
-            self.reset_connection(pair)
-            now = self.gauges("penstock_pinned_clients")
-        self.pins = now
-
-    def gauges(self, family):
-        return {name: count for name, count in self.target.metrics().items() if name.startswith(family + "{")}
-
-    def close_all(self):
-        for pair in self.pairs:
-            for wire in pair.wires:
-                wire.close()
-
-    def make_tables(self):
-        statements = [f"create table {schema}.t{n:02}_{side}(id int auto_increment primary key, x varchar(20) unique)"
-                      for schema in ("app", "other") for n in range(SESSIONS) for side in "pd"]
-        statements += PROCEDURES
-        with contextlib.closing(self.server.connect("root")) as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-        self.server.connect().close()  # so that the server knows the password's hash
-
-    def new_pair(self, number):
-        capabilities = self.dice.choice(CAPABILITIES)
-        charset = self.dice.choice([45, 45, 45, 8, 33, 46, 192, 224])
-        wires = [Wire(port, timeout=30).log_in("app", "app", PASSWORD, capabilities, charset=charset)
-                 for port in (self.target.port, self.server.port)]
-        self.present += 1
-        pair = Pair(number, *wires, self)
-        pair.history.append(f"logged in with {capabilities:#x}, collation {charset}")
-        pair.both("the end of the login", lambda wire, *_: wire.welcome)
-        if self.is_mariadb:
-            pair.sql("select 1 union select 2")  # up to its first SELECT, FOUND_ROWS() of MariaDB's own is an earlier connection's
-        return pair
-
-    # ---- one step of one session ----
+    # ---- which step ----
 
     def step(self, pair):
         may_hold = pair.holds_a_connection or sum(p.holds_a_connection for p in self.pairs) < CONNECTIONS - 1
@@ -402,67 +318,3 @@ class StateLeak:
             # until somebody sets sql_mode; and Penstock does, to itself, to hear of it.
             pair.unsure_flags = m.ANSI_QUOTES
         pair.sql(LOOK)
-
-    # ---- ends ----
-
-    def reset_connection(self, pair):
-        if pair.in_transaction or pair.xa:
-            return
-        pair.both("COM_RESET_CONNECTION", lambda wire, *_: wire.simple(m.RESET_CONNECTION))
-        pair.pinned = pair.table_lock = pair.characteristics = False
-        pair.unsure_flags = 0
-        pair.statements.clear()
-        pair.variables.clear()
-        pair.showing.clear()
-        pair.cursors.clear()
-
-    def end_everything(self, pair):
-        while pair.xa:
-            self.go_on_with_xa(pair)
-        if pair.table_lock:
-            self.unlock(pair)
-        if pair.in_transaction or pair.characteristics:
-            pair.sql("rollback")
-            pair.characteristics = False
-
-    def come_again(self, pair):
-        """The client leaves, in whatever state it is, and a new one takes its place."""
-        if pair.xa == 0:
-            self.leave(pair)
-            self.pairs[self.pairs.index(pair)] = self.new_pair(pair.number)
-
-    def leave(self, pair):
-        (pair.wires[0].reset if self.dice.random() < 0.3 else pair.wires[0].close)()
-        self.present -= 1
-        if pair.pinned:  # so that what follows it is not taken for its pin
-            wait_until(lambda: sum(self.gauges("penstock_pool_clients").values()) <= self.present, "Penstock knows that the client has left")
-        direct = pair.wires[1]
-        direct.command(m.QUIT)
-        with contextlib.suppress(Gone):
-            direct.expect_end()  # so that what it held is free
-        direct.close()
-        pair.pinned = pair.table_lock = pair.characteristics = False
-        pair.cursors.clear()
-        pair.status = m.AUTOCOMMIT
-
-    def nothing_is_left_behind(self):
-        wait_until(lambda: not self.server.sql("select trx_id from information_schema.innodb_trx"), "no transaction is left open")
-        expected = Wire(self.server.port).log_in("app", "app", PASSWORD)
-        fresh = [Wire(self.target.port).log_in("app", "app", PASSWORD) for _ in range(CONNECTIONS)]
-        names = {"isolation": self.isolation, "read_only": self.read_only}
-        for wire in fresh:
-            wire.query("begin")  # so that each is on a connection of its own
-        for wire in fresh:
-            self.assertEqual(wire.rows(LOOK.format(**names)), expected.rows(LOOK.format(**names)))
-            for table in ("mine", "made_inside"):
-                self.assertEqual(wire.query(f"select * from {table}")[0].code, 1146)
-            self.assertEqual(wire.query("execute mine_too")[0].code, 1243)
-            wire.query("commit")
-        for number in range(SESSIONS):
-            self.assertEqual(self.server.sql(f"select is_free_lock('lock {number:02} p')"), [(1,)])
-        for wire in (*fresh, expected):
-            wire.close()
-
-
-if __name__ == "__main__":
-    unittest.main()
