@@ -206,7 +206,12 @@ outcome<bool> application::state::open_listeners()
         }
         return true;
     };
-    outcome<bool> opened = true;
+    // First, so that whoever finds us listening can ask how we are.
+    outcome<bool> opened = open_all(tree.admin.listen, admin_listening);
+    for (std::size_t place = 0; opened && place < admin_listening.size(); ++place) {
+        auto& where = tree.admin.listen[place];
+        where.port = where.is_unix() ? where.port : net::local_port(admin_listening[place]);
+    }
     for (const auto each : all_engines) {
         std::vector<int> descriptors;
         opened = opened ? open_all(settings::addresses_for(tree, each), descriptors) : opened;
@@ -224,13 +229,6 @@ outcome<bool> application::state::open_listeners()
             where.port = where.is_unix() ? where.port : net::local_port(for_reading[place]);
             listening.push_back({for_reading[place], each, true});
         }
-    }
-    if (opened) {
-        opened = open_all(tree.admin.listen, admin_listening);
-    }
-    for (std::size_t place = 0; opened && place < admin_listening.size(); ++place) {
-        auto& where = tree.admin.listen[place];
-        where.port = where.is_unix() ? where.port : net::local_port(admin_listening[place]);
     }
     return opened;
 }

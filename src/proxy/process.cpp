@@ -133,13 +133,21 @@ void process::publish(router::cluster_view_ptr view)
             record->shared->set_node(text_of(*primary));
         }
     }
-    const auto [before, first] = written_to_.try_emplace(view->cluster, *view->primary_index);
-    const auto& replaced = view->nodes[std::exchange(before->second, *view->primary_index)];
-    // One that knows of its end as primary refuses writes itself, and may end what it has under way.
-    if (!first && replaced.id != primary->id && replaced.role == router::node_role::primary) {
-        for (auto* each : workers_) {
-            each->fence(view->cluster, text_of(replaced));
-        }
+    fence_locked(*view);
+}
+
+/// What the last primary has under way is lost, unless it knows that it is none any more: then it refuses writes
+/// itself, and may end what it has begun.
+void process::fence_locked(const router::cluster_view& view)
+{
+    const auto [last, first] = written_to_.try_emplace(view.cluster, *view.primary_index);
+    const auto replaced = std::exchange(last->second, *view.primary_index);
+    if (first || replaced == *view.primary_index || replaced >= view.nodes.size() ||
+        view.nodes[replaced].role != router::node_role::primary) {
+        return;
+    }
+    for (auto* each : workers_) {
+        each->fence(view.cluster, text_of(view.nodes[replaced]));
     }
 }
 
@@ -148,7 +156,8 @@ void process::publish(router::cluster_view_ptr view)
 void process::hold_locked(const router::cluster_view& view)
 {
     const auto last = written_to_.find(view.cluster);
-    if (last == written_to_.end() || view.nodes[last->second].state == router::node_state::down) {
+    if (last == written_to_.end() || last->second >= view.nodes.size() ||
+        view.nodes[last->second].state == router::node_state::down) {
         return;
     }
     for (const auto& [key, record] : pools_) {

@@ -150,6 +150,7 @@ public:
 private:
     void set_limits_locked();
     void hold_locked(const router::cluster_view& view);
+    void fence_locked(const router::cluster_view& view);
     void follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now);
 
     mutable std::mutex guard_;
