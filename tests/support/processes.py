@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -55,10 +56,18 @@ def stop(process, with_signal=signal.SIGTERM, seconds=30):
 
 
 def free_port():
-    """A port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on at the moment, and that no outgoing connection is given before somebody does: below their range."""
+    while True:
+        port = _ports.randrange(10000, 32768)
+        if port in _given:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
+
+
+_ports, _given = random.SystemRandom(), set()
 
 
 def is_listening(port):
