@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What is done to a cluster under load. Each fault gives when it began and what it was; when it returns, the cluster is whole again but for
-# the node that was hit, which is made a replica of the present primary afterwards.
+# What is done to a cluster under load. Each fault gives the moment from which a primary was there again (or, planned, when it was over).
+# The node that was hit is `arena.old`, and is made a replica of the present primary afterwards.
 
 import time
 
