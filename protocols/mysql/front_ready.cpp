@@ -137,7 +137,6 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
         return front_need::answers;
     }
     if (effects.reads_insert_id) {
-        store_.reads_insert_ids = true;
         if (!insert_id_is_exact_ && servers_insert_id_before_ != insert_id_before_) {
             // Behind an explicit value the server gives what it had before, which was not this session's: which is it?
             insert_id_is_exact_ = true;
@@ -285,7 +284,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     if (leaves && std::exchange(asks_found_rows_, false)) {
         ask(purpose::ask_found_rows, reply_kind::query, "SELECT FOUND_ROWS()");
     }
-    if (leaves && !std::exchange(insert_id_is_exact_, true) && store_.reads_insert_ids) {  // now or never
+    if (leaves && !std::exchange(insert_id_is_exact_, true)) {  // now or never
         ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");
     }
     if (wishes_.take_question()) {

@@ -44,9 +44,6 @@ public:
     /// An empty string to put a command together in; its memory is kept. Good until the next call.
     std::string& scratch();
 
-    /// Some client of this worker has asked for LAST_INSERT_ID(): from now on it is asked for after inserts.
-    bool reads_insert_ids = false;
-
     /// A server of this version has said that it does not know the collation of this number.
     void note_unknown_collation(std::string_view version, std::string_view number);
     [[nodiscard]] bool is_unknown_collation(std::string_view version, std::string_view number) const;

@@ -299,7 +299,6 @@ TEST(MysqlFoundRows, OfACursorGivenUpAreAskedFor)
 TEST(MysqlFoundRows, OfAnOpenCursorAreNotDisturbed)
 {
     exchange talk;
-    talk.store.reads_insert_ids = true;
     with_cursor(talk);
     talk.send(ask::query("INSERT INTO t VALUES (7)"));
     talk.reply({say::ok({.affected = 1, .insert_id = 7})});

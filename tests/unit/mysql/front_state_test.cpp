@@ -269,7 +269,6 @@ TEST(MysqlEarlier, LastInsertIdIsThereOnAnotherServer)
     EXPECT_EQ(talk.send({}), front_need::more);
     EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
     talk.answer(packets({"\1", say::column("a"), say::text("42"), say::end()}));
-    // From now on the server is asked what it really is: an explicit value is not it.
     talk.send(ask::query("INSERT INTO t VALUES (100)"));
     talk.answer(packets({say::ok({.affected = 1, .insert_id = 100})}));
     talk.sent_to_server();
@@ -281,11 +280,24 @@ TEST(MysqlEarlier, LastInsertIdIsThereOnAnotherServer)
     EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
 }
 
+TEST(MysqlEarlier, LastInsertIdIsNoExplicitValue)
+{
+    exchange talk;
+    talk.send(ask::query("INSERT INTO t VALUES (100)"));
+    talk.answer(packets({say::ok({.affected = 1, .insert_id = 100})}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle()) << "nobody has asked for one yet, but this session may";
+    EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
+    talk.answer(packets({"\1", say::column("a"), say::text("0"), say::end()}));
+    talk.move_to(1);
+    talk.send(ask::query("SELECT LAST_INSERT_ID()"));
+    EXPECT_EQ(talk.asked(), query_of("SELECT LAST_INSERT_ID()"));
+}
+
 TEST(MysqlEarlier, LastInsertIdIsAskedOfTheServerThatHasItOrOfNone)
 {
     exchange talk;
     talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42})});
-    talk.store.reads_insert_ids = true;  // another session's doing, behind this one's INSERT
     talk.move_to(1);
     talk.server->insert_id = 99;  // and its number
     talk.send(ask::query("SELECT 1"));
@@ -313,7 +325,6 @@ TEST(MysqlEarlier, LastInsertIdThatAResultWithRowsSetIsAsked)
 TEST(MysqlEarlier, LastInsertIdOfALostServerIsAskedOfNoOther)
 {
     exchange talk;
-    talk.store.reads_insert_ids = true;
     constexpr auto open = server_status::in_transaction | server_status::autocommit;
     talk.run("BEGIN", {say::ok({.status = open})});
     talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42, .status = open})});
