@@ -26,6 +26,7 @@ from contestants import HaProxy, Penstock, PgBouncer  # noqa: E402
 
 POOL_SIZE = 20
 MODES, CLIENTS, LINKS = ("simple", "extended", "prepared"), (1, 32, 200), ("plain", "TLS")
+PATIENCE = 30  # seconds, until all clients have logged in
 
 
 def main():
@@ -143,37 +144,35 @@ def summary(taken):
 
 
 def measure(rival, cell, seconds):
-    """Runs pgbench; the first second, in which clients log in and caches fill, counts for nothing."""
+    """Runs pgbench; up to the end of the first second with a transaction, in which clients log in and caches fill, all counts for nothing."""
     link, mode, clients = cell
     database = "app_prepared" if mode == "prepared" and not getattr(rival, "knows_prepared_statements", True) else "app"
     url = (f"host=127.0.0.1 port={rival.port} user=app password='{PASSWORD}' dbname={database} "
            f"sslmode={'require' if link == 'TLS' else 'disable'}")
     process = subprocess.Popen([binaries() / "pgbench", "-n", "-S", "-M", mode, "-c", str(clients), "-j", str(min(2, clients)),
-                                "-T", str(seconds + 3), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                "-T", str(seconds + PATIENCE), "-P", "1", url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                start_new_session=True)
-    began = ended = transactions = 0.0
-    intervals, last, said = 0, 0.0, []
+    began = ended = first = last = transactions = 0.0
+    said = []
     for line in process.stderr:
         found = re.match(r"progress: ([0-9.]+) s, ([0-9.]+) tps, .*?, ([0-9]+) failed", line)
         if not found:
             said.append(line)
             continue
         now, rate = float(found.group(1)), float(found.group(2))
-        if not intervals:
-            began = processes.cpu_seconds(rival.pid)
-            first = now
-        else:
+        if not first and rate:
+            began, first = processes.cpu_seconds(rival.pid), now
+        elif first:
             transactions += rate * (now - last)
             ended = processes.cpu_seconds(rival.pid)
-        intervals, last = intervals + 1, now
-        if intervals == seconds + 1:
+        last = now
+        if transactions and now - first > seconds - 0.5:
             process.terminate()  # its own end may come before it tells of the last second
             break
     process.stderr.close()
     process.wait()
-    if intervals <= seconds or not transactions:
-        raise RuntimeError(f"pgbench through {rival.name} failed in {cell} with {process.returncode} after {intervals} s "
-                           f"and {transactions:g} transactions: "
+    if not transactions:
+        raise RuntimeError(f"pgbench through {rival.name} failed in {cell} with {process.returncode} after {last:g} s without a transaction: "
                            f"{''.join(said[:20])}\nlog of {rival.name}: {rival.log.read_text()[-2000:]}")
     return {"tps": transactions / (last - first), "cpu": (ended - began) / transactions * 1e6}
 
