@@ -259,7 +259,7 @@ request_facts front::judge_text(bytes text, const sql_reading& how)
         return {};
     }
     auto facts = own.judge->judge(text, how);
-    if (facts.text == read_verdict::read && !is_plain_text(text) &&
+    if (facts.text == read_verdict::read && !facts.is_plain && !is_plain_text(text) &&
         calls_stored_code(store_.inspect_whole(text, how))) {
         facts.verdict = facts.reads() ? read_verdict::lasting : facts.verdict;
         facts.text = read_verdict::lasting;

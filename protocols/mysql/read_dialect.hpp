@@ -4,6 +4,7 @@
 #pragma once
 
 #include "protocols/mysql/effects_lexer.hpp"
+#include "protocols/mysql/plain_text.hpp"
 #include "protocols/mysql/shape.hpp"
 #include "protocols/wire/read_judge.hpp"
 
@@ -26,7 +27,7 @@ struct read_dialect {
         return mysql::literals_of(text, mode);
     }
     [[nodiscard]] static bool is_ambiguous(const lexical& mode) { return mode.ambiguous; }
-    [[nodiscard]] static bool is_plain(std::string_view) { return false; }
+    [[nodiscard]] static bool is_plain(std::string_view text) { return is_plain_text(text); }
     [[nodiscard]] static char octet_of(const lexical& mode)
     {
         return static_cast<char>((mode.no_backslash_escapes ? 1 : 0) | (mode.ansi_quotes ? 2 : 0) |
