@@ -5,15 +5,19 @@
 # by themselves. Run it by ./dev chaos [--engine ...] [--fault ...] [--rounds N].
 
 import argparse
+import collections
+import contextlib
 import os
 import pathlib
 import statistics
 import sys
 import time
+from typing import NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import arenas  # noqa: E402
+import commit_cuts  # noqa: E402
 import processes  # noqa: E402
 from bank import Bank, Client  # noqa: E402
 from faults import FAULTS, PLANNED  # noqa: E402
@@ -34,6 +38,7 @@ def main():
             for number in range(options.rounds):
                 for fault in options.fault or FAULTS:
                     wrong += [f"{arena.title}, {fault}: {each}" for each in play(arena, penstock, fault, number)]
+            wrong += [f"{arena.title}, cuts: {each}" for each in cut_commits(arena, options.cuts)]
     for each in wrong:
         print(f"WRONG: {each}")
     print(f"{len(wrong)} things wrong" if wrong else "nothing lost, nothing doubled, nobody stuck")
@@ -46,11 +51,36 @@ def read_arguments():
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one; may be repeated")
     parser.add_argument("--fault", action="append", choices=FAULTS, help="only this one; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="how often each fault happens (3)")
+    parser.add_argument("--cuts", type=int, default=1000, help="how often a connection is cut within the exchange of a COMMIT (1000)")
     return parser.parse_args()
 
 
+class Round(NamedTuple):
+    """One fault under load: who worked meanwhile, when it began, when a primary was there again, when it was over, and what was wrong."""
+    through: list
+    direct: list
+    bank: Bank
+    began: float
+    promoted: float
+    ended: float
+    wrong: list
+
+    def gaps(self, clients):
+        """The longest time without a write that succeeded, of each client."""
+        return [client.longest_gap(self.began - CALM_BEFORE, self.ended) for client in clients]
+
+
 def play(arena, penstock, fault, number):
-    """One fault under load; what was wrong afterwards."""
+    """A round, told and mended; what was wrong."""
+    played = play_round(arena, penstock, fault)
+    tell(arena, fault, number, played)
+    if arena.old is not None:
+        arena.rebuild(arena.old)
+    arena.wait_until_safe()
+    return played.wrong
+
+
+def play_round(arena, penstock, fault):
     for table in ("transfer", "list"):
         arena.ask(f"delete from {table}")
     through = [Client(1 + index, arena.connect_through(penstock), arena.verdict, arena.errors) for index in range(THROUGH)]
@@ -61,11 +91,18 @@ def play(arena, penstock, fault, number):
     moments = strike(arena, penstock, fault, bank)
     bank.stop()
     wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected(arena, fault, through)
-    tell(arena, fault, number, through, direct, moments, bank)
-    if arena.old is not None:
-        arena.rebuild(arena.old)
-    arena.wait_until_safe()
-    return wrong
+    return Round(through, direct, bank, *moments, wrong)
+
+
+def cut_commits(arena, most):
+    """What was wrong with what clients were told where their server was lost amid a COMMIT."""
+    if most == 0:
+        return []
+    with contextlib.closing(commit_cuts.of(arena.engine, arena.primary)) as cuts:
+        wrong = cuts.run(most)
+        print(f"{arena.title}, {sum(cuts.counts.values())} cuts within COMMIT: told " +
+              ", ".join(f"{count} {claim}" for claim, count in sorted(cuts.counts.items())), flush=True)
+        return wrong
 
 
 def strike(arena, penstock, fault, bank):
@@ -110,21 +147,24 @@ def idle_sessions(idle, arena):
     return wrong
 
 
-def tell(arena, fault, number, through, direct, moments, bank):
-    began, promoted, ended = moments
-    print(f"{arena.title}, {fault}, round {number + 1}: promoted after {promoted - began:.2f} s; writes "
-          + ", ".join(f"{count} {word}" for word, count in bank.sums().items()))
-    for name, clients in (("through Penstock", through), ("directly", direct)):
-        gaps = [client.longest_gap(began - CALM_BEFORE, ended) for client in clients]
-        faults = {}
-        for client in clients:
-            for kind in (client.faults, client.read_faults):
-                for text, count in kind.items():
-                    faults[text] = faults.get(text, 0) + count
+def tell(arena, fault, number, played):
+    print(f"{arena.title}, {fault}, round {number + 1}: promoted after {played.promoted - played.began:.2f} s; writes "
+          + ", ".join(f"{count} {word}" for word, count in played.bank.sums().items()))
+    for name, clients in (("through Penstock", played.through), ("directly", played.direct)):
+        gaps, faults = played.gaps(clients), faults_of(clients)
         print(f"  {name:<17} outage p50 {statistics.median(gaps):5.2f} s, max {max(gaps):5.2f} s; "
               f"{sum(client.ended_in_transaction + client.ended_otherwise for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
         for text, count in sorted(faults.items(), key=lambda each: -each[1])[:6]:
             print(f"    {count:5} x {text}")
+
+
+def faults_of(clients):
+    """{what clients were told: how often}"""
+    faults = collections.Counter()
+    for client in clients:
+        faults.update(client.faults)
+        faults.update(client.read_faults)
+    return faults
 
 
 if __name__ == "__main__":

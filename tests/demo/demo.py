@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What Penstock is for, played before your eyes: a hundred clients against a server that allows twenty connections, first directly, then
-# through Penstock; PostgreSQL first, then MySQL, with one Penstock in front of both. Then their reads go to replicas, of which one lags.
+# through Penstock; PostgreSQL first, then MySQL, with one Penstock in front of both. Then their reads go to replicas, of which one lags. At
+# last the primary dies.
 # Everything lives in private temporary folders on free ports. Run it by ./dev demo [--keep] [--engine postgresql|mysql|mariadb].
 
 import argparse
@@ -11,8 +12,10 @@ import pathlib
 import sys
 import threading
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "support"), str(TESTS / "chaos")]
 
+import chaos  # noqa: E402
 import stages  # noqa: E402
 import telling  # noqa: E402
 from penstock import Penstock  # noqa: E402
@@ -38,6 +41,7 @@ def main():
         telling.step("switching read_write_split on, by a reload")
         penstock.split_reads()
         worked = all([read(stage, penstock, options.seconds) for stage in chosen]) and worked
+        worked = all([fail_over(stage) for stage in chosen]) and worked
         telling.addresses(chosen, penstock)
         if options.keep:
             telling.what_to_try(chosen, penstock)
@@ -112,6 +116,14 @@ def read(stage, penstock, seconds):
     stage.delay_last_replica(0)
     telling.reading(result, CHECKS)
     return result.worked
+
+
+def fail_over(stage):
+    telling.step(f"{stage.title}, another cluster, of three: under load its primary is killed with kill -9, and a replica is promoted")
+    with chaos.ENGINES[stage.product]() as arena, arena.penstock(arena.cluster, arena.settings()) as penstock:
+        played = chaos.play_round(arena, penstock, "kill")
+        telling.failover(played)
+        return not played.wrong
 
 
 def wait_for_interrupt():

@@ -64,7 +64,7 @@ class Stage:
 
 
 class PostgreSql(Stage):
-    engine, listener, superuser = "postgresql", Penstock, "postgres"
+    engine, product, listener, superuser = "postgresql", "postgresql", Penstock, "postgres"
     refusal = "too many clients"
     errors = (psycopg2.OperationalError,)
     replicas = 2
@@ -102,6 +102,7 @@ class MySql(Stage):
     count_connections = "select count(*) from information_schema.processlist where user = 'app'"
 
     def __init__(self, product_name):
+        self.product = product_name
         self.cluster = MySqlCluster(product_name, self.replicas, {"max_connections": MAX_CONNECTIONS})
         self.title = type(self.cluster.product).__name__.replace("Sql", "SQL").replace("Db", "DB")
         self.shell = f"{'mysql' if product_name == 'mysql' else 'mariadb'} -h 127.0.0.1 -P {{port}} -u app -p'{PASSWORD}' app"

@@ -2,6 +2,7 @@
 #
 # What the demo prints: steps, a line of progress that stays in its place on a terminal, the comparison, and where everything is.
 
+import statistics
 import sys
 
 from story import CLIENTS
@@ -68,6 +69,29 @@ def reading(result, checks):
     for name, found in rows:
         print(f"  {name:<37}{found}")
     print("\n  " + ("Every session read its own writes, though the replica lags." if result.worked else FAULT) + "\n", flush=True)
+
+
+def failover(played):
+    """What the third act came to: how long nobody could write, and what became of the writes."""
+    sides = (played.direct, played.through)
+    gaps = [played.gaps(clients) for clients in sides]
+    sums = played.bank.sums()
+    rows = [
+        ("clients", *(str(len(clients)) for clients in sides)),
+        ("time without a write, median", *(f"{statistics.median(each):.2f} s" for each in gaps)),
+        ("time without a write, longest", *(f"{max(each):.2f} s" for each in gaps)),
+        ("connections that ended", *(sum(c.ended_in_transaction + c.ended_otherwise for c in clients) for clients in sides)),
+        ("reads that failed", *(sum(sum(c.read_faults.values()) for c in clients) for clients in sides)),
+        ("writes that failed", *(sum(sum(c.faults.values()) for c in clients) for clients in sides)),
+    ]
+    print(f"\n  {'':<34}{'directly':>14}{'through Penstock':>20}")
+    for name, one, two in rows:
+        print(f"  {name:<34}{one!s:>14}{two!s:>20}")
+    print(f"  the new primary was there after {played.promoted - played.began:.2f} s; of {sum(sums.values())} writes "
+          + ", ".join(f"{count} {word}" for word, count in sums.items()) + ", by what clients were told")
+    for fault in played.wrong:
+        print(f"  WRONG: {fault}")
+    print("\n  " + (FAULT if played.wrong else "Nothing acknowledged was lost, and nothing was done twice.") + "\n", flush=True)
 
 
 def verdict(worked, pooled):
