@@ -104,6 +104,9 @@ class PostgreSql(Arena):
     def promote(self, node):
         node.sql("select pg_promote()")
 
+    def announce(self, node):
+        """Its timeline tells that it is the later one."""
+
     def follow(self, node, source):
         node.sql("alter system set primary_slot_name = ''", database="postgres")
         node.sql(f"alter system set primary_conninfo = 'host={self.cluster.folder} port={source.port} user=postgres'", database="postgres")
@@ -221,6 +224,10 @@ class MySql(Arena):
         wait_until(lambda: self.has_replayed_all(node), f"{node.name} has replayed what it has received", 60)
         node.promote()
         node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
+
+    def announce(self, node):
+        """Writes something, as tools that fail over do: a transaction that no other has tells that it is the later one."""
+        node.sql("create or replace view announced as select 1", database="app")
 
     def has_replayed_all(self, node):
         with contextlib.closing(node.connect("root")) as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:

@@ -20,7 +20,7 @@ import arenas  # noqa: E402
 import commit_cuts  # noqa: E402
 import processes  # noqa: E402
 from bank import Bank, Client  # noqa: E402
-from faults import FAULTS, PLANNED  # noqa: E402
+from faults import ENDING_SESSIONS, FAULTS, PLANNED  # noqa: E402
 from wait import Timeout, wait_until  # noqa: E402
 
 THROUGH, DIRECT, IDLE = 12, 4, 6
@@ -90,7 +90,9 @@ def play_round(arena, penstock, fault):
     bank.start()
     moments = strike(arena, penstock, fault, bank)
     bank.stop()
-    wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected(arena, fault, through)
+    wrong = bank.check(arena.ask)
+    if fault not in ENDING_SESSIONS:
+        wrong += idle_sessions(idle, arena) + unexpected(arena, fault, through)
     return Round(through, direct, bank, *moments, wrong)
 
 

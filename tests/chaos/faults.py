@@ -30,6 +30,25 @@ def freeze(arena, penstock):
     return promoted
 
 
+def two_primaries(arena, penstock):
+    """A replica is promoted while the primary goes on; what it writes from then on no replica confirms."""
+    promoted = arena.promote_best()
+    arena.announce(arena.primary)
+    wait_until(lambda: is_written_to(penstock, arena), "the new primary is written to", 30)
+    wait_until(lambda: state_of(penstock, arena.old) == "quarantined", "the old primary is quarantined", 30)
+    arena.kill(arena.old)
+    return promoted
+
+
+def restart_penstock(arena, penstock):
+    """kill -9 of Penstock itself, and it is started again."""
+    arena.old = None
+    penstock.process.kill()
+    penstock.process.wait()
+    penstock.start()
+    return time.monotonic()
+
+
 def restart_replicas(arena, _):
     """Every replica in turn."""
     arena.old = None
@@ -49,5 +68,7 @@ def state_of(penstock, node):
 
 
 HOW_MUCH = "select (select count(*) from transfer) + (select count(*) from list)"
-FAULTS = {"kill": kill, "freeze": freeze, "restart-replicas": restart_replicas}
-PLANNED = ("restart-replicas",)
+FAULTS = {"kill": kill, "freeze": freeze, "two-primaries": two_primaries, "restart-replicas": restart_replicas,
+          "restart-penstock": restart_penstock}
+PLANNED = ("restart-replicas",)         # in which no write may fail
+ENDING_SESSIONS = ("restart-penstock",)  # and in which every client notices
