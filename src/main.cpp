@@ -110,6 +110,28 @@ int check(const std::string& file)
     return 0;
 }
 
+/// Without a settings file nobody has said where anything goes, so reads are taken to be let to replicas.
+int explain(const admin::route_question& question, const std::string& file)
+{
+    settings::tree all;
+    if (!file.empty()) {
+        auto loaded = settings::load_file(file);
+        if (!loaded.ok()) {
+            std::cerr << text_of(loaded.faults) << std::endl;
+            return 2;
+        }
+        all = std::move(loaded.settings);
+    }
+    const auto [in, fault] =
+        app::context_of(file.empty() ? admin::route_question{.dialect = question.dialect} : question, all, {});
+    if (!fault.empty()) {
+        std::cerr << "penstock: " << fault << std::endl;
+        return 2;
+    }
+    std::cout << app::in_lines(app::explain(question.statement, in));
+    return 0;
+}
+
 /// Which admin port is meant: said, in the settings file, in the environment, or the usual one.
 outcome<settings::address> admin_port(const std::string& said, const std::string& file)
 {
@@ -169,13 +191,17 @@ int main(int count, char** values)
     auto* const health_command = parser.add_subcommand("health", "ask a running Penstock; status 0 while it lives");
     health_command->add_option("--admin", asked, "its admin port (or PENSTOCK_ADMIN; else 127.0.0.1:6430)");
     health_command->add_option("-c,--config", asked_file, "the settings file that names its admin port");
-    std::string explained;
+    std::string explained_file;
+    admin::route_question question;
     bool of_mysql = false;
     auto* const explain_command =
         parser.add_subcommand("explain", "what a statement is to Penstock: its class, functions, hint, pins and route");
-    explain_command->add_option("statement", explained, "the text; several statements count as the strictest")
+    explain_command->add_option("statement", question.statement, "the text; several statements count as the strictest")
         ->required();
     explain_command->add_flag("--mysql", of_mysql, "read it as MySQL and MariaDB do, not as PostgreSQL does");
+    explain_command->add_option("-c,--config", explained_file, "the settings file, whose rules count");
+    explain_command->add_option("--database", question.database, "as clients call it");
+    explain_command->add_option("--user", question.user, "who asks for it, for rules");
     try {
         parser.parse(count, values);
     } catch (const CLI::ParseError& wrong) {
@@ -188,8 +214,8 @@ int main(int count, char** values)
         return health(asked, asked_file);
     }
     if (*explain_command) {
-        std::cout << app::explain(explained, of_mysql ? engine::mysql : engine::postgresql);
-        return 0;
+        question.dialect = of_mysql ? "MYSQL" : "";
+        return explain(question, explained_file);
     }
     if (given.url.empty() && given.file.empty()) {
         const char* const upstream = std::getenv("PENSTOCK_UPSTREAM");

@@ -13,6 +13,7 @@
 #include "protocols/postgresql/errors.hpp"
 #include "protocols/postgresql/frame.hpp"
 #include "protocols/postgresql/known_statements.hpp"
+#include "protocols/postgresql/own_names.hpp"
 #include "protocols/postgresql/statement.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
@@ -62,6 +63,7 @@ enum class reply_disposition : std::uint8_t {
 enum class purpose : std::uint8_t {
     client,        ///< it was not injected
     prepare,       ///< a statement this server did not know
+    name,          ///< a statement under the client's own name
     evict,         ///< Close of a statement over the limit
     catch_up,      ///< the session's parameters, in front of its first message
     reapply,       ///< start-up values after a RESET
@@ -78,6 +80,8 @@ struct reply_extras {
     std::optional<client_error> instead{};          ///< what the client is told in the place of the server's error
     statement_change change{};                      ///< undone where the server refuses or skips it
     std::shared_ptr<const text_effects> effects{};  ///< null: leaves nothing behind
+    std::string own_name{};                         ///< of the client's, which then stands for what follows
+    statement_ptr own{};                            ///< null: for nothing
 };
 
 struct expected_reply {
@@ -147,6 +151,17 @@ public:
                       outbox& to_client,
                       reply_disposition on_reply = reply_disposition::swallow_success);
 
+    /// Makes the server know `wanted` under the client's own name, which is closed first if it may stand for anything
+    /// else. Null: the name is to stand for nothing.
+    void name_statement(std::string_view name,
+                        const statement_ptr& wanted,
+                        front& client,
+                        outbox& to_server,
+                        outbox& to_client,
+                        reply_disposition on_reply);
+    /// What is injected for names ends here, so that a simple query can follow.
+    void end_naming(front& client, outbox& to_server, outbox& to_client);
+
     // --- what comes back ---
 
     /// Takes bytes from the server. `client` is told of completed replies and asked about changed parameters.
@@ -195,6 +210,7 @@ public:
     // --- what the server connection carries; effects apply on confirmation ---
 
     known_statements statements;
+    own_names own;                                             ///< of its last user
     parameter_set_ptr parameters = parameter_set::none();      ///< set here beyond the server's defaults
     std::map<std::string, std::string, std::less<>> reported;  ///< last ParameterStatus of each name
     /// Whose unnamed statement the server holds: a session's stamp, 0 for none.
@@ -231,6 +247,8 @@ private:
     [[nodiscard]] bool is_being_prepared(const statement_ptr& wanted, std::string_view name) const;
     void send_close(const statement_ptr& leaving, front& client, outbox& to_server, outbox& to_client);
     void complete(front& client, outbox& to_client);
+    void close_name(std::string_view name, front& client, outbox& to_server, outbox& to_client);
+    void doubt_own_name(const expected_reply& failed);
     void refuse(expected_reply& refused, std::string_view sqlstate, front& client);
     void skip_to_sync(front& client);
     void skip(expected_reply& skipped, front& client, std::size_t later);

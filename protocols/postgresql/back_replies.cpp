@@ -18,6 +18,9 @@ void back::complete(front& client, outbox& to_client)
     } else if (done.why == purpose::evict) {
         statements.end_close(done.prepares);
     }
+    if (done.extras && !done.extras->own_name.empty() && !done.failed) {
+        own.confirm(done.extras->own_name, done.extras->own);
+    }
     if (expected_.empty() && !unsynced_) {
         in_batch_ = false;
     }
@@ -53,6 +56,7 @@ void back::refuse(expected_reply& refused, std::string_view sqlstate, front& cli
     }
     if (auto* const change = refused.change()) {
         undo_names(*change, client, 1);
+        doubt_own_name(refused);
     }
     if (refused.why == purpose::prepare && refused.unnamed_version != 0) {
         unnamed_stamp = 0;
@@ -101,6 +105,7 @@ void back::skip(expected_reply& skipped, front& client, std::size_t later)
     }
     if (auto* const change = skipped.change()) {
         undo_names(*change, client, later);
+        doubt_own_name(skipped);
     }
     undo_unnamed(skipped, client, later);
 }

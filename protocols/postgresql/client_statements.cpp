@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/postgresql/client_statements.hpp"
 
+#include "protocols/wire/scanner.hpp"
+
+#include <algorithm>
+
 namespace penstock::postgresql {
+
+namespace {
+
+std::string_view cut(std::string_view name)
+{
+    return name.substr(0, longest_name);
+}
+
+}  // namespace
 
 const statement_ptr& client_statements::look_up(std::string_view name) const
 {
@@ -9,7 +22,7 @@ const statement_ptr& client_statements::look_up(std::string_view name) const
     if (!names_) {
         return none;
     }
-    const auto found = names_->find(name);
+    const auto found = names_->find(cut(name));
     if (found == names_->end()) {
         return none;
     }
@@ -23,8 +36,8 @@ void client_statements::set(std::string_view name, statement_ptr value)
     if (!names_) {
         names_ = std::make_unique<map>();
     }
-    memory_ += name.size() + value->cost();
-    names_->emplace(name, std::move(value));
+    memory_ += cut(name).size() + value->cost();
+    names_->emplace(cut(name), std::move(value));
 }
 
 void client_statements::erase(std::string_view name)
@@ -32,12 +45,19 @@ void client_statements::erase(std::string_view name)
     if (!names_) {
         return;
     }
-    const auto found = names_->find(name);
+    const auto found = names_->find(cut(name));
     if (found != names_->end()) {
         last_ = nullptr;
         memory_ -= found->first.size() + found->second->cost();
         names_->erase(found);
     }
+}
+
+bool client_statements::has_unknown() const
+{
+    return names_ && std::any_of(names_->begin(), names_->end(), [](const auto& each) {
+               return each.second->origin == statement_origin::server;
+           });
 }
 
 std::unique_ptr<client_statements::map> client_statements::take_all()

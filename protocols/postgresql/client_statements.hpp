@@ -29,6 +29,7 @@ struct unnamed_statement {
     transaction_effect block{};
 };
 
+/// Names are compared up to the length that names of SQL have, as PostgreSQL does.
 class client_statements {
     struct hash {
         using is_transparent = void;
@@ -49,6 +50,9 @@ public:
     std::unique_ptr<map> take_all();
     void restore(std::unique_ptr<map> names);
 
+    /// One of them is only its server's to know.
+    [[nodiscard]] bool has_unknown() const;
+
     [[nodiscard]] std::size_t size() const { return names_ ? names_->size() : 0; }
     /// Octets of names and definitions, the unnamed one's included, each counted as if nobody else shared it.
     [[nodiscard]] std::size_t memory() const { return memory_ + (has_unnamed() ? unnamed_->definition.size() : 0); }
@@ -60,6 +64,8 @@ public:
         }
         return *unnamed_;
     }
+    /// Of one that exists.
+    [[nodiscard]] const unnamed_statement& unnamed() const { return *unnamed_; }
     /// Of one that exists and is kept.
     [[nodiscard]] const std::string& unnamed_definition() const { return unnamed_->definition; }
     [[nodiscard]] bool has_unnamed() const { return unnamed_ && unnamed_->exists; }

@@ -17,6 +17,7 @@ constexpr token_filter make_body_filter()
         .calls_only = true};
     filter.want_only({"into",
                       "insert",
+                      "execute",
                       "merge",
                       "update",
                       "set_config",
@@ -34,11 +35,6 @@ constexpr token_filter make_body_filter()
 }
 
 constexpr auto body_filter = make_body_filter();
-
-bool is_name(token_kind kind)
-{
-    return kind == token_kind::identifier || kind == token_kind::quoted_identifier;
-}
 
 }  // namespace
 
@@ -105,7 +101,7 @@ void effects_collector::take(token_kind kind)
     }
     if (kind == token_kind::open) {
         take_call();
-    } else if (is_name(kind)) {
+    } else if (is_name_token(kind)) {
         take_name(token);
     } else if (kind == token_kind::dot && follows(sql_word::pg_temp)) {
         statement_.makes_temporary = true;
@@ -134,7 +130,9 @@ void effects_collector::take_semicolon()
 void effects_collector::take_name(const sql_token& token)
 {
     auto& now = statement_;
-    if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes()) {
+    const bool is_of_statement = now.at == phase::prepare || now.at == phase::execute || now.at == phase::deallocate ||
+                                 now.at == phase::deallocate_prepared;
+    if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes() && !is_of_statement) {
         effects_.pins.add(pin_reason::opaque);  // U&"..." may be any name
     }
     switch (token.word) {
@@ -157,6 +155,11 @@ void effects_collector::take_name(const sql_token& token)
             }
             break;
         case sql_word::commit: now.in_on_commit = follows(sql_word::on); break;
+        case sql_word::execute:
+            if (now.makes_table && now.at == phase::body && scanner_.depth() == 0) {
+                now.at = phase::table_execute;
+            }
+            break;
         case sql_word::drop:
             now.drops_on_commit =
                 now.drops_on_commit || (now.in_on_commit && follows(sql_word::commit) && scanner_.depth() == 0);
@@ -199,21 +202,11 @@ void effects_collector::take_in_phase(const sql_token& token)
         case phase::deallocate:
         case phase::deallocate_prepared: take_deallocate(token); break;
         case phase::prepare:
-            if (token.word == sql_word::transaction) {
-                statement_.at = phase::prepare_transaction;
-                break;
-            }
-            effects_.pins.add(pin_reason::sql_prepare);
-            statement_.at = phase::body;
-            break;
-        case phase::prepare_transaction:
-            if (token.kind == token_kind::string) {
-                statement_.verb = statement_verb::prepare_transaction;
-            } else {
-                effects_.pins.add(pin_reason::sql_prepare);
-            }
-            statement_.at = phase::body;
-            break;
+        case phase::prepare_transaction: take_prepare(token); break;
+        case phase::table_execute: statement_.at = phase::execute; break;
+        case phase::execute: take_executed(token); break;
+        case phase::name_escape:
+        case phase::escape_character: take_name_escape(token); break;
         case phase::transaction_end: take_transaction_end(token.word); break;
         case phase::create: take_create(token.word); break;
         case phase::declare: take_declare(token.word); break;
@@ -243,15 +236,9 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::reset: setting_.begin_reset(); return enter(verb::reset, phase::setting);
         case sql_word::show: return enter(verb::show, phase::body);
         case sql_word::discard: return enter(verb::discard, phase::discard);
-        case sql_word::deallocate:
-            effects_.may_end.add(pin_reason::sql_prepare);
-            return enter(verb::deallocate, phase::deallocate);
+        case sql_word::deallocate: return enter(verb::deallocate, phase::deallocate);
         case sql_word::prepare: return enter(verb::prepare, phase::prepare);
-        case sql_word::execute:
-            // Of a statement that nobody here has seen: names of PREPARE and of the protocol's Parse are the same to
-            // it.
-            effects_.pins.add(pin_reason::sql_prepare);
-            return enter(verb::execute, phase::body);
+        case sql_word::execute: return enter(verb::execute, phase::execute);
         case sql_word::declare: return enter(verb::declare, phase::declare);
         case sql_word::fetch:
         case sql_word::move: return enter(verb::fetch, phase::body);
@@ -274,7 +261,7 @@ void effects_collector::take_verb(const sql_token& token)
         case sql_word::truncate: return enter(verb::truncate, phase::body);
         case sql_word::lock: return enter(verb::lock, phase::body);
         case sql_word::explain: return enter(verb::explain, phase::explain);
-        case sql_word::create: return enter(verb::create, phase::create);
+        case sql_word::create: statement_.makes_table = true; return enter(verb::create, phase::create);
         case sql_word::alter: return enter(verb::alter, phase::body);
         case sql_word::drop: effects_.may_end.add(pin_reason::temporary_object); return enter(verb::drop, phase::body);
         default:
@@ -295,21 +282,6 @@ void effects_collector::take_discard(sql_word word)
         effects_.may_end.add(pin_reason::temporary_object);
     } else if (word == sql_word::sequences) {
         effects_.discard_sequences = true;
-    }
-}
-
-void effects_collector::take_deallocate(const sql_token& token)
-{
-    if (statement_.at == phase::deallocate && token.word == sql_word::prepare) {
-        statement_.at = phase::deallocate_prepared;
-        return;
-    }
-    statement_.at = phase::body;
-    if (token.word == sql_word::all) {
-        statement_.verb = statement_verb::deallocate_all;
-        effects_.deallocate_all = true;
-    } else if (is_name(token.kind)) {
-        effects_.deallocate_name = decode_name(token.text, token.kind == token_kind::quoted_identifier);
     }
 }
 
@@ -346,6 +318,7 @@ void effects_collector::take_create(sql_word word)
         case sql_word::policy: statement_.is_definition = true; break;
         default: break;
     }
+    statement_.makes_table = statement_.makes_table && !statement_.is_definition;
     statement_.at = phase::body;
 }
 
@@ -362,7 +335,10 @@ void effects_collector::take_declare(sql_word word)
 void effects_collector::take_explain(sql_word word)
 {
     if (scanner_.depth() == 0 && word != sql_word::none) {
-        statement_.at = word == sql_word::create ? phase::create : phase::body;
+        statement_.at = word == sql_word::create    ? phase::create
+                        : word == sql_word::execute ? phase::execute
+                                                    : phase::body;
+        statement_.makes_table = word == sql_word::create;
     }
 }
 
@@ -390,9 +366,14 @@ void effects_collector::finish_statement()
     if (statement_.at == phase::setting) {
         setting_.finish(effects_);
     } else if (statement_.at == phase::deallocate_prepared) {
-        effects_.deallocate_name = "prepare";
+        note_name("prepare", name_use::deallocates);
+    } else if (statement_.at == phase::name_escape || statement_.at == phase::escape_character) {
+        finish_escaped_name('\\');
     }
     call_.finish(effects_);
+    if (!effects_.single() && effects_.has(name_use::prepares)) {
+        effects_.pins.add(pin_reason::sql_prepare);  // which of its statements were run, only the server knows
+    }
     if (statement_.makes_temporary && !statement_.drops_on_commit) {
         effects_.pins.add(pin_reason::temporary_object);
     }

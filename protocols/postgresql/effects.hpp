@@ -16,9 +16,15 @@
 #include "protocols/wire/scanner.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace penstock::postgresql {
+
+[[nodiscard]] constexpr bool is_name_token(token_kind kind)
+{
+    return kind == token_kind::identifier || kind == token_kind::quoted_identifier;
+}
 
 /// Collects the effects of one text after the other: begin, feed as often as needed, finish. Half a KiB large.
 class effects_collector {
@@ -38,6 +44,10 @@ private:
         deallocate_prepared,  ///< after DEALLOCATE PREPARE
         prepare,              ///< TRANSACTION or a name
         prepare_transaction,  ///< after PREPARE TRANSACTION, which may be a name as well
+        table_execute,        ///< at EXECUTE of CREATE TABLE ... AS EXECUTE
+        execute,              ///< a name
+        name_escape,          ///< after a name U&"...": UESCAPE, or what follows the name
+        escape_character,     ///< after UESCAPE
         transaction_end,      ///< after COMMIT, ROLLBACK and the like
         create,               ///< the words between CREATE and what is created
         declare,              ///< before the query of a cursor
@@ -53,6 +63,7 @@ private:
         sql_word last_word = sql_word::none;  ///< of the last token that was given
         bool is_counted = false;              ///< it has a token
         bool is_definition = false;           ///< of code that does not run now: calls in it are not made
+        bool makes_table = false;             ///< CREATE, perhaps of a table, also behind EXPLAIN
         bool is_routine = false;              ///< CREATE FUNCTION or PROCEDURE
         bool in_atomic_body = false;          ///< between BEGIN ATOMIC and its END
         bool starts_in_body = false;          ///< at the beginning of a statement in there
@@ -61,6 +72,7 @@ private:
         bool in_on_commit = false;            ///< after ON COMMIT
         bool has_update = false;              ///< UPDATE was seen
         bool chains = false;                  ///< AND CHAIN
+        name_use use = name_use::executes;    ///< of a name that may have an UESCAPE behind it
     };
 
     void take(token_kind kind);
@@ -71,6 +83,12 @@ private:
     void take_verb(const sql_token& token);
     void take_discard(sql_word word);
     void take_deallocate(const sql_token& token);
+    void take_prepare(const sql_token& token);
+    void take_executed(const sql_token& token);
+    void take_used_name(const sql_token& token, name_use use);
+    void take_name_escape(const sql_token& token);
+    void finish_escaped_name(char escape);
+    void note_name(std::string name, name_use use);
     void take_transaction_end(sql_word word);
     void take_create(sql_word word);
     void take_declare(sql_word word);
@@ -88,6 +106,7 @@ private:
     statement statement_;
     setting_statement setting_;
     setting_call call_;
+    std::string escaped_name_;  ///< as it is written, of phase::name_escape
     text_effects effects_;
 };
 

@@ -222,7 +222,7 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
             begin_block(*server, to_server, to_client);
             return front_need::answers;
         }
-    } else if (holding_ && !server->is_unsynced()) {
+    } else if (holding_ && !server->is_unsynced() && type != from_client::sync) {  // which a server may be waiting for
         return front_need::answers;
     }
     return front_need::more;
@@ -318,6 +318,16 @@ front_need front::begin_stream(
             return front_need::more;
         default: break;
     }
+    if (statements_.size() > 0) {
+        constexpr std::size_t enough = 1024;
+        if (some.size() < enough) {
+            return front_need::more;
+        }
+        const auto after = peek_at_names(some, *server, to_server, to_client);
+        if (after != front_need::more || stream_dropped_) {
+            return after;
+        }
+    }
     ++counters_.queries;
     expected_reply reply{reply_kind::query};
     replace_unnamed(reply, *server);
@@ -351,7 +361,8 @@ void front::end_stream()
     if (!stream_inspected_) {
         return;
     }
-    const auto& effects = collector_->finish();
+    auto effects = collector_->finish();
+    add_executed(effects);
     auto* const reply = stream_server_->newest();
     if (reply != nullptr) {
         reply->block = effects.block;

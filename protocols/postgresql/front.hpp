@@ -209,6 +209,36 @@ private:
     front_need close(bytes whole, back& server, outbox& to_server, outbox& to_client);
     front_need function_call(bytes some, back& server, outbox& to_client);
 
+    // --- names in SQL: front_names.cpp ---
+    [[nodiscard]] text_effects resolve(std::string_view text, const text_effects& found) const;
+    [[nodiscard]] std::shared_ptr<const text_effects> resolve_shared(std::string_view name,
+                                                                     std::shared_ptr<const text_effects> found) const;
+    void add_executed(text_effects& sum) const;
+    [[nodiscard]] std::optional<client_error> refusal_of_names(const text_effects& effects);
+    bool ensure_name(std::string_view name,
+                     back& server,
+                     outbox& to_server,
+                     outbox& to_client,
+                     reply_disposition how = reply_disposition::swallow_success);
+    bool close_stale_names(back& server, outbox& to_server, outbox& to_client);
+    void ensure_executed(const text_effects* effects, back& server, outbox& to_server, outbox& to_client);
+    bool ensure_names_for_query(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
+    bool ensure_names_for_execute(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
+    front_need peek_at_names(bytes some, back& server, outbox& to_server, outbox& to_client);
+    [[nodiscard]] std::string names_reading(const text_effects& effects) const;
+    void close_foreign_names(back& server, outbox& to_server, outbox& to_client);
+    void announce_names(reply_extras& extra, const text_effects& found, back& server);
+    void settle_names(const text_effects& effects, bool failed, back& server);
+    void end_prepare_pin();
+    [[nodiscard]] std::shared_ptr<const text_effects> effects_of_bound(std::string_view name) const;
+    [[nodiscard]] statement_ptr deallocated_by_digest(const text_effects& effects, const back& server) const;
+    front_need parse_over_unknown(bytes whole,
+                                  std::string_view name,
+                                  const statement_ptr& made,
+                                  back& server,
+                                  outbox& to_server,
+                                  outbox& to_client);
+
     // --- a transaction whose server is lost: front_lost.cpp ---
     /// 'I', 'E' in such a transaction, or 'T' in one that no server knows of yet.
     [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : is_in_block() ? 'T' : 'I'; }
@@ -232,7 +262,6 @@ private:
     void ensure_unnamed(back& server, outbox& to_server, outbox& to_client);
     void unnamed_is_now(back& server);
     [[nodiscard]] bool is_unnamed_uncertain(const back& server) const;
-    [[nodiscard]] std::string with_server_name(const unnamed_statement& unnamed) const;
     void set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects);
     void set_portal_block(std::string_view portal, const transaction_effect& block);
     [[nodiscard]] const transaction_effect& portal_block(std::string_view portal) const;
@@ -288,6 +317,7 @@ private:
     transaction_effect done_block_{};           ///< of what was done since the last ReadyForQuery
     std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
 
+    std::optional<client_error> names_error_{};  ///< why a statement that a query names could not be prepared
     std::optional<client_error> refusal_{};
     std::unique_ptr<lost_transaction> refused_block_{};          ///< begins with an Execute of the refused batch
     std::vector<std::shared_ptr<const text_effects>> resets_{};  ///< executed in the batch under way, not yet reported

@@ -38,15 +38,9 @@ void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_e
         server.statements.doubt_all();
         extra.change.all_before = statements_.take_all();
         holding_ = true;
-    } else if (auto known = statements_.find(found.deallocate_name)) {
-        server.statements.doubt(known);
-        extra.change.name = found.deallocate_name;
-        extra.change.before = std::move(known);
-        statements_.erase(found.deallocate_name);
+        server.own.doubt_all();
     }
-    if (!found.deallocate_name.empty() && (!found.single() || found.deallocate_name.starts_with(server_name_prefix))) {
-        server.statements.doubt_all();  // it may name statements as servers know them
-    }
+    announce_names(extra, found, server);
     holding_ = holding_ || parameters_.will_reapply(found) || changes_reading(found);
 }
 
@@ -60,8 +54,8 @@ bool front::changes_reading(const text_effects& effects) const
 
 void front::set_portal_effects(std::string_view portal, std::shared_ptr<const text_effects> effects)
 {
-    if (effects && !effects->leaves_nothing() &&
-        std::find(bound_effects_.begin(), bound_effects_.end(), effects) == bound_effects_.end()) {
+    const bool leaves = effects && (!effects->leaves_nothing() && effects->deallocate_name.empty());
+    if (leaves && std::find(bound_effects_.begin(), bound_effects_.end(), effects) == bound_effects_.end()) {
         bound_effects_.push_back(effects);
     }
     if (portal.empty()) {
@@ -125,9 +119,15 @@ void front::on_done(expected_reply& reply, back& server)
         }
         if (reply.failed) {
             apply_failed(*effects);
+            settle_names(*effects, true, server);
         } else {
             apply(reply, server);
+            settle_names(*effects, false, server);
         }
+    }
+    if (const auto* const change = reply.change();
+        change != nullptr && change->before && change->before->origin == statement_origin::server) {
+        end_prepare_pin();
     }
     if (!is_extended(reply.kind)) {
         on_ready(server);
@@ -201,6 +201,7 @@ void front::apply(const expected_reply& done, back& server)
     const auto& changed = *done.change();
     if (effects.deallocate_all || effects.discard_all) {
         server.statements.erase_doubtful();
+        server.own.erase_doubtful();
     } else if (changed.before) {
         server.statements.erase_if_doubtful(changed.before);
     }

@@ -212,6 +212,7 @@ void front::forget_lost(const back& server)
     unnamed_portal_effects_ = nullptr;
     named_portals_block_ = unnamed_portal_block_ = done_block_ = {};
     in_failure_ = recovered_ = false;
+    names_error_.reset();
     resets_.clear();
 }
 

@@ -29,7 +29,6 @@ std::string_view condition_of(pin_reason reason)
                    "OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()";
         case pin_reason::hold_cursor: return "SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable";
         case pin_reason::listen: return "SELECT 1 FROM pg_catalog.pg_listening_channels()";
-        case pin_reason::sql_prepare: return "SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql";
         default: return {};
     }
 }
@@ -58,7 +57,7 @@ void front::pin_for(const text_effects& effects)
 /// Whether it has to be noted that such a text has run.
 bool front::counts(const text_effects& effects) const
 {
-    return !effects.leaves_nothing() || (!pins_.empty() && !effects.may_end.empty());
+    return !effects.leaves_nothing() || effects.changes_names() || (!pins_.empty() && !effects.may_end.empty());
 }
 
 pin_set front::undone_by_rollback()

@@ -76,7 +76,9 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         return malformed("Query");
     }
     const bool is_plain = routes_ && routes_->is_plain;
-    const auto& effects = is_plain ? statement_store::of_plain_read() : store_.inspect_whole(text, mode_);
+    const auto& found = is_plain ? statement_store::of_plain_read() : store_.inspect_whole(text, mode_);
+    const auto resolved = found.names.empty() ? nullptr : std::make_unique<const text_effects>(resolve(text, found));
+    const auto& effects = resolved ? *resolved : found;
     if (routes_ && !is_plain && is_about_route(text, effects, server)) {
         return refuse_route(from_client::query, server, to_server, to_client);
     }
@@ -88,14 +90,21 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_query(unknown_sequences(), server, to_server, to_client);
     }
+    const auto known = resolved ? deallocated_by_digest(effects, server) : nullptr;
+    if (resolved && !known) {
+        if (auto why = refusal_of_names(effects)) {
+            return refuse_query(std::move(*why), server, to_server, to_client);
+        }
+        if (ensure_names_for_query(effects, server, to_server, to_client)) {
+            return front_need::answers;
+        }
+    }
     if (routes_ && !is_plain) {
         note_definitions(text, effects.first_verb, effects.statements);
     }
     ++counters_.queries;
     expected_reply reply{reply_kind::query};
     reply.block = effects.block;
-    const bool deallocates = effects.single() && effects.first_verb == statement_verb::deallocate;
-    const auto known = deallocates ? statements_.find(effects.deallocate_name) : nullptr;
     if (known) {
         // It is the server's to give the answer, so the server has to have the statement.
         if (server.ensure_known(
@@ -105,6 +114,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
             server.announce(std::move(ending), *this, to_client);
         }
         append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
+        server.statements.doubt(known);
     } else {
         to_server.pass(whole);
     }
@@ -139,11 +149,15 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
     if (existing && server.outstanding() > 0 && !server.is_unsynced()) {
         return front_need::answers;  // whether the name is taken depends on them
     }
+    const bool is_unknown = existing && existing->origin == statement_origin::server;
     if (!existing && !has_room_for(definition)) {
         client_error why{error_kind::limit_exceeded, "too many prepared statements in this session", {}};
         return refuse_parse(std::move(why), server, to_server, to_client);
     }
     auto made = store_.intern(definition, mode_, reading_of(definition));
+    if (made->effects && made->effects->has(name_use::executes)) {
+        made = store_.intern(definition, mode_, reading_of(definition) + names_reading(*made->effects));
+    }
     if (made->effects && is_refused(*made->effects)) {
         return refuse_parse(refusal_of(refused_of(*made->effects)), server, to_server, to_client);
     }
@@ -151,6 +165,10 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
         case sequence_guard::pass: break;
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
+    }
+    ensure_executed(made->effects.get(), server, to_server, to_client);
+    if (is_unknown) {
+        return parse_over_unknown(whole, name, made, server, to_server, to_client);
     }
     if (existing) {
         // The server is brought to say itself that the name is taken.
@@ -225,10 +243,11 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         return front_need::answers;
     }
     const auto& wanted = statements_.find(name);  // null for the unnamed one
-    const auto* const effects = wanted                                      ? wanted->effects.get()
-                                : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects.get()
-                                                                            : nullptr;
-    switch (guard_sequences(effects, server, to_server, to_client)) {
+    const auto effects = effects_of_bound(name);
+    if (effects && is_refused(*effects)) {
+        return refuse_parse(refusal_of(refused_of(*effects)), server, to_server, to_client);
+    }
+    switch (guard_sequences(effects.get(), server, to_server, to_client)) {
         case sequence_guard::pass: break;
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
@@ -240,18 +259,22 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
             note_bound(wanted.get());
         }
     }
+    ensure_executed(effects.get(), server, to_server, to_client);
     expected_reply reply{reply_kind::bind};
+    set_portal_effects(portal, effects);
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
-        set_portal_effects(portal, statements_.has_unnamed() ? statements_.unnamed().effects : nullptr);
         set_portal_block(portal, statements_.has_unnamed() ? statements_.unnamed().block : transaction_effect{});
+        to_server.pass(whole);
+    } else if (wanted && wanted->origin != statement_origin::protocol) {
+        ensure_name(name, server, to_server, to_client);
+        set_portal_block(portal, {});
         to_server.pass(whole);
     } else if (wanted) {
         if (batch_state_ == batch_state::recording) {
             batch_name_ = name;
         }
         server.ensure_known(wanted, name, *this, to_server, to_client);
-        set_portal_effects(portal, wanted->effects);
         set_portal_block(portal, wanted->block);
         auto& out = to_server.made();
         const auto place = begin_frame(out, from_client::bind);
@@ -261,7 +284,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         end_frame(out, place);
         reply.prepares = wanted;
     } else {
-        set_portal_effects(portal, nullptr);
+        ensure_name(name, server, to_server, to_client);
         set_portal_block(portal, {});
         auto& out = to_server.made();  // the server says that there is none
         const auto place = begin_frame(out, from_client::bind);
@@ -290,17 +313,19 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
         return fail(error_kind::protocol_violation, "unknown prepared statement in a long Bind");
     }
     ++counters_.binds;
+    const auto effects = effects_of_bound(name);
+    ensure_executed(effects.get(), server, to_server, to_client);
+    const bool has_digest = found && found->origin == statement_origin::protocol;
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
-    } else if (found) {
+    } else if (has_digest) {
         server.ensure_known(found, name, *this, to_server, to_client);
+    } else {
+        ensure_name(name, server, to_server, to_client);
     }
-    set_portal_effects(portal,
-                       found                                       ? found->effects
-                       : name.empty() && statements_.has_unnamed() ? statements_.unnamed().effects
-                                                                   : nullptr);
+    set_portal_effects(portal, effects);
     set_portal_block(portal, {});  // what is as long as this is no BEGIN and no COMMIT
-    if (found) {
+    if (has_digest) {
         auto& out = to_server.made();
         out.push_back(from_client::bind);
         out.append(4, '\0');
@@ -313,7 +338,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
         to_server.pass(some);
     }
     expected_reply reply{reply_kind::bind};
-    reply.prepares = found;
+    reply.prepares = has_digest ? found : nullptr;
     server.announce(std::move(reply), *this, to_client);
     stream_taken_ = some.size();
     return front_need::more;
@@ -331,9 +356,16 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
         return front_need::answers;
     }
     const auto found = what == target::statement && !name.empty() ? statements_.find(name) : nullptr;
-    if (found) {
+    const bool has_digest = found && found->origin == statement_origin::protocol;
+    if (what == target::statement) {
+        ensure_executed(effects_of_bound(name).get(), server, to_server, to_client);
+    }
+    if (has_digest) {
         server.ensure_known(found, name, *this, to_server, to_client);
         append_frame(to_server.made(), from_client::describe, "S" + found->server_name + '\0');
+    } else if (found) {
+        ensure_name(name, server, to_server, to_client);
+        to_server.pass(whole);
     } else {
         if (what == target::statement && name.empty()) {
             ensure_unnamed(server, to_server, to_client);
@@ -341,6 +373,7 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
         } else if (what == target::portal) {
             to_server.pass(whole);
         } else {
+            ensure_name(name, server, to_server, to_client);
             auto& out = to_server.made();
             const auto place = begin_frame(out, from_client::describe);
             out.push_back(static_cast<char>(what));
@@ -349,9 +382,19 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
         }
     }
     expected_reply reply{what == target::statement ? reply_kind::describe_statement : reply_kind::describe_portal};
-    reply.prepares = found;
+    reply.prepares = has_digest ? found : nullptr;
     server.announce(std::move(reply), *this, to_client);
     return front_need::more;
+}
+
+/// Of executing the statement that has this name, with those of what it names itself; null: none.
+std::shared_ptr<const text_effects> front::effects_of_bound(std::string_view name) const
+{
+    if (name.empty()) {
+        return statements_.has_unnamed() ? resolve_shared(name, statements_.unnamed().effects) : nullptr;
+    }
+    const auto named = statements_.find(name);
+    return named ? resolve_shared(name, named->effects) : nullptr;
 }
 
 front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& to_client)
@@ -365,10 +408,16 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
     ++counters_.queries;
     expected_reply reply{reply_kind::execute};
     reply.block = portal_block(portal);
-    if (auto effects = portal_effects(portal); effects && counts(*effects)) {
-        if (const auto known = statements_.find(effects->deallocate_name)) {
-            server.ensure_known(known, effects->deallocate_name, *this, to_server, to_client);
+    auto effects = portal_effects(portal);
+    if (effects && !effects->names.empty()) {
+        if (!ensure_names_for_execute(*effects, server, to_server, to_client)) {
+            return front_need::more;
         }
+        auto sum = std::make_shared<text_effects>(*effects);
+        add_executed(*sum);
+        effects = std::move(sum);
+    }
+    if (effects && counts(*effects)) {
         announce_effects(reply, std::move(effects), server);
     }
     to_server.pass(whole);
@@ -386,8 +435,13 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
     }
     expected_reply reply{reply_kind::close};
     if (what == target::statement && !name.empty()) {
-        reply.how = reply_disposition::synthesise;  // other sessions go on using the server's copy
-        if (auto before = statements_.find(name)) {
+        auto before = statements_.find(name);
+        if (before && before->origin == statement_origin::server) {
+            to_server.pass(whole);
+        } else {
+            reply.how = reply_disposition::synthesise;  // other sessions go on using the server's copy
+        }
+        if (before) {
             auto& change = reply.extra().change;
             change.name = name;
             change.before = std::move(before);

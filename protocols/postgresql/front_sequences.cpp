@@ -18,6 +18,7 @@ void front::take_over(back& server, outbox& to_server, outbox& to_client)
     }
     server.foreign_sequences = server.foreign_sequences || server.user_stamp != 0;
     server.user_stamp = stamp_;
+    close_foreign_names(server, to_server, to_client);
     if (server.foreign_sequences && store_.uses_sequences && !pins_.has(pin_reason::sequence)) {
         discard_sequences(server, to_server, to_client);
     }

@@ -39,8 +39,14 @@ void front::undo_names(statement_change& change)
 {
     if (change.all_before) {
         statements_.restore(std::move(change.all_before));
+        if (statements_.has_unknown()) {
+            pins_.add(pin_reason::sql_prepare);
+        }
     } else if (change.before) {
         statements_.set(change.name, change.before);
+        if (change.before->origin == statement_origin::server) {
+            pins_.add(pin_reason::sql_prepare);  // it may have ended since this was sent
+        }
     } else if (!change.name.empty()) {
         statements_.erase(change.name);
     }
@@ -200,6 +206,10 @@ void front::on_injected_failure(purpose why, back& server)
 {
     if (why == purpose::begin) {
         routes_->begin_error = server.last_error();
+        return;
+    }
+    if (why == purpose::name) {
+        names_error_ = server.last_error();
         return;
     }
     if (why == purpose::probe) {

@@ -23,6 +23,7 @@ front_need front::parse_unnamed(
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
     }
+    ensure_executed(&effects, server, to_server, to_client);
     expected_reply reply{reply_kind::parse};
     replace_unnamed(reply, server);
     auto& unnamed = statements_.unnamed();
@@ -103,15 +104,14 @@ bool front::is_unnamed_uncertain(const back& server) const
 
 void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
 {
-    const bool deallocates = statements_.has_unnamed() && statements_.unnamed().verb == statement_verb::deallocate;
-    if (server.unnamed_stamp == unnamed_stamp() && !deallocates &&
+    if (server.unnamed_stamp == unnamed_stamp() &&
         (server.unnamed_batch == 0 || server.unnamed_batch == server.batch())) {
         return;
     }
     const auto& unnamed = statements_.unnamed();
     const bool can_prepare = unnamed.exists && unnamed.kept;
     if (can_prepare) {
-        append_parse(to_server.made(), {}, deallocates ? with_server_name(unnamed) : unnamed.definition);
+        append_parse(to_server.made(), {}, unnamed.definition);
         count_prepared(true);
     } else {
         append_frame(to_server.made(), from_client::close, bytes{"S\0", 2});
@@ -121,17 +121,6 @@ void front::ensure_unnamed(back& server, outbox& to_server, outbox& to_client)
     reply.unnamed_version = unnamed.version;
     unnamed_is_now(server);
     server.announce(std::move(reply), *this, to_client);
-}
-
-/// DEALLOCATE names a statement as the client knows it, and which one that is shows when it is about to run.
-std::string front::with_server_name(const unnamed_statement& unnamed) const
-{
-    const auto named =
-        unnamed.effects && unnamed.effects->single() ? statements_.find(unnamed.effects->deallocate_name) : nullptr;
-    if (!named) {
-        return unnamed.definition;
-    }
-    return "DEALLOCATE \"" + named->server_name + "\"" + unnamed.definition.substr(unnamed.definition.find('\0'));
 }
 
 std::uint64_t front::stamp_of(std::uint64_t unnamed_version) const

@@ -109,6 +109,7 @@ void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& t
         announce_query("DISCARD ALL", asker, server, to_server);
         server.parameters = parameter_set::none();
         server.statements.clear();
+        server.own.clear();
         server.user_stamp = 0;
         server.foreign_sequences = false;
     }

@@ -101,6 +101,47 @@ const text_effects& statement_store::of_plain_read()
     return found;
 }
 
+namespace {
+
+/// Executing it may do whatever the text may have done that made it.
+std::shared_ptr<const text_effects> effects_of_executing(const text_effects& made_by)
+{
+    auto effects = made_by;
+    effects.first_verb = statement_verb::other;
+    effects.names.clear();
+    effects.deallocate_name.clear();
+    effects.pins.remove(pin_reason::sql_prepare);
+    return effects.changes_nothing() ? nullptr : std::make_shared<const text_effects>(std::move(effects));
+}
+
+}  // namespace
+
+bool is_server_name(std::string_view name)
+{
+    constexpr std::size_t digits = 32;
+    return name.starts_with(server_name_prefix) && name.size() >= server_name_prefix.size() + digits &&
+           name.substr(server_name_prefix.size()).find_first_not_of("0123456789abcdef") >= digits;
+}
+
+statement_ptr statement_store::make_by_sql(std::string_view text, const text_effects& effects, const lexical_mode& mode)
+{
+    auto made = std::make_shared<statement>();
+    made->definition.append(text).append(3, '\0');
+    made->digest = digest_of(made->definition, mode, "PREPARE");
+    made->effects = effects_of_executing(effects);
+    made->mode = mode;
+    made->origin = statement_origin::sql;
+    return made;
+}
+
+statement_ptr statement_store::make_unknown(const text_effects& effects)
+{
+    auto made = std::make_shared<statement>();
+    made->effects = effects_of_executing(effects);
+    made->origin = statement_origin::server;
+    return made;
+}
+
 const text_effects& statement_store::inspect_whole(std::string_view text, const lexical_mode& mode)
 {
     if (is_plain_read(text)) {

@@ -25,6 +25,16 @@ namespace penstock::postgresql {
 /// How all names begin that servers know statements by.
 inline constexpr std::string_view server_name_prefix = "ps_";
 
+/// No statement of a client's goes to a server under such a name: "ps_" and 32 digits, as digests have.
+[[nodiscard]] bool is_server_name(std::string_view name);
+
+/// Who has prepared a statement, and so how a server is brought to know it.
+enum class statement_origin : std::uint8_t {
+    protocol,  ///< Parse
+    sql,       ///< PREPARE, which is run again: its text is the definition
+    server,    ///< one text with others: only the server that ran it knows what became of it
+};
+
 /// One prepared statement; immutable and shared by the clients that prepared it.
 struct statement {
     std::string server_name;                        ///< "ps_" and the digest, and ".<generation>" from the second on
@@ -34,6 +44,7 @@ struct statement {
     statement_verb verb = statement_verb::other;
     transaction_effect block{};
     lexical_mode mode{};  ///< that its text is read in
+    statement_origin origin = statement_origin::protocol;
 
     /// What the front that prepared it was told of it; of the worker that made it.
     struct judgement {
@@ -59,6 +70,13 @@ public:
     /// text means: literals of times and dates are read once, when a statement is prepared, and not when it is
     /// executed.
     statement_ptr intern(bytes definition, const lexical_mode& mode, std::string_view reading = {});
+
+    /// What a text that is nothing but PREPARE makes; `effects` are the text's.
+    [[nodiscard]] static statement_ptr make_by_sql(std::string_view text,
+                                                   const text_effects& effects,
+                                                   const lexical_mode& mode);
+    /// What only the server at hand knows; `effects` are those of the text that may have made it.
+    [[nodiscard]] static statement_ptr make_unknown(const text_effects& effects);
 
     /// The server found this statement's plan stale: whoever prepares the same text from now on gets a new server name.
     /// Returns the successor.

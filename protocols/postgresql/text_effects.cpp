@@ -6,6 +6,7 @@
 #include "protocols/wire/scanner.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock::postgresql {
 
@@ -100,11 +101,27 @@ void text_effects::restore_all()
     }
 }
 
+bool text_effects::has(name_use use) const
+{
+    return std::any_of(names.begin(), names.end(), [use](const auto& each) { return each.use == use; });
+}
+
+void text_effects::use(std::string name, name_use how)
+{
+    if (names.size() == most_names) {
+        pins.add(pin_reason::sql_prepare);
+        pins.add(pin_reason::opaque);
+        return;
+    }
+    names.push_back({std::move(name), how});
+}
+
 void text_effects::clear()
 {
     statements = 0;
     first_verb = statement_verb::none;
-    chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all = unterminated = false;
+    chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all =
+        unterminated = false;
     block = {};
     pins.clear();
     may_end.clear();
@@ -112,6 +129,8 @@ void text_effects::clear()
     touched.clear();
     resets.clear();
     deallocate_name.clear();
+    names.clear();
+    prepared.reset();
 }
 
 }  // namespace penstock::postgresql

@@ -80,6 +80,22 @@ inline void fold(const transaction_effect& next, transaction_effect& sum)
     sum.commits = sum.commits || next.commits;
 }
 
+struct statement;
+
+/// What a text does with a prepared statement that it names.
+enum class name_use : std::uint8_t {
+    prepares,
+    executes,  ///< EXECUTE, also behind EXPLAIN and CREATE TABLE ... AS
+    deallocates,
+};
+
+struct used_name {
+    std::string name;  ///< as PostgreSQL reads it
+    name_use use;
+
+    friend bool operator==(const used_name&, const used_name&) = default;
+};
+
 /// What the statements of one text may leave behind.
 struct text_effects {
     /// No more names than this are listed; further ones become pin_reason::unknown_setting.
@@ -108,6 +124,10 @@ struct text_effects {
     std::vector<std::string> resets;
     /// The name in the last DEALLOCATE that has one, as PostgreSQL reads it.
     std::string deallocate_name;
+    /// What PREPARE, EXECUTE and DEALLOCATE name, in order. Further ones than most_names pin.
+    std::vector<used_name> names;
+    /// Of a single PREPARE, once a front has looked at it: the statement that it makes.
+    std::shared_ptr<const statement> prepared;
 
     [[nodiscard]] bool single() const { return statements == 1; }
 
@@ -118,8 +138,14 @@ struct text_effects {
                !deallocate_all && deallocate_name.empty();
     }
 
-    /// And neither can it have ended anything.
-    [[nodiscard]] bool changes_nothing() const { return leaves_nothing() && may_end.empty(); }
+    /// And neither can it have ended anything, nor does it depend on what names stand for.
+    [[nodiscard]] bool changes_nothing() const { return leaves_nothing() && may_end.empty() && names.empty(); }
+
+    [[nodiscard]] bool has(name_use use) const;
+    /// It makes a prepared statement or ends one.
+    [[nodiscard]] bool changes_names() const { return has(name_use::prepares) || has(name_use::deallocates); }
+    /// A prepared statement is named.
+    void use(std::string name, name_use how);
 
     /// The setting `name`, in any case, was given a value. Names that stand for several, that cannot be carried, or
     /// that end with the transaction are sorted out here.

@@ -23,7 +23,8 @@ namespace penstock {
             return "take the lock for the transaction (pg_advisory_xact_lock), or release it when it is done with";
         case pin_reason::listen: return "UNLISTEN when it is done with; give listeners a connection of their own";
         case pin_reason::hold_cursor: return "CLOSE the cursor when it is done with, or declare it without WITH HOLD";
-        case pin_reason::sql_prepare: return "let the driver prepare statements by the protocol, or DEALLOCATE them";
+        case pin_reason::sql_prepare:
+            return "let the driver prepare statements by the protocol; send PREPARE as a text of its own (PostgreSQL)";
         case pin_reason::load: return "preload the library by session_preload_libraries on the server";
         case pin_reason::setseed: return "draw random numbers in the application, or seed by a function of the row";
         case pin_reason::sequence: return "use INSERT ... RETURNING in the place of nextval() and currval()";

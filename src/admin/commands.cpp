@@ -64,6 +64,25 @@ public:
         return word.size() <= longest_word ? word : std::string{};
     }
 
+    /// The next word as it is written, or what stands in double quotes.
+    std::string name()
+    {
+        std::string name;
+        if (rest_.starts_with('"')) {
+            const auto end = std::min(rest_.find('"', 1), rest_.size());
+            name = rest_.substr(1, end - 1);
+            rest_.remove_prefix(std::min(end + 1, rest_.size()));
+        } else {
+            const auto end = std::min(rest_.find_first_of(" \t\r\n\f\v;"), rest_.size());
+            name = rest_.substr(0, end);
+            rest_.remove_prefix(end);
+        }
+        skip();
+        return name;
+    }
+
+    [[nodiscard]] std::string_view rest() const { return rest_; }
+
     /// Nothing follows but a semicolon.
     bool at_end()
     {
@@ -95,12 +114,40 @@ private:
     std::string_view rest_;
 };
 
+/// The statement is taken as it is, with its comments.
+command parse_route(word_reader& from)
+{
+    command out{.kind = command_kind::show_route, .word = "SHOW", .subject = "ROUTE"};
+    while (true) {
+        auto ahead = from;
+        const auto word = ahead.next();
+        if (word == "IN") {
+            out.route.database = ahead.name();
+        } else if (word == "AS") {
+            out.route.user = ahead.name();
+        } else if (word == "MYSQL" || word == "POSTGRESQL") {
+            out.route.dialect = word;
+        } else {
+            break;
+        }
+        from = ahead;
+    }
+    out.route.statement = from.rest();
+    if (out.route.statement.empty()) {
+        out.kind = command_kind::unknown;
+    }
+    return out;
+}
+
 command parse_show(word_reader& from)
 {
     command out{.kind = command_kind::show, .word = "SHOW", .subject = from.next()};
     if (out.subject == "EXTENDED") {
         out.extended = true;
         out.subject = from.next();
+    }
+    if (out.subject == "ROUTE") {
+        return parse_route(from);
     }
     if (out.subject.empty() || !from.at_end()) {
         out.kind = command_kind::unknown;

@@ -15,6 +15,7 @@ namespace penstock::admin {
 enum class command_kind : std::uint8_t {
     empty,        ///< nothing, or only a semicolon: lib/pq pings with it
     show,         ///< SHOW [EXTENDED] subject
+    show_route,   ///< SHOW ROUTE [IN database] [AS user] [MYSQL | POSTGRESQL] statement
     set,          ///< SET anything: accepted and without effect, as drivers set client_encoding and the like
     transaction,  ///< BEGIN, COMMIT, ROLLBACK, DISCARD, RESET, ...: drivers send them by themselves; without effect
     reload,       ///< reads the settings again
@@ -22,11 +23,20 @@ enum class command_kind : std::uint8_t {
     unknown,
 };
 
+/// Where a statement would go.
+struct route_question {
+    std::string statement{};
+    std::string database{};  ///< empty: of none in particular
+    std::string user{};      ///< empty: who asks
+    std::string dialect{};   ///< "MYSQL", "POSTGRESQL", or empty: the database's
+};
+
 struct command {
     command_kind kind = command_kind::unknown;
-    std::string word{};     ///< the first word, in upper case
-    std::string subject{};  ///< of SHOW, in upper case
-    bool extended = false;  ///< SHOW EXTENDED: Penstock's own columns at the right end
+    std::string word{};      ///< the first word, in upper case
+    std::string subject{};   ///< of SHOW, in upper case
+    bool extended = false;   ///< SHOW EXTENDED: Penstock's own columns at the right end
+    route_question route{};  ///< of SHOW ROUTE
 
     /// Whether it changes something, so that only admin users may give it.
     [[nodiscard]] bool is_verb() const { return kind == command_kind::reload || kind == command_kind::unsupported; }

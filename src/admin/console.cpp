@@ -28,6 +28,7 @@ constexpr auto write_patience = seconds{60};
 struct hall {
     reporter& reports;
     reload_request reload;
+    route_request route;
     std::atomic<std::uint32_t> guests{0};
 };
 
@@ -198,6 +199,10 @@ task<void> guest::answer(char type, bytes body)
     const auto needs = dialogue_.needs(type, body);
     if (needs == need::reload) {
         facts.reload_failed = co_await reload();
+    } else if (needs == need::route) {
+        auto question = dialogue_.asked_route(type, body);
+        question.user = question.user.empty() ? client_.who.user : question.user;
+        facts.route = hall_.route(question, *worker_.current()->settings);
     } else if (needs != need::nothing) {
         facts.now = co_await look(needs == need::everything ? detail::everything : detail::counts);
         if (!facts.now) {
@@ -279,9 +284,9 @@ bool is_among(const std::vector<std::string>& names, std::string_view name)
 
 }  // namespace
 
-proxy::worker::console make_console(reporter& reports, reload_request reload)
+proxy::worker::console make_console(reporter& reports, reload_request reload, route_request route)
 {
-    auto shared = std::shared_ptr<hall>{new hall{reports, std::move(reload)}};
+    auto shared = std::shared_ptr<hall>{new hall{reports, std::move(reload), std::move(route)}};
     return [shared](proxy::worker& on, net::stream& wire, net::event& event, proxy::console_client client) {
         return serve(shared, on, wire, event, std::move(client));
     };

@@ -20,8 +20,11 @@ namespace penstock::admin {
 /// Reads the settings again, and calls back from any thread with why that failed, if it did.
 using reload_request = std::function<void(std::function<void(std::optional<client_error>)>)>;
 
+/// Where a statement would go, under these settings. Asked on any worker's thread.
+using route_request = std::function<route_answer(const route_question&, const settings::tree&)>;
+
 /// The reporter outlives all clients.
-[[nodiscard]] proxy::worker::console make_console(reporter& reports, reload_request reload);
+[[nodiscard]] proxy::worker::console make_console(reporter& reports, reload_request reload, route_request route);
 
 /// Where neither list names anybody and there is one user only (a database URL makes such settings), that user may
 /// read.

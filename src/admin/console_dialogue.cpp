@@ -4,7 +4,9 @@
 #include "protocols/postgresql/errors.hpp"
 #include "protocols/postgresql/frame.hpp"
 
+#include <array>
 #include <limits>
+#include <vector>
 
 namespace penstock::admin {
 
@@ -16,9 +18,27 @@ namespace from_server = postgresql::from_server;
 constexpr std::size_t most_names = 64;  ///< of statements, and of portals
 constexpr std::size_t longest_name = 256;
 
+constexpr std::array route_columns{column{"class"},
+                                   column{"route"},
+                                   column{"reason"},
+                                   column{"because"},
+                                   column{"functions"},
+                                   column{"pins"},
+                                   column{"shape"},
+                                   column{"digest"}};
+constexpr table_kind route_table{.subject = "ROUTE", .columns = route_columns, .rows = nullptr};
+
 const table_kind* table_of(const command& what)
 {
+    if (what.kind == command_kind::show_route) {
+        return &route_table;
+    }
     return what.kind == command_kind::show ? find_table(what.subject, what.extended) : nullptr;
+}
+
+std::vector<row> rows_of(const table_kind& table, const console_facts& facts)
+{
+    return table.rows == nullptr ? std::vector<row>{facts.route.cells} : table.rows(*facts.now);
 }
 
 bool asks_for_help(const command& what)
@@ -34,7 +54,7 @@ std::string help_text()
         text.append(before).append(each.only_extended ? "EXTENDED " : "").append(each.subject);
         before = "|";
     }
-    return text + "\n\tSET key = value\n\tRELOAD";
+    return text + "\n\tSHOW ROUTE [IN database] [AS user] [MYSQL|POSTGRESQL] statement\n\tSET key = value\n\tRELOAD";
 }
 
 /// The tag PostgreSQL gives.
@@ -73,6 +93,9 @@ console_dialogue::need console_dialogue::needs(char type, bytes body) const
 
 console_dialogue::need console_dialogue::need_of(const command& what) const
 {
+    if (what.kind == command_kind::show_route) {
+        return need::route;
+    }
     if (what.kind == command_kind::reload && role_ == console_role::admin) {
         return need::reload;
     }
@@ -81,6 +104,16 @@ console_dialogue::need console_dialogue::need_of(const command& what) const
         return need::nothing;
     }
     return table->needs == detail::everything ? need::everything : need::counts;
+}
+
+route_question console_dialogue::asked_route(char type, bytes body) const
+{
+    byte_reader in{body};
+    if (type == from_client::query) {
+        return parse_command(in.c_string()).route;
+    }
+    const auto found = portals_.find(in.c_string());
+    return found == portals_.end() ? route_question{} : found->second.what.route;
 }
 
 void console_dialogue::answer(char type, bytes body, const console_facts& facts, std::string& out)
@@ -126,7 +159,7 @@ void console_dialogue::query(bytes body, const console_facts& facts, std::string
     const auto* table = table_of(what);
     if (perform(what, facts, out) && table != nullptr) {
         append_row_description(out, table->columns, {});
-        for (const auto& each : table->rows(*facts.now)) {
+        for (const auto& each : rows_of(*table, facts)) {
             append_data_row(out, table->columns, each, {});
         }
         append_command_complete(out, "SHOW");
@@ -260,7 +293,7 @@ void console_dialogue::execute(bytes body, const console_facts& facts, std::stri
         return;
     }
     if (!from.rows) {
-        from.rows = table->rows(*facts.now);
+        from.rows = rows_of(*table, facts);
     }
     auto left = limit == 0 ? std::numeric_limits<std::size_t>::max() : std::size_t{limit};
     for (; from.sent < from.rows->size() && left > 0; ++from.sent, --left) {
@@ -296,6 +329,9 @@ bool console_dialogue::perform(const command& what, const console_facts& facts, 
     if (!objection && what.kind == command_kind::reload) {
         objection = facts.reload_failed;
     }
+    if (!objection && what.kind == command_kind::show_route) {
+        objection = facts.route.refused;
+    }
     if (objection) {
         fail(objection->kind, objection->detail, objection->sqlstate, out);
         return false;
@@ -305,7 +341,7 @@ bool console_dialogue::perform(const command& what, const console_facts& facts, 
         append_command_complete(out, "SHOW");
     } else if (what.kind == command_kind::empty) {
         append_empty(out, from_server::empty_query_response);
-    } else if (what.kind != command_kind::show) {
+    } else if (what.kind != command_kind::show && what.kind != command_kind::show_route) {
         append_command_complete(out, tag_of(what));
     }
     return true;

@@ -26,20 +26,29 @@ enum class console_role : std::uint8_t {
     admin,  ///< and commands
 };
 
+/// The answer to a route_question: a row, or why there is none.
+struct route_answer {
+    row cells{};  ///< class, route, reason, because, functions, pins, shape, digest
+    std::optional<client_error> refused{};
+};
+
 /// What had to be found out for an answer.
 struct console_facts {
     snapshot_ptr now{};
     std::optional<client_error> reload_failed{};
+    route_answer route{};
 };
 
 class console_dialogue {
 public:
-    enum class need : std::uint8_t { nothing, counts, everything, reload };
+    enum class need : std::uint8_t { nothing, counts, everything, reload, route };
 
     explicit console_dialogue(console_role role) : role_{role} {}
 
     /// What answer() will look up in the facts for this message.
     [[nodiscard]] need needs(char type, bytes body) const;
+    /// Of a message that needs a route.
+    [[nodiscard]] route_question asked_route(char type, bytes body) const;
     /// Takes one message, and appends what there is to say to it.
     void answer(char type, bytes body, const console_facts& facts, std::string& out);
     /// The client said goodbye, or broke the protocol.

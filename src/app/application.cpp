@@ -6,6 +6,7 @@
 #include "admin/listener.hpp"
 #include "admin/reports.hpp"
 #include "admin/routes.hpp"
+#include "app/explain.hpp"
 #include "app/translate.hpp"
 #include "control/catalog.hpp"
 #include "control/loop.hpp"
@@ -344,9 +345,15 @@ outcome<bool> application::state::start_workers()
 
 proxy::worker::console application::state::console()
 {
-    return admin::make_console(*reports, [this](std::function<void(std::optional<client_error>)> told) {
+    auto ask_for_reload = [this](std::function<void(std::optional<client_error>)> told) {
         loop.post([this, told = std::move(told)] { told(reload()); });
-    });
+    };
+    auto ask_for_route = [this](const admin::route_question& asked, const settings::tree& now) {
+        return route_of(asked, now, [this](const std::string& cluster, const std::string& database) {
+            return process->functions_of(cluster, database);
+        });
+    };
+    return admin::make_console(*reports, std::move(ask_for_reload), std::move(ask_for_route));
 }
 
 /// Ends a period of the averages that the console gives, again and again.

@@ -3,11 +3,18 @@
 
 #include "protocols/mysql/classifier.hpp"
 #include "protocols/mysql/effects.hpp"
+#include "protocols/mysql/read_dialect.hpp"
 #include "protocols/mysql/shape.hpp"
 #include "protocols/postgresql/classifier.hpp"
 #include "protocols/postgresql/effects.hpp"
+#include "protocols/postgresql/read_dialect.hpp"
 #include "protocols/postgresql/shape.hpp"
 #include "protocols/wire/shape_digest.hpp"
+#include "proxy/routing.hpp"
+#include "router/decide.hpp"
+#include "settings/lookup.hpp"
+
+#include <bit>
 
 namespace penstock::app {
 
@@ -18,76 +25,208 @@ struct findings {
     std::string shape{};
     statement_class what{};
     pin_set pins{};
+    function_catalogue_ptr functions{};
+    request_facts facts{};
 };
 
-findings examine(std::string_view text, engine of)
+template <class Judge, class Mode>
+void judge_it(std::string_view text, const Mode& mode, const explain_context& in, findings& found)
+{
+    Judge judge{found.functions};
+    if (in.rules) {
+        judge.follow(in.rules);
+    }
+    session_wishes wishes{in.user, in.database};
+    found.facts = wishes.apply(judge.judge(text, mode), judge.rules(), judge.version(), {});
+}
+
+findings examine(std::string_view text, const explain_context& in)
 {
     findings found;
-    if (of == engine::mysql) {
+    if (in.of == engine::mysql) {
         const mysql::sql_reading reading{.utf8 = true};
         found.made = mysql::make_shape(text, reading, found.shape);
         found.what = mysql::classify(text, reading);
         found.pins = mysql::inspect(text, reading).pins;
+        found.functions = in.functions ? in.functions : mysql::well_known_functions();
+        judge_it<mysql::read_judge>(text, reading, in, found);
     } else {
-        found.made = postgresql::make_shape(text, {}, found.shape);
-        found.what = postgresql::classify(text, {});
-        found.pins = postgresql::inspect(text, {}).pins;
+        const lexical_mode mode{};
+        found.made = postgresql::make_shape(text, mode, found.shape);
+        found.what = postgresql::classify(text, mode);
+        found.pins = postgresql::inspect(text, mode).pins;
+        found.functions = in.functions ? in.functions : postgresql::well_known_functions();
+        judge_it<postgresql::read_judge>(text, mode, in, found);
     }
     return found;
 }
 
-std::string names_of(const std::vector<function_name>& functions)
+std::string name_of(const function_name& function)
+{
+    return function.schema + (function.schema.empty() ? "" : ".") + function.name;
+}
+
+/// Of the functions, all or those that are not known to be harmless.
+std::string names_of(const findings& found, bool all)
 {
     std::string names;
-    for (const auto& each : functions) {
-        names.append(names.empty() ? "" : ", ");
-        names.append(each.schema).append(each.schema.empty() ? "" : ".").append(each.name);
+    for (const auto& each : found.what.functions) {
+        if (all || !found.functions->harmless(each, {})) {
+            names.append(names.empty() ? "" : ", ").append(name_of(each));
+        }
     }
     return names;
 }
 
-/// In one sentence. Rules of the settings, hints and what the session wrote before are not looked at.
-std::string route_of(const statement_class& what)
+std::string text_of(const route_rule& rule)
 {
-    switch (what.obstacle) {
-        case read_obstacle::none:
-            return what.functions.empty() ? "a replica, if there is one that may serve the session's reads"
-                                          : "a replica if the catalogue calls its functions harmless, else the primary";
-        case read_obstacle::empty: return "any server";
-        case read_obstacle::writes: return "the primary: it changes something, or may";
-        case read_obstacle::locks: return "the primary: it locks the rows that it reads";
-        case read_obstacle::into: return "the primary: it stores what it reads";
-        case read_obstacle::session:
-            return "the primary, or where the transaction is: it is about the session or the transaction";
-        case read_obstacle::server_state: return "the primary: another server answers otherwise";
-        case read_obstacle::too_large: return "the primary: it is longer or deeper than what is looked at";
-        case read_obstacle::unparsed: break;
+    std::string text;
+    const auto add = [&text](std::string_view name, const std::string& value) {
+        if (!value.empty()) {
+            text.append(text.empty() ? "" : ", ").append(name).append(" = \"").append(value).append("\"");
+        }
+    };
+    add("user", rule.user);
+    add("database", rule.database);
+    add("application_name", rule.application_name);
+    add("statement", rule.statement);
+    add("digest", rule.digest);
+    return text.empty() ? "for everything" : text;
+}
+
+/// The rule that has decided.
+std::string rule_of(const findings& found, const explain_context& in)
+{
+    const auto both = in.rules ? found.facts.rules & in.rules->of_session(in.user, in.database, {}) : 0;
+    return both == 0 ? std::string{} : text_of(in.rules->at(static_cast<std::size_t>(std::countr_zero(both))));
+}
+
+/// In one sentence.
+std::string because(router::route_reason why, const findings& found, const explain_context& in)
+{
+    using enum router::route_reason;
+    switch (why) {
+        case read: return "nothing in it changes anything: a replica that has what the session has written";
+        case writes: return "it changes something, or may";
+        case locks: return "it locks the rows that it reads";
+        case into: return "it stores what it reads";
+        case session: return "it is about the session or the transaction, and goes where that is";
+        case server_state: return "another server answers otherwise";
+        case unparsed: return "it is not understood";
+        case too_large: return "it is longer or deeper than what is looked at";
+        case function: return "not known to be harmless: " + names_of(found, false);
+        case lasting: return "it may leave something in its session";
+        case replica_hint:
+        case primary_hint: return "a comment asks for it: " + std::string{found.made.hint};
+        case node: return found.made.hint.empty() ? "rule: " + rule_of(found, in) : std::string{found.made.hint};
+        case replica_rule:
+        case primary_rule: return "rule: " + rule_of(found, in);
+        default: return {};
     }
-    return "the primary: it is not understood";
+}
+
+/// That of the dialect that is named; else of the database of that name; else of the only engine there is.
+engine engine_for(const admin::route_question& question, const settings::tree& all)
+{
+    if (!question.dialect.empty()) {
+        return question.dialect == "MYSQL" ? engine::mysql : engine::postgresql;
+    }
+    for (const auto& each : all.databases) {
+        if (each.name == question.database) {
+            return settings::engine_of(all, each.cluster);
+        }
+    }
+    return settings::has_engine(all, engine::postgresql) || !settings::has_engine(all, engine::mysql)
+               ? engine::postgresql
+               : engine::mysql;
 }
 
 }  // namespace
 
-std::string explain(std::string_view text, engine of)
+explanation explain(std::string_view text, const explain_context& in)
 {
-    const auto found = examine(text, of);
+    const auto found = examine(text, in);
+    const auto why = router::decide(found.facts, {});
+    explanation made;
+    if (found.made.understood) {
+        made.shape = found.shape;
+        made.digest = shape_digest(found.shape);
+    }
+    made.kind = penstock::name_of(found.what.obstacle);
+    made.functions = names_of(found, true);
+    if (found.what.access != transaction_access::unstated) {
+        made.transaction = found.what.access == transaction_access::read_only ? "read only" : "read write";
+    }
+    made.hint = found.made.hint;
+    made.pins = to_string(found.pins);
+    made.to_replica = in.splits && router::goes_to_replica(why);
+    made.reason = in.splits ? router::name_of(why) : "split_off";
+    made.because = in.splits ? because(why, found, in) : "read_write_split is off for its cluster";
+    if (found.facts.wrong_hint) {
+        made.because.append(made.because.empty() ? "" : "; ").append("a comment is not understood: ");
+        made.because.append(found.made.hint);
+    }
+    return made;
+}
+
+std::string in_lines(const explanation& found)
+{
     std::string lines;
     const auto add = [&lines](std::string_view name, std::string_view value) {
         if (!value.empty()) {
             lines.append(name).append(": ").append(value).append("\n");
         }
     };
-    add("shape", found.made.understood ? std::string_view{found.shape} : "not understood");
-    add("digest", found.made.understood ? shape_digest(found.shape) : std::string{});
-    add("class", name_of(found.what.obstacle));
-    add("functions", names_of(found.what.functions));
-    if (found.what.access != transaction_access::unstated) {
-        add("transaction", found.what.access == transaction_access::read_only ? "read only" : "read write");
-    }
-    add("hint", found.made.hint);
-    add("pins", to_string(found.pins));
-    add("route", route_of(found.what));
+    add("shape", found.shape.empty() ? "not understood" : std::string_view{found.shape});
+    add("digest", found.digest);
+    add("class", found.kind);
+    add("functions", found.functions);
+    add("transaction", found.transaction);
+    add("hint", found.hint);
+    add("pins", found.pins);
+    add("route", found.to_replica ? "replica" : "primary");
+    add("reason", found.reason);
+    add("because", found.because);
     return lines;
+}
+
+std::pair<explain_context, std::string> context_of(const admin::route_question& question,
+                                                   const settings::tree& all,
+                                                   const find_functions& find)
+{
+    explain_context in{.user = question.user, .database = question.database};
+    in.of = engine_for(question, all);
+    if (question.database.empty()) {
+        return {std::move(in), {}};
+    }
+    const auto* database = settings::find_database(all, question.database, in.of);
+    const auto* cluster = database == nullptr ? nullptr : settings::find_cluster(all, database->cluster);
+    if (cluster == nullptr) {
+        return {std::move(in), "there is no database \"" + question.database + "\""};
+    }
+    in.splits = cluster->split.enabled;
+    in.rules = proxy::rules_of(all, *cluster);
+    in.functions = find ? find(cluster->name, settings::server_database(*database, question.database)) : nullptr;
+    return {std::move(in), {}};
+}
+
+admin::route_answer route_of(const admin::route_question& question,
+                             const settings::tree& all,
+                             const find_functions& find)
+{
+    const auto [in, fault] = context_of(question, all, find);
+    if (!fault.empty()) {
+        return {.refused = client_error{error_kind::unknown_database, fault, {}}};
+    }
+    const auto found = explain(question.statement, in);
+    return {.cells = {found.kind,
+                      found.to_replica ? "replica" : "primary",
+                      found.reason,
+                      found.because,
+                      found.functions,
+                      found.pins,
+                      found.shape,
+                      found.digest}};
 }
 
 }  // namespace penstock::app

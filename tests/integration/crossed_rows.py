@@ -10,7 +10,8 @@ import threading
 import time
 import unittest
 
-from fixture import ProxyTest, rows
+from fixture import ProxyTest, rows, shared_cluster, splitting, wait_for_reads
+from penstock import Penstock, merged
 from pgwire import SYNC, Gone, ServerError, Wire, bind, cancel_request, describe, execute, parse, query
 from wait import wait_until
 
@@ -149,14 +150,46 @@ def raise_error(messages):
             raise ServerError(message.fields())
 
 
+class ReadingSession(Session):
+    """And it looks whether it finds what it has written."""
+
+    written, acknowledged = 0, 0
+
+    def log_in(self):
+        super().log_in()
+        self.acknowledged = 0  # a new session need not see what another has written
+
+    def round(self):
+        if self.dice.random() < 0.3:
+            self.write()
+        if self.dice.random() < 0.6:
+            self.read()
+        super().round()
+
+    def write(self):
+        self.written += 1
+        self.wire.simple(f"insert into public.notes values ('{self.token}', {self.written}) on conflict (key) do update set n = excluded.n")
+        self.acknowledged = self.written
+
+    def read(self):
+        text = f"select key, n from public.notes where key = '{self.token}'"
+        self.wire.send(self.dice.choice([query(text), parse(text) + bind() + execute() + SYNC]))
+        messages = self.wire.until_ready()
+        self.check(messages)
+        found = next((int(m.row()[1]) for m in messages if m.type == "D"), 0)
+        if not self.acknowledged <= found <= self.written:
+            raise Foreign(f"{self.token} has written {self.acknowledged}, perhaps {self.written}, and read {found}")
+
+
 class CrossedRows(ProxyTest):
     pool_size = CONNECTIONS
+    session = Session
     settings = {"pool": {"connection_borrow_timeout": "60s", "server_retry_longest": "200ms"}}
 
     def test_no_row_reaches_anybody_but_its_session(self):
         seed = int(os.environ.get("PENSTOCK_TEST_SEED", time.time_ns() % 1_000_000))
         print(f"seed {seed}: PENSTOCK_TEST_SEED={seed} ./dev test crossed_rows", flush=True)
-        sessions = [Session(number, self.penstock, random.Random(seed * 1000 + number)) for number in range(SESSIONS)]
+        sessions = [self.session(number, self.penstock, random.Random(seed * 1000 + number)) for number in range(SESSIONS)]
         failures, stop = [], threading.Event()
 
         def body(session):
@@ -179,20 +212,51 @@ class CrossedRows(ProxyTest):
         self.assert_clean_afterwards()
 
     def kill_now_and_then(self, stop, dice):
-        watcher = self.server.connect(user="postgres")
+        watchers = [server.connect(user="postgres") for server in self.servers()]
         while not stop.wait(dice.uniform(0.02, 0.2)):
-            rows(watcher, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' order by random() limit 1")
-        watcher.close()
+            rows(dice.choice(watchers), "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' order by random() limit 1")
+        for watcher in watchers:
+            watcher.close()
+
+    def servers(self):
+        return [self.server]
 
     def assert_clean_afterwards(self):
         self.wait_for_no_lease()
-        wait_until(lambda: len(self.server.backends()) <= CONNECTIONS, "no more connections than allowed")
-        fresh = [self.wire() for _ in range(CONNECTIONS)]
+        wait_until(lambda: all(len(server.backends()) <= CONNECTIONS for server in self.servers()), "no more connections than allowed")
+        self.assert_tokens_are_gone("begin", CONNECTIONS)
+
+    def assert_tokens_are_gone(self, begin, sessions):
+        fresh = [self.wire() for _ in range(sessions)]
         for wire in fresh:
-            wire.simple("begin")
+            wire.simple(begin)
             self.assertIn(wire.simple("select current_setting('app.token', true)")[0][0], (None, ""))
         for wire in fresh:
             wire.simple("commit")
+
+
+class WithReplicas(CrossedRows):
+    """Reads go to two replicas, whose backends are killed as well."""
+
+    session = ReadingSession
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = shared_cluster(replicas=2)
+        cls.server = cls.cluster.primary
+        cls.server.sql("create table public.notes(key text primary key, n int); grant all on public.notes to public")
+        cls.penstock = Penstock(cls.cluster, merged({"pool": {"pool_size": cls.pool_size}, "cluster": splitting(cls.cluster)}, cls.settings)).start()
+        wait_for_reads(cls.penstock)
+
+    def servers(self):
+        return [self.server, *self.cluster.replicas]
+
+    def assert_clean_afterwards(self):
+        super().assert_clean_afterwards()
+        self.assert_tokens_are_gone("begin read only", 2 * CONNECTIONS)
+        routes = self.penstock.routes()
+        print(f"reads on replicas: {routes['replica', 'read']}, for want of own writes on the primary: {routes.get(('primary', 'own_write'), 0)}")
+        self.assertGreater(routes["replica", "read"], SESSIONS)
 
 
 if __name__ == "__main__":

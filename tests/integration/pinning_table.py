@@ -6,7 +6,7 @@
 import unittest
 
 from fixture import ProxyTest
-from pgwire import extended
+from pgwire import SYNC, close, extended
 from pinning import carried, check_rows, elsewhere, ends, lasts
 from wait import wait_until
 
@@ -35,9 +35,13 @@ TABLE = {
     "a setting whose name cannot be told (`set_config($1, ...)`, `UPDATE pg_settings`)": [
         lasts(prepared("select set_config($1, 'x', false)", ("app.tenant",)), reason="unknown_setting")],
     "`PREPARE`, `EXECUTE` as SQL": [
-        ends("prepare mine as select 1", "deallocate mine", "sql_prepare", ["execute mine"]),
-        ends("prepare mine as select 1", "deallocate all", "sql_prepare"),
-        ends(["prepare mine as select 1", "prepare other as select 2", "deallocate mine"], "deallocate other", "sql_prepare")],
+        carried("prepare mine as select 1", "execute mine", "begin", "prepare other as select 2", "rollback", "execute other", "deallocate mine"),
+        carried(prepared("prepare mine as select 1"), prepared("execute mine"), prepared("select 1", (), "ours"), "execute ours")],
+    "`PREPARE` among other statements in one text": [
+        ends("prepare mine as select 1; select 2", "deallocate mine", "sql_prepare", ["execute mine"]),
+        ends("prepare mine as select 1; select 2", "deallocate all", "sql_prepare"),
+        ends("select 1; prepare mine as select 1", lambda session: (session.send(close("mine"), SYNC), session.until_ready()), "sql_prepare"),
+        ends(["prepare mine as select 1; prepare other as select 2", "deallocate mine"], "deallocate other", "sql_prepare")],
     "`DEALLOCATE`, `DISCARD`": [carried(prepared("select 1", (), "mine"), "deallocate mine", "discard plans", "discard temp", "deallocate all")],
     "temporary table, view or sequence; `SELECT INTO TEMP`": [
         ends("create temp table mine(x int)", "drop table mine", "temporary_object", ["insert into mine values (1)"]),

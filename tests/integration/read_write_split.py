@@ -109,6 +109,20 @@ class Routes(Split):
                     self.assertTrue(self.replica_of(other))
                     self.assertFalse(self.replica_of(other, text))
 
+    def test_the_console_tells_where_a_statement_goes(self):
+        def route(text):
+            row, = self.penstock.console(f"show route in app {text}")
+            return row["route"], row["reason"]
+        wait_until(lambda: route("select doubled(2)") == ("replica", "read"), "the functions of the database are known")
+        for text in ("select replica from place", "select bump()", "update t set n = 1 where id = 0",
+                     "select replica from place /* penstock: primary */", "select replica from place for update"):
+            before = self.penstock.routes()
+            with contextlib.closing(self.penstock.wire()) as wire:
+                wire.simple(text)
+            after = self.penstock.routes()
+            self.assertEqual({where for where in after if after[where] > before.get(where, 0)}, {route(text)}, text)
+        self.assertIn("bump", self.penstock.console("show route in app select bump()")[0]["because"])
+
     def test_a_transaction_stays_on_the_primary(self):
         wire = self.wire()
         wire.simple("begin")

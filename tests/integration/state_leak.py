@@ -4,13 +4,15 @@
 # prepared statements and temporary tables. Each session has a twin, a direct connection to PostgreSQL that runs the same steps; after
 # every step the two must agree in rows, errors, transaction state and reported parameters. PENSTOCK_TEST_SEED repeats a run.
 
+import itertools
 import os
 import random
 import time
 import unittest
 
-from fixture import ProxyTest
-from pgwire import SYNC, ServerError, bind, close, execute, parse
+from fixture import ProxyTest, shared_cluster, splitting, wait_for_reads
+from penstock import Penstock, merged
+from pgwire import SYNC, ServerError, bind, close, execute, extended, parse
 
 SESSIONS, CONNECTIONS, STEPS = 50, 3, 6000
 
@@ -35,11 +37,15 @@ LOOK = "select " + ", ".join(f"nullif(current_setting('{name}', true), '')" for 
     ", current_user, current_setting('transaction_isolation'), '2026-02-03 04:05:06+00'::timestamptz::text"
 
 
+ROWS = itertools.count(1)
+
+
 class Pair:
     """A session through Penstock and its direct twin."""
 
     def __init__(self, number, pooled, direct):
         self.number, self.pooled, self.direct = number, pooled, direct
+        self.row = next(ROWS)
         self.statements, self.savepoints = [], []
         self.pinned = False
         self.history = []
@@ -60,6 +66,10 @@ class Pair:
             raise AssertionError(f"session {self.number} differs after {description!r}\n  through Penstock: {answers[0]}\n"
                                  f"  directly:         {answers[1]}\n  its last steps:\n    " + "\n    ".join(self.history[-25:]))
         return answers[1][0]
+
+    def key(self, wire):
+        """Each of both connections has a row of its own, as both write."""
+        return self.row if wire is self.pooled else -self.row
 
     def answer(self, wire, action):
         try:
@@ -118,15 +128,20 @@ class StateLeak(ProxyTest):
     def step(self, pair):
         may_hold = pair.holds_a_connection or sum(p.holds_a_connection for p in self.pairs) < CONNECTIONS - 1
         choices = [(30, self.set), (8, self.set_config), (6, self.reset), (14, self.look), (8, self.prepare), (14, self.run_prepared),
-                   (4, self.forget), (3, self.fail), (5, self.several), (1, self.come_again)]
+                   (4, self.forget), (3, self.fail), (5, self.several), (1, self.come_again), (6, self.sql_prepare),
+                   (12, self.sql_execute)]
         if pair.in_transaction:
             choices += [(20, self.end_transaction), (12, self.savepoint), (12, self.back_to_savepoint), (15, self.set_local)]
         elif may_hold:
-            choices += [(10, self.begin), (1, self.temporary_table), (1, self.sql_prepare)]
+            choices += [(10, self.begin), (1, self.temporary_table), (1, self.prepare_with_others)]
         if not pair.in_transaction:
             choices.append((2, self.discard))
+            choices += self.more_choices()
         weights, actions = zip(*choices)
         self.dice.choices(actions, weights)[0](pair)
+
+    def more_choices(self):
+        return []
 
     def any_setting(self):
         name = self.dice.choice(list(SETTINGS))
@@ -211,8 +226,21 @@ class StateLeak(ProxyTest):
         pair.sql("select x from pg_temp.mine")
 
     def sql_prepare(self, pair):
+        """Names that the protocol uses as well."""
+        name = f"s{self.dice.randrange(4)}"
+        text = self.dice.choice([f"select 'sql {pair.number}', nullif(current_setting('app.tenant', true), ''), current_user",
+                                 f"select set_config('app.tenant', 'of {pair.number}', false)"])
+        pair.sql(f"prepare {name} as {text}")
+        pair.statements.append(name)
+
+    def sql_execute(self, pair):
+        if pair.statements:
+            name = self.dice.choice(pair.statements)
+            pair.sql(self.dice.choice(["execute {}", "execute {}", "explain (costs off) execute {}"]).format(name))
+
+    def prepare_with_others(self, pair):
         pair.pinned = True
-        pair.sql(f"prepare mine_too as select 'sql {pair.number}'")
+        pair.sql(f"prepare mine_too as select 'sql {pair.number}'; select 1")
         pair.sql("execute mine_too")
 
     def come_again(self, pair):
@@ -236,6 +264,56 @@ class StateLeak(ProxyTest):
             self.assertEqual(wire.simple("select count(*) from pg_class where relname = 'mine'"), [("0",)])
             self.assertEqual(wire.simple("select count(*) from pg_prepared_statements where name like 'mine%'"), [("0",)])
             wire.simple("commit")
+
+
+class WithReplicas(StateLeak):
+    """Reads go to two replicas, and each session finds what it has written."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = shared_cluster(replicas=2)
+        cls.server = cls.cluster.primary
+        cls.server.sql("create table public.notes(key int primary key, n int); grant all on public.notes to public")
+        cls.penstock = Penstock(cls.cluster, merged({"pool": {"pool_size": cls.pool_size}, "cluster": splitting(cls.cluster)}, cls.settings)).start()
+        wait_for_reads(cls.penstock)
+
+    def more_choices(self):
+        return [(12, self.write), (20, self.read), (8, self.read_only_transaction)]
+
+    def write(self, pair):
+        n = self.dice.randrange(1000)
+        pair.both(f"write {n}", lambda wire: wire.simple(
+            f"insert into public.notes values ({pair.key(wire)}, {n}) on conflict (key) do update set n = excluded.n"))
+
+    def read(self, pair):
+        if self.dice.random() < 0.5:
+            pair.both("read", lambda wire: wire.simple(f"select n, current_setting('work_mem') from public.notes where key = {pair.key(wire)}"))
+            return
+
+        def action(wire):
+            wire.send(extended("select n, current_user from public.notes where key = $1", (pair.key(wire),)))
+            return [m.fields()["C"] if m.type == "E" else m.row() if m.type == "D" else m.type for m in wire.until_ready()]
+        pair.both("read by Parse", action)
+
+    def read_only_transaction(self, pair):
+        pair.sql("begin read only")
+        self.read(pair)
+        pair.sql(LOOK)
+        pair.sql("commit")
+
+    def nothing_is_left_behind(self):
+        super().nothing_is_left_behind()
+        look = "select " + ", ".join(f"nullif(current_setting('{name}', true), '')" for name in SETTINGS if name != "role")
+        fresh = [self.wire() for _ in range(2 * CONNECTIONS)]
+        expected = self.direct_wire().simple(look)
+        for wire in fresh:
+            wire.simple("begin read only")
+            self.assertEqual(wire.simple(look), expected)
+        for wire in fresh:
+            wire.simple("commit")
+        routes = self.penstock.routes()
+        print(f"reads on replicas: {routes['replica', 'read']}, for want of own writes on the primary: {routes.get(('primary', 'own_write'), 0)}")
+        self.assertGreater(routes["replica", "read"], 50)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ public:
                 return failure_.empty();
             }
         }
-        failure_ = failure_.empty() ? "nobody can go on" : failure_;
+        failure_ = failure_.empty() ? "nobody can go on:" + states() : failure_;
         return false;
     }
 
@@ -164,6 +164,21 @@ private:
         transcript seen;
         transcript wanted;
     };
+
+    /// Why they do not.
+    [[nodiscard]] std::string states() const
+    {
+        std::string text;
+        for (const auto& each : clients_) {
+            text += " [step " + std::to_string(each->at) + ", pins " + to_string(each->half.pins()) +
+                    (each->lease == nullptr        ? ""
+                     : each->lease->half.is_idle() ? ", idle server"
+                                                   : ", busy server") +
+                    (each->holds ? ", holds" : "") + (each->pending.empty() ? "" : ", pending ") +
+                    each->pending.substr(0, 40) + "]";
+        }
+        return text;
+    }
 
     bool go_on(participant& client)
     {

@@ -24,6 +24,22 @@ def shared_cluster(replicas=0, max_connections=200):
     return _clusters[key]
 
 
+def splitting(cluster, **options):
+    """The [[cluster]] of settings that let its replicas read."""
+    return [{"name": "main", "nodes": [f"127.0.0.1:{node.port}" for node in [cluster.primary, *cluster.replicas]], "monitor_user": "lookup",
+             "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **options}]
+
+
+def wait_for_reads(penstock):
+    """Until the roles and the functions of the database are known."""
+    def reads():
+        with contextlib.closing(penstock.connect()) as connection:
+            before = penstock.routes().get(("replica", "read"), 0)
+            rows(connection, "select current_setting('work_mem')")
+            return penstock.routes().get(("replica", "read"), 0) > before
+    wait_until(reads, "reads go to replicas")
+
+
 class ProxyTest(unittest.TestCase):
     """Tests of one Penstock with `settings` (laid over the defaults) in front of the shared PostgreSQL."""
 

@@ -13,6 +13,7 @@
 #include "tests/support/model_sql.hpp"
 #include "tests/support/model_transaction.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -44,7 +45,13 @@ public:
         return std::exchange(out_, {});
     }
 
-    [[nodiscard]] std::size_t statement_count() const { return statements_.size(); }
+    /// Those that servers know by names that are no client's.
+    [[nodiscard]] std::size_t statement_count() const
+    {
+        return static_cast<std::size_t>(std::count_if(statements_.begin(), statements_.end(), [](const auto& each) {
+            return postgresql::is_server_name(each.first) && each.first.find_first_not_of("ps_0") != std::string::npos;
+        }));
+    }
     [[nodiscard]] const model_settings& settings() const { return now_.settings; }
 
 private:
@@ -103,14 +110,15 @@ private:
         }
         for (std::size_t place = from; place < parts.size(); ++place) {
             alone_ = parts.size() == 1;
-            const auto result = run(parts[place], {});
+            const auto text = executed(parts[place]);
+            const auto result = run(text, {});
             if (result == "COPY IN") {
                 copying_ = copying::simple;
                 rest_ = parts;
                 rest_at_ = place + 1;
                 return;
             }
-            out_ += rows_of(parts[place], result) +
+            out_ += rows_of(text, result) +
                     (result == "SELECT" ? wire::command_complete("SELECT 1") : wire::command_complete(result));
         }
         now_.end_implicit(true);
@@ -171,7 +179,7 @@ private:
             if (now_.status == 'E' && !model_sql::leaves_failure(found->second)) {
                 throw model_refusal{"25P02"};  // stricter than PostgreSQL, which describes what returns no rows
             }
-            out_ += wire::parameter_description() + model_sql::description_of(found->second);
+            out_ += wire::parameter_description() + model_sql::description_of(described(found->second));
             return;
         }
         const auto found = now_.portals.find(name);
@@ -181,7 +189,7 @@ private:
         if (now_.status == 'E' && found->second.text.starts_with("SELECT")) {
             throw model_refusal{"25P02"};
         }
-        out_ += model_sql::description_of(found->second.text);
+        out_ += model_sql::description_of(described(found->second.text));
     }
 
     void execute(const std::string& body)
@@ -214,6 +222,7 @@ private:
         }
         found->second.done = true;
         alone_ = true;
+        running.text = executed(running.text);
         const auto result = run(running.text, running.values);
         if (result == "COPY IN") {
             copying_ = copying::extended;
@@ -376,6 +385,14 @@ private:
             }
             return "DEALLOCATE";
         }
+        if (first == "PREPARE") {
+            const auto inner = text.substr(text.find(" AS ") + 4);
+            if (statements_.contains(model_sql::word(text, 1))) {
+                throw model_refusal{"42P05"};
+            }
+            statements_[model_sql::word(text, 1)] = inner;
+            return "PREPARE";
+        }
         if (first == "DISCARD") {
             if (now_.status != 'I' || !alone_) {
                 throw model_refusal{"25001"};
@@ -387,6 +404,29 @@ private:
             return "DISCARD ALL";
         }
         return now_.run(text, first);
+    }
+
+    /// What EXECUTE executes; other texts are what they are.
+    std::string executed(const std::string& text) const
+    {
+        auto inner = text;
+        for (int depth = 0; model_sql::word(inner, 0) == "EXECUTE"; ++depth) {
+            check_running(text);
+            const auto found = statements_.find(model_sql::word(inner, 1));
+            if (found == statements_.end() || depth == 100) {
+                throw model_refusal{found == statements_.end() ? "26000" : "54001"};
+            }
+            inner = found->second;
+        }
+        return inner;
+    }
+
+    /// What says which columns there are: of EXECUTE none where it has nothing to execute.
+    std::string described(const std::string& text) const
+    {
+        const auto found =
+            model_sql::word(text, 0) == "EXECUTE" ? statements_.find(model_sql::word(text, 1)) : statements_.end();
+        return found == statements_.end() ? text : found->second;
     }
 
     void call_set_config(std::string_view text)

@@ -84,5 +84,23 @@ TEST(ConsoleCommands, WhatDriversSendByThemselvesIsNoVerb)
     }
 }
 
+TEST(ConsoleCommands, ShowRouteTakesTheRestAsItIs)
+{
+    auto read = parse_command("show route SELECT 'IN x; AS y' /* penstock: replica */;");
+    EXPECT_EQ(read.kind, command_kind::show_route);
+    EXPECT_EQ(read.route.statement, "SELECT 'IN x; AS y' /* penstock: replica */;");
+    EXPECT_EQ(read.route.database + read.route.user + read.route.dialect, "");
+    read = parse_command("SHOW ROUTE IN Shop AS \"some one\" mysql /* a */ select `x`");
+    EXPECT_EQ(read.route.statement, "select `x`");
+    EXPECT_EQ(read.route.database, "Shop");
+    EXPECT_EQ(read.route.user, "some one");
+    EXPECT_EQ(read.route.dialect, "MYSQL");
+    for (const auto* text :
+         {"SHOW ROUTE", "SHOW ROUTE IN", "SHOW ROUTE IN app", "SHOW ROUTE IN \"app", "SHOW ROUTE AS u IN d  "}) {
+        EXPECT_EQ(parse_command(text).kind, command_kind::unknown) << text;
+    }
+    EXPECT_EQ(parse_command("SHOW ROUTES").kind, command_kind::show);
+}
+
 }  // namespace
 }  // namespace penstock::admin

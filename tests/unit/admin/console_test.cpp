@@ -327,5 +327,28 @@ TEST(ConsoleRoles, TwoUsersAndNoListLetNobodyIn)
     EXPECT_EQ(role_of(all, "app"), console_role::none);
 }
 
+TEST_F(Console, TellsTheRouteOfAStatement)
+{
+    EXPECT_EQ(dialogue.needs('Q', "SHOW ROUTE select 1\0"s), need::route);
+    EXPECT_EQ(dialogue.asked_route('Q', "SHOW ROUTE IN app select 1\0"s).database, "app");
+    facts.route.cells = {"read", "replica", "read", "why", "", "", "select 0", "00"};
+    EXPECT_EQ(query("SHOW ROUTE select 1"), "TDCZ");
+    EXPECT_NE(body_of('D').find("replica"), std::string::npos);
+    EXPECT_EQ(parse("SHOW ROUTE IN app select 2", "s"), "1");
+    EXPECT_EQ(say('D', "Ss\0"s), "tT");
+    EXPECT_EQ(say('B', "\0s\0\0\0\0\0\0\0"s), "2");
+    EXPECT_EQ(dialogue.needs('E', "\0\0\0\0\0"s), need::route);
+    EXPECT_EQ(dialogue.asked_route('E', "\0\0\0\0\0"s).statement, "select 2");
+    EXPECT_EQ(say('E', "\0\0\0\0\0"s), "DC");
+}
+
+TEST_F(Console, RefusesARouteWithoutItsDatabase)
+{
+    facts.route.refused = client_error{error_kind::unknown_database, "there is no database \"x\"", {}};
+    EXPECT_EQ(query("SHOW ROUTE IN x select 1"), "EZ");
+    EXPECT_EQ(sqlstate(), "3D000");
+    EXPECT_EQ(query("SHOW ROUTE"), "EZ");
+}
+
 }  // namespace
 }  // namespace penstock::admin

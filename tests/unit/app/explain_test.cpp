@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/explain.hpp"
 
+#include "settings/load.hpp"
+
 #include <gtest/gtest.h>
 
 namespace penstock::app {
@@ -11,34 +13,138 @@ bool has(const std::string& lines, std::string_view line)
     return ("\n" + lines).find("\n" + std::string{line} + "\n") != std::string::npos;
 }
 
+std::string lines_of(std::string_view text, engine of)
+{
+    return in_lines(explain(text, {.of = of}));
+}
+
+struct only_f_is_harmless final : function_catalogue {
+    [[nodiscard]] std::uint64_t version() const override { return 1; }
+    [[nodiscard]] bool harmless(const function_name& function, std::span<const std::string>) const override
+    {
+        return function.name == "f";
+    }
+};
+
+constexpr std::string_view two_clusters = R"(
+[[cluster]]
+name = "main"
+nodes = ["db1:5432", "db2:5432"]
+read_write_split = true
+[[cluster]]
+name = "whole"
+nodes = ["db3:5432"]
+[[cluster]]
+name = "other"
+engine = "mysql"
+nodes = ["db4:3306"]
+read_write_split = true
+[[database]]
+name = "app"
+[[database]]
+name = "alone"
+cluster = "whole"
+[[database]]
+name = "shop"
+cluster = "other"
+[[user]]
+name = "report"
+password = "x"
+[[rule]]
+user = "report"
+statement = "select*big*"
+route = "node=db2"
+[[rule]]
+statement = "select*hot*"
+route = "primary"
+)";
+
+settings::tree settings_of(std::string_view text)
+{
+    auto loaded = settings::load_text(text, "test.toml");
+    EXPECT_TRUE(loaded.ok());
+    return loaded.settings;
+}
+
 TEST(Explain, TellsClassFunctionsHintAndRoute)
 {
-    const auto read = explain("SELECT lower(a), f(1) FROM t /* penstock: replica */", engine::postgresql);
+    const auto read = lines_of("SELECT lower(a), f(1) FROM t /* penstock: replica */", engine::postgresql);
     EXPECT_TRUE(has(read, "shape: select lower(a), f(0) from t")) << read;
     EXPECT_TRUE(has(read, "class: read")) << read;
     EXPECT_TRUE(has(read, "functions: f, lower")) << read;
     EXPECT_TRUE(has(read, "hint: penstock: replica ")) << read;
-    EXPECT_TRUE(has(read, "route: a replica if the catalogue calls its functions harmless, else the primary")) << read;
+    EXPECT_TRUE(has(read, "route: replica")) << read;
+    EXPECT_TRUE(has(read, "reason: replica_hint")) << read;
     EXPECT_EQ(read.find("pins"), std::string::npos) << read;
 }
 
 TEST(Explain, TellsWhatPinsAndWhatATransactionIsFor)
 {
-    const auto lock = explain("SELECT pg_advisory_lock(1)", engine::postgresql);
+    const auto lock = lines_of("SELECT pg_advisory_lock(1)", engine::postgresql);
     EXPECT_TRUE(has(lock, "pins: advisory_lock")) << lock;
-    const auto begin = explain("BEGIN READ ONLY", engine::postgresql);
+    EXPECT_TRUE(has(lock, "route: primary")) << lock;
+    const auto begin = lines_of("BEGIN READ ONLY", engine::postgresql);
     EXPECT_TRUE(has(begin, "transaction: read only")) << begin;
     EXPECT_TRUE(has(begin, "class: session_command")) << begin;
 }
 
 TEST(Explain, ReadsTheOtherDialect)
 {
-    const auto into = explain("SELECT `a` INTO @x FROM t", engine::mysql);
+    const auto into = lines_of("SELECT `a` INTO @x FROM t", engine::mysql);
     EXPECT_TRUE(has(into, "class: select_into")) << into;
     EXPECT_TRUE(has(into, "pins: user_variable")) << into;
-    EXPECT_TRUE(has(explain("SELECT `a` FROM t", engine::postgresql), "class: unparsed"));
-    EXPECT_TRUE(has(explain("SELECT `a` FROM t", engine::mysql), "class: read"));
-    EXPECT_TRUE(has(explain("SELECT 'open", engine::mysql), "shape: not understood"));
+    EXPECT_TRUE(has(lines_of("SELECT `a` FROM t", engine::postgresql), "class: unparsed"));
+    EXPECT_TRUE(has(lines_of("SELECT `a` FROM t", engine::mysql), "class: read"));
+    EXPECT_TRUE(has(lines_of("SELECT 'open", engine::mysql), "shape: not understood"));
+}
+
+TEST(Explain, AsksTheCatalogue)
+{
+    explain_context in;
+    EXPECT_EQ(explain("SELECT f(a), g(b) FROM t", in).because, "not known to be harmless: f, g");
+    in.functions = std::make_shared<const only_f_is_harmless>();
+    EXPECT_EQ(explain("SELECT f(a), g(b) FROM t", in).because, "not known to be harmless: g");
+    EXPECT_TRUE(explain("SELECT f(a) FROM t", in).to_replica);
+}
+
+TEST(Explain, NamesTheRuleThatDecides)
+{
+    const auto all = settings_of(two_clusters);
+    const auto ask = [&all](std::string statement, std::string database, std::string user) {
+        return route_of(
+            {.statement = std::move(statement), .database = std::move(database), .user = std::move(user)}, all, {});
+    };
+    auto found = ask("SELECT * FROM big", "app", "report").cells;
+    EXPECT_EQ(found[1], "replica");
+    EXPECT_EQ(found[2], "node");
+    EXPECT_EQ(found[3], "rule: user = \"report\", statement = \"select*big*\"");
+    EXPECT_EQ(ask("SELECT * FROM big", "app", "other").cells[2], "read");
+    EXPECT_EQ(ask("SELECT * FROM hot", "app", "other").cells[2], "primary_rule");
+    EXPECT_EQ(ask("DELETE FROM big", "app", "report").cells[2], "write");
+    EXPECT_EQ(ask("SELECT 1 /* penstock: node=nowhere */", "app", "x").cells[3]->find("a comment is not understood"),
+              ask("SELECT 1 /* penstock: node=nowhere */", "app", "x").cells[3]->rfind("a comment is not understood"));
+    EXPECT_EQ(ask("SELECT 1", "alone", "x").cells[2], "split_off");
+    EXPECT_EQ(ask("SELECT `a` FROM t", "shop", "x").cells[2], "read");
+    EXPECT_TRUE(ask("SELECT 1", "nowhere", "x").refused);
+}
+
+TEST(Explain, TakesTheDialectThatIsNamed)
+{
+    const auto all = settings_of(two_clusters);
+    EXPECT_EQ(route_of({.statement = "SELECT `a` FROM t", .dialect = "MYSQL"}, all, {}).cells[0], "read");
+    EXPECT_EQ(route_of({.statement = "SELECT `a` FROM t"}, all, {}).cells[0], "unparsed");
+}
+
+TEST(Explain, AsksForTheFunctionsOfTheDatabaseOnItsServer)
+{
+    std::string asked;
+    const auto all = settings_of(two_clusters);
+    const auto find = [&asked](const auto& cluster, const auto& database) -> function_catalogue_ptr {
+        asked = cluster + "/" + database;
+        return nullptr;
+    };
+    EXPECT_FALSE(route_of({.statement = "SELECT 1", .database = "app"}, all, find).refused);
+    EXPECT_EQ(asked, "main/app");
 }
 
 }  // namespace

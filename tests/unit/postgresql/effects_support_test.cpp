@@ -87,6 +87,10 @@ std::string write_effects(const text_effects& effects)
     flag(effects.discard_sequences, "discard_sequences");
     flag(effects.deallocate_all, "deallocate_all");
     part("deallocate", effects.deallocate_name);
+    for (const auto& [name, use] : effects.names) {
+        part("prepare", use == name_use::prepares ? name : std::string{});
+        part("execute", use == name_use::executes ? name : std::string{});
+    }
     part("pins", to_string(effects.pins));
     flag(effects.unterminated, "unterminated");
     return line;

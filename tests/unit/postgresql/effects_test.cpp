@@ -40,7 +40,7 @@ TEST(Effects, TellTheVerb)
         {"ALTER TABLE t ADD COLUMN b int", "alter"},
         {"DROP TABLE t", "drop"},
         {"SHOW ALL", "show"},
-        {"EXECUTE p(1)", "execute pins:sql_prepare"},
+        {"EXECUTE p(1)", "execute execute:p"},
         {"FETCH 10 FROM c", "fetch"},
         {"MOVE NEXT FROM c", "fetch"},
         {"CLOSE ALL", "close"},

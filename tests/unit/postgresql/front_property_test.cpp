@@ -31,6 +31,7 @@ public:
             made.push_back({.octets = std::move(octets), .waits = waits || (changed_names_ && uses_transactions_)});
         }
         made.push_back({.octets = wire::sync() + wire::query("ROLLBACK"), .waits = true});
+        made.push_back({.octets = wire::query("DEALLOCATE ALL"), .waits = true});  // ends what is pinned
         made.push_back(
             {.octets = wire::query("SHOW work_mem;SHOW timezone;SHOW application_name;SHOW my.own"), .waits = true});
         return made;
@@ -57,11 +58,13 @@ private:
 
     std::string step()
     {
-        switch (random_() % 10) {
+        switch (random_() % 12) {
             case 0:
             case 1:
             case 2: return wire::query(simple_text());
             case 3: return copy();
+            case 10: return wire::query(text_with_names());
+            case 11: return wire::query(text_with_names() + ";" + (chance(3) ? one_text() : text_with_names()));
             case 4:
                 changed_names_ = true;
                 return wire::query(any({"DEALLOCATE a", "DEALLOCATE b", "DEALLOCATE ALL", "DISCARD ALL", "RESET ALL"}));
@@ -132,7 +135,9 @@ private:
 
     std::string message()
     {
-        switch (random_() % 12) {
+        switch (random_() % 14) {
+            case 12: return wire::parse("", text_with_names()) + wire::bind("", "") + wire::execute();
+            case 13: return wire::parse(changed_name(), "EXECUTE " + name());
             case 0: return wire::parse(changed_name(), one_text());
             case 1: return wire::parse(changed_name(), "SELECT " + std::to_string(random_() % 12));
             case 2: return chance(4) ? deallocation() : wire::parse("", one_text());
@@ -151,6 +156,18 @@ private:
             case 10: return chance(2) ? wire::execute("p", 1) : wire::close('P', "p");
             default:
                 return wire::parse("", one_text()) + wire::bind("", "") + wire::describe('P', "") + wire::execute();
+        }
+    }
+
+    std::string text_with_names()
+    {
+        switch (random_() % 5) {
+            case 0: return "PREPARE " + changed_name() + " AS SELECT 'sql " + std::to_string(random_() % 12) + "'";
+            case 1:
+                return "PREPARE " + changed_name() + " AS SELECT pg_catalog.set_config(E'work_mem',E'" +
+                       std::to_string(5 + random_() % 4) + "MB',false)";
+            case 2: return "DEALLOCATE " + changed_name();
+            default: return "EXECUTE " + name();
         }
     }
 
