@@ -101,7 +101,7 @@ struct expected_reply {
     std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
     std::uint64_t unnamed_version = 0;  ///< what the client's unnamed statement became with this; 0: it is as before
     std::uint64_t batch = 0;            ///< announce() fills it in
-    statement_ptr prepares{};           ///< the statement the server has if this succeeds (Close: has lost)
+    statement_ptr prepares{};           ///< the statement the server has if this succeeds (Close, DEALLOCATE: has lost)
     std::unique_ptr<reply_extras> extras{};
 
     /// To be filled in.

@@ -130,9 +130,7 @@ void effects_collector::take_semicolon()
 void effects_collector::take_name(const sql_token& token)
 {
     auto& now = statement_;
-    const bool is_of_statement = now.at == phase::prepare || now.at == phase::execute || now.at == phase::deallocate ||
-                                 now.at == phase::deallocate_prepared;
-    if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes() && !is_of_statement) {
+    if (token.kind == token_kind::quoted_identifier && scanner_.has_escapes() && !is_at_name_of_statement()) {
         effects_.pins.add(pin_reason::opaque);  // U&"..." may be any name
     }
     switch (token.word) {

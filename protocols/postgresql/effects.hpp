@@ -82,6 +82,7 @@ private:
     void take_in_phase(const sql_token& token);
     void take_verb(const sql_token& token);
     void take_discard(sql_word word);
+    [[nodiscard]] bool is_at_name_of_statement() const;
     void take_deallocate(const sql_token& token);
     void take_prepare(const sql_token& token);
     void take_executed(const sql_token& token);

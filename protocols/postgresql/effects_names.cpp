@@ -69,6 +69,12 @@ std::optional<std::string> decode_unicode_name(std::string_view text, char escap
 
 }  // namespace
 
+bool effects_collector::is_at_name_of_statement() const
+{
+    return statement_.at == phase::prepare || statement_.at == phase::execute || statement_.at == phase::deallocate ||
+           statement_.at == phase::deallocate_prepared;
+}
+
 void effects_collector::take_deallocate(const sql_token& token)
 {
     if (statement_.at == phase::deallocate && token.word == sql_word::prepare) {

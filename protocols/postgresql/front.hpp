@@ -211,8 +211,8 @@ private:
 
     // --- names in SQL: front_names.cpp ---
     [[nodiscard]] text_effects resolve(std::string_view text, const text_effects& found) const;
-    [[nodiscard]] std::shared_ptr<const text_effects> resolve_shared(std::string_view name,
-                                                                     std::shared_ptr<const text_effects> found) const;
+    [[nodiscard]] std::shared_ptr<const text_effects> resolve_shared(
+        std::string_view name, const std::shared_ptr<const text_effects>& found) const;
     void add_executed(text_effects& sum) const;
     [[nodiscard]] std::optional<client_error> refusal_of_names(const text_effects& effects);
     bool ensure_name(std::string_view name,
@@ -223,6 +223,7 @@ private:
     bool close_stale_names(back& server, outbox& to_server, outbox& to_client);
     void ensure_executed(const text_effects* effects, back& server, outbox& to_server, outbox& to_client);
     bool ensure_names_for_query(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
+    bool end_other_names(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
     bool ensure_names_for_execute(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
     front_need peek_at_names(bytes some, back& server, outbox& to_server, outbox& to_client);
     [[nodiscard]] std::string names_reading(const text_effects& effects) const;
@@ -230,7 +231,8 @@ private:
     void announce_names(reply_extras& extra, const text_effects& found, back& server);
     void settle_names(const text_effects& effects, bool failed, back& server);
     void end_prepare_pin();
-    [[nodiscard]] std::shared_ptr<const text_effects> effects_of_bound(std::string_view name) const;
+    [[nodiscard]] std::shared_ptr<const text_effects> effects_of_bound(std::string_view name,
+                                                                       const statement_ptr& named) const;
     [[nodiscard]] statement_ptr deallocated_by_digest(const text_effects& effects, const back& server) const;
     front_need parse_over_unknown(bytes whole,
                                   std::string_view name,

@@ -198,12 +198,11 @@ void front::apply_failed(const text_effects& effects)
 void front::apply(const expected_reply& done, back& server)
 {
     const auto& effects = *done.effects();
-    const auto& changed = *done.change();
     if (effects.deallocate_all || effects.discard_all) {
         server.statements.erase_doubtful();
         server.own.erase_doubtful();
-    } else if (changed.before) {
-        server.statements.erase_if_doubtful(changed.before);
+    } else if (done.kind == reply_kind::query && done.prepares) {
+        server.statements.erase_if_doubtful(done.prepares);  // its digest was given up, not only the client's name
     }
     if (routes_ && (effects.discard_all || effects.reset_all)) {
         routes_->wishes.setting = route_hint::none;

@@ -69,9 +69,9 @@ text_effects front::resolve(std::string_view text, const text_effects& found) co
 }
 
 std::shared_ptr<const text_effects> front::resolve_shared(std::string_view name,
-                                                          std::shared_ptr<const text_effects> found) const
+                                                          const std::shared_ptr<const text_effects>& found) const
 {
-    if (!found || found->names.empty()) {
+    if (found->names.empty()) {
         return found;
     }
     return std::make_shared<const text_effects>(resolve(text_of_prepared(name), *found));
@@ -133,17 +133,18 @@ bool front::ensure_name(
     return true;
 }
 
-/// Where there are many of them: what the client itself has closed since.
+/// What the client itself has closed since, once there is enough of it.
 bool front::close_stale_names(back& server, outbox& to_server, outbox& to_client)
 {
     constexpr std::size_t many = 100;
+    if (server.own.size() < statements_.size() + std::min(many, limits_.statements)) {
+        return false;
+    }
     bool sent = false;
-    if (server.own.size() >= std::min(many, limits_.statements)) {
-        for (const auto& held : server.own.all()) {
-            if (!statements_.find(held) && !server.own.is_ending(held)) {
-                server.name_statement(held, nullptr, *this, to_server, to_client, reply_disposition::swallow);
-                sent = true;
-            }
+    for (const auto& held : server.own.all()) {
+        if (!statements_.find(held) && !server.own.is_ending(held)) {
+            server.name_statement(held, nullptr, *this, to_server, to_client, reply_disposition::swallow);
+            sent = true;
         }
     }
     return sent;
@@ -166,7 +167,7 @@ void front::ensure_executed(const text_effects* effects, back& server, outbox& t
 bool front::ensure_names_for_query(const text_effects& effects, back& server, outbox& to_server, outbox& to_client)
 {
     if (server.transaction_status() == 'E') {
-        return false;  // it refuses the query
+        return end_other_names(effects, server, to_server, to_client);
     }
     const bool amid_batch = server.is_unsynced();  // then an error makes it skip the query as well
     bool sent = false;
@@ -179,6 +180,26 @@ bool front::ensure_names_for_query(const text_effects& effects, back& server, ou
     }
     server.end_naming(*this, to_server, to_client);
     return true;
+}
+
+/// A server prepares nothing in a failed transaction. But a text that ends it first is not to find under a name what
+/// the client has given up.
+bool front::end_other_names(const text_effects& effects, back& server, outbox& to_server, outbox& to_client)
+{
+    if (effects.single() || server.is_unsynced()) {
+        return false;
+    }
+    bool sent = false;
+    for (const auto& [name, use] : effects.names) {
+        if (server.own.may_hold(name) && !server.own.agree(name, statements_.find(name), server.batch())) {
+            server.name_statement(name, nullptr, *this, to_server, to_client, reply_disposition::swallow);
+            sent = true;
+        }
+    }
+    if (sent) {
+        server.end_naming(*this, to_server, to_client);
+    }
+    return sent;
 }
 
 /// False where the client has been refused instead.

@@ -115,6 +115,7 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         }
         append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
         server.statements.doubt(known);
+        reply.prepares = known;
     } else {
         to_server.pass(whole);
     }
@@ -243,7 +244,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         return front_need::answers;
     }
     const auto& wanted = statements_.find(name);  // null for the unnamed one
-    const auto effects = effects_of_bound(name);
+    auto effects = effects_of_bound(name, wanted);
     if (effects && is_refused(*effects)) {
         return refuse_parse(refusal_of(refused_of(*effects)), server, to_server, to_client);
     }
@@ -261,7 +262,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     }
     ensure_executed(effects.get(), server, to_server, to_client);
     expected_reply reply{reply_kind::bind};
-    set_portal_effects(portal, effects);
+    set_portal_effects(portal, std::move(effects));
     if (name.empty()) {
         ensure_unnamed(server, to_server, to_client);
         set_portal_block(portal, statements_.has_unnamed() ? statements_.unnamed().block : transaction_effect{});
@@ -313,7 +314,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
         return fail(error_kind::protocol_violation, "unknown prepared statement in a long Bind");
     }
     ++counters_.binds;
-    const auto effects = effects_of_bound(name);
+    auto effects = effects_of_bound(name, found);
     ensure_executed(effects.get(), server, to_server, to_client);
     const bool has_digest = found && found->origin == statement_origin::protocol;
     if (name.empty()) {
@@ -323,7 +324,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
     } else {
         ensure_name(name, server, to_server, to_client);
     }
-    set_portal_effects(portal, effects);
+    set_portal_effects(portal, std::move(effects));
     set_portal_block(portal, {});  // what is as long as this is no BEGIN and no COMMIT
     if (has_digest) {
         auto& out = to_server.made();
@@ -358,7 +359,7 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
     const auto found = what == target::statement && !name.empty() ? statements_.find(name) : nullptr;
     const bool has_digest = found && found->origin == statement_origin::protocol;
     if (what == target::statement) {
-        ensure_executed(effects_of_bound(name).get(), server, to_server, to_client);
+        ensure_executed(effects_of_bound(name, found).get(), server, to_server, to_client);
     }
     if (has_digest) {
         server.ensure_known(found, name, *this, to_server, to_client);
@@ -387,14 +388,13 @@ front_need front::describe(bytes whole, back& server, outbox& to_server, outbox&
     return front_need::more;
 }
 
-/// Of executing the statement that has this name, with those of what it names itself; null: none.
-std::shared_ptr<const text_effects> front::effects_of_bound(std::string_view name) const
+/// Of executing the statement that has this name, with those of what it names itself; null: none. `named` is null where
+/// the name is none or the empty one.
+std::shared_ptr<const text_effects> front::effects_of_bound(std::string_view name, const statement_ptr& named) const
 {
-    if (name.empty()) {
-        return statements_.has_unnamed() ? resolve_shared(name, statements_.unnamed().effects) : nullptr;
-    }
-    const auto named = statements_.find(name);
-    return named ? resolve_shared(name, named->effects) : nullptr;
+    const bool is_unnamed = name.empty() && statements_.has_unnamed();
+    const auto* const found = named ? &named->effects : is_unnamed ? &statements_.unnamed().effects : nullptr;
+    return found != nullptr && *found ? resolve_shared(name, *found) : nullptr;
 }
 
 front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& to_client)

@@ -37,7 +37,7 @@ nodes = ["db3:5432"]
 [[cluster]]
 name = "other"
 engine = "mysql"
-nodes = ["db4:3306"]
+nodes = ["db4:3306", "db5:3306"]
 read_write_split = true
 [[database]]
 name = "app"
@@ -51,10 +51,12 @@ cluster = "other"
 name = "report"
 password = "x"
 [[rule]]
+name = "big"
 user = "report"
 statement = "select*big*"
 route = "node=db2"
 [[rule]]
+name = "hot"
 statement = "select*hot*"
 route = "primary"
 )";
