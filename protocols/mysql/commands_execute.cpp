@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::uint64_t most_parameters = 0xffff;
 
+/// MYSQL_TYPE_VARCHAR, _VAR_STRING and _STRING.
+bool is_string(std::uint8_t type)
+{
+    return type == 0x0f || type == 0xfd || type == 0xfe;
+}
+
 }  // namespace
 
 execute_parse parse_execute(bytes payload, std::uint16_t parameters, capability_flags client, execute_head& head)
@@ -58,6 +64,17 @@ execute_parse parse_execute(bytes payload, std::uint16_t parameters, capability_
     }
     head.size = payload.size() - in.left();
     return execute_parse::ok;
+}
+
+bytes first_string(const execute_head& head, bytes types, bytes values)
+{
+    const bool is_null = head.null_bitmap.empty() || (head.null_bitmap.front() & 1) != 0;
+    if (is_null || types.empty() || !is_string(static_cast<std::uint8_t>(types.front()))) {
+        return {};
+    }
+    wire_reader in{values};
+    const auto found = in.lenenc_string();
+    return in.failed() ? bytes{} : found;
 }
 
 void encode_execute(const execute_head& head, capability_flags server, std::string& out)

@@ -36,6 +36,10 @@ enum class execute_parse : std::uint8_t { ok, incomplete, malformed };
 /// Reads the head at the front of `payload`, which begins with the command and may be cut off.
 execute_parse parse_execute(bytes payload, std::uint16_t parameters, capability_flags client, execute_head& head);
 
+/// The first parameter, where it is a string; else an empty one. `types` are those that were bound, `values` what is
+/// behind the head.
+[[nodiscard]] bytes first_string(const execute_head& head, bytes types, bytes values);
+
 /// Appends the head as a server takes it that has agreed to these capabilities.
 void encode_execute(const execute_head& head, capability_flags server, std::string& out);
 

@@ -43,6 +43,7 @@ void effects_collector::begin(sql_reading reading)
     is_routine_ = false;
     sets_timestamp_ = false;
     assignments_ = 0;
+    parameters_ = 0;
 }
 
 const text_effects& effects_collector::finish()
@@ -179,11 +180,11 @@ void effects_collector::take_first(std::string_view word)
 void effects_collector::take_anywhere(sql_token kind, std::string_view text, bool clipped)
 {
     if (std::exchange(wants_lock_name_, false)) {
-        take_lock_name(kind == sql_token::string && !clipped ? text : std::string_view{});
-        wants_comma_ = kind == sql_token::string;
+        take_lock_name(kind, text, clipped);
     } else if (std::exchange(wants_comma_, false) && kind != sql_token::comma) {
-        take_lock_name({});  // the name goes on
+        note_lock_name({});  // the name goes on
     }
+    parameters_ += kind == sql_token::other && text == "?" ? 1 : 0;
     if (effects_.reads_insert_id && word_before_ == "last_insert_id" && last_word_.empty() &&
         kind != sql_token::close) {
         effects_.sets_insert_id = true;

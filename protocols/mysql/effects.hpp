@@ -39,6 +39,7 @@ struct held_changes {
     std::uint32_t opened_handlers = 0;
     std::uint32_t closed_handlers = 0;
     std::vector<std::string> named_locks{};  ///< by GET_LOCK(); an empty one: it cannot be told which
+    bool lock_by_parameter = false;          ///< GET_LOCK(?), which is the statement's first parameter
     bool other_locks = false;                ///< LOCK INSTANCE, the locking service
     bool releases_locks = false;             ///< RELEASE_LOCK(), RELEASE_ALL_LOCKS()
     bool releases_all = false;               ///< the text is a call of RELEASE_ALL_LOCKS() and nothing else
@@ -138,7 +139,8 @@ private:
     void take_anywhere(sql_token kind, std::string_view text, bool clipped);
     void take_in_kill(sql_token kind, std::string_view text);
     void take_call(std::string_view name);
-    void take_lock_name(std::string_view name);
+    void take_lock_name(sql_token kind, std::string_view text, bool clipped);
+    void note_lock_name(std::string_view name);
     void take_in_drop(sql_token kind, std::string_view text);
     void take_in_handler(std::string_view word);
     void take_unknown_call();
@@ -173,6 +175,7 @@ private:
 
     bool wants_lock_name_ = false;  ///< behind the parenthesis of GET_LOCK
     bool wants_comma_ = false;      ///< behind that name
+    std::uint32_t parameters_ = 0;  ///< question marks in the whole text
     bool calls_release_all_ = false;
     bool is_asking_ = false;  ///< the statement is SELECT or DO
     bool is_dropping_temporary_ = false;
@@ -190,6 +193,9 @@ private:
     std::uint32_t set_value_tokens_ = 0;
     bool set_is_literal_ = false;
 };
+
+/// A lock's name that can be asked for as it stands between quotes, under every sql_mode and character set.
+[[nodiscard]] bool is_plain_lock_name(std::string_view name);
 
 /// The effects of a text that is held whole.
 [[nodiscard]] text_effects inspect(std::string_view text, sql_reading reading);

@@ -20,16 +20,31 @@ bool one_of(std::string_view word, std::initializer_list<std::string_view> words
 
 }  // namespace
 
-/// GET_LOCK('name', ...): a name that can be asked for as it stands. Nothing stands for what cannot.
-void effects_collector::take_lock_name(std::string_view name)
+bool is_plain_lock_name(std::string_view name)
 {
     constexpr std::size_t longest_name = 64;
-    const bool is_plain =
-        name.size() <= longest_name && lexer_.is_plain() && std::all_of(name.begin(), name.end(), [](char octet) {
-            return octet >= ' ' && octet < 127 && octet != '\'' && octet != '\\';
-        });
+    return !name.empty() && name.size() <= longest_name && std::all_of(name.begin(), name.end(), [](char octet) {
+        return octet >= ' ' && octet < 127 && octet != '\'' && octet != '\\';
+    });
+}
+
+/// GET_LOCK('name', ...) and GET_LOCK(?, ...).
+void effects_collector::take_lock_name(sql_token kind, std::string_view text, bool clipped)
+{
+    const bool is_first_parameter = kind == sql_token::other && text == "?" && parameters_ == 0;
+    if (is_first_parameter) {
+        effects_.held.lock_by_parameter = true;
+    } else {
+        note_lock_name(kind == sql_token::string && !clipped && lexer_.is_plain() ? text : std::string_view{});
+    }
+    wants_comma_ = is_first_parameter || kind == sql_token::string;
+}
+
+/// Nothing stands for what cannot be asked for.
+void effects_collector::note_lock_name(std::string_view name)
+{
     if (effects_.held.named_locks.size() < held_changes::most_locks) {
-        effects_.held.named_locks.emplace_back(is_plain ? name : std::string_view{});
+        effects_.held.named_locks.emplace_back(is_plain_lock_name(name) ? name : std::string_view{});
     } else {
         effects_.held.other_locks = true;
     }

@@ -281,6 +281,9 @@ private:
     void apply(const expected_reply& reply, back& server);
     void note_held(const text_effects& effects, const expected_reply& reply);
     void note_locks(const held_changes& changes);
+    [[nodiscard]] static text_effects_ptr with_lock_name(const text_effects_ptr& effects,
+                                                         const client_statement& executed,
+                                                         bytes name);
     void end_counted_pins(const text_effects& effects);
     void note_unreported(const text_effects& effects, bool failed, const back& server);
     void forget_session(back* server);

@@ -57,10 +57,24 @@ void front::note_held(const text_effects& effects, const expected_reply& reply)
     }
 }
 
+/// The effects of an execution, where a parameter says which lock it takes.
+text_effects_ptr front::with_lock_name(const text_effects_ptr& effects, const client_statement& executed, bytes name)
+{
+    if (!effects || !effects->held.lock_by_parameter) {
+        return effects;
+    }
+    auto told = std::make_shared<text_effects>(*effects);
+    told->held.lock_by_parameter = false;
+    const bool is_told = !executed.has_long_data && is_plain_lock_name(name);
+    told->held.named_locks.emplace_back(is_told ? name : bytes{});
+    return told;
+}
+
 /// A statement that has failed may have got its lock all the same.
 void front::note_locks(const held_changes& changes)
 {
     held_.unsure_locks = held_.unsure_locks || changes.other_locks;
+    held_.unsure_names = held_.unsure_names || changes.lock_by_parameter;
     for (const auto& name : changes.named_locks) {
         const bool is_known = std::find(held_.locks.begin(), held_.locks.end(), name) != held_.locks.end();
         held_.unsure_names = held_.unsure_names || name.empty() || held_.locks.size() >= held_changes::most_locks;

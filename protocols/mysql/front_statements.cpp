@@ -233,20 +233,23 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
         const client_error why{error_kind::unsupported_feature, "this server takes no query attributes", {}};
         return whole ? answer(why, to_client) : fail(why.kind, why.detail);
     }
+    expected_reply reply{reply_kind::execute};
+    reply.effects = effects;
     auto& made = store_.scratch();
     if (is_bulk) {
         made = with_id(some.substr(0, 5), found->id);
     } else {
         fit_execute(head, *wanted, *found);
+        if (whole) {
+            reply.effects = with_lock_name(effects, *wanted, first_string(head, wanted->types, some.substr(head.size)));
+        }
         encode_execute(head, server->agreed(), made);
     }
     const auto replaced = is_bulk ? 5 : head.size;
     ++counters_.queries;
     ++counters_.binds;
-    expected_reply reply{reply_kind::execute};
     reply.what = command::stmt_execute;
     reply.client_statement = id;
-    reply.effects = effects;
     reply.finds = row_finder_of(wanted->what->text);
     if (whole) {
         send(made, some.substr(replaced), std::move(reply), *server, to_server);

@@ -49,6 +49,10 @@ TABLE = {
         ends(["do get_lock('a', 1), get_lock('b', 1)", "do release_lock('a')"], "do release_lock('b')", "advisory_lock"),
         ends(["do get_lock('a', 1)", "do get_lock(concat('b', 'c'), 1)", "do release_lock('a')"], "select release_all_locks()", "advisory_lock"),
         ends("do get_lock('a', 1)", prepared("select release_lock('a')"), "advisory_lock"),
+        ends(prepared("do get_lock(?, 1)", ["mine"]), prepared("do release_lock(?)", ["mine"]), "advisory_lock"),
+        ends([prepared("select get_lock(?, ?)", ["a", "1"]), "do get_lock('b', 1)", "do release_lock('b')"],
+             prepared("select release_lock(?)", ["a"]), "advisory_lock"),
+        lasts(prepared("do get_lock(concat(?), 1)", ["a"]), "do release_lock('a')", reason="advisory_lock"),
         lasts("do get_lock('a' 'b', 1)", "do release_lock('ab')", reason="advisory_lock"),
         lasts("do get_lock(concat('a'), 1)", reason="advisory_lock")],
     "`CREATE TEMPORARY TABLE`": [

@@ -345,8 +345,14 @@ TEST(MySqlEffects, LocksHaveTheirNamesWhereTheyAreLiterals)
     EXPECT_EQ(names("SELECT GET_LOCK('a\\n', 1)"), (list{""}));
     EXPECT_EQ(names("SELECT GET_LOCK('a' 'b', 1)"), (list{"a", ""}));
     EXPECT_EQ(names("SELECT GET_LOCK('a' || 'b', 1)"), (list{"a", ""}));
-    EXPECT_EQ(names("SELECT GET_LOCK(?, 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK(?, 1)"), (list{}));
+    EXPECT_EQ(names("SELECT GET_LOCK(?, ?), GET_LOCK(?, 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT ?, GET_LOCK(?, 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK(? 'b', 1)"), (list{""}));
+    EXPECT_EQ(names("SELECT GET_LOCK('', 1)"), (list{""}));
     EXPECT_EQ(names("SELECT GET_LOCK('" + std::string(65, 'x') + "', 1)"), (list{""}));
+    EXPECT_TRUE(inspect("SELECT GET_LOCK(?, ?)", {}).held.lock_by_parameter);
+    EXPECT_FALSE(inspect("SELECT ?, GET_LOCK(?, 1)", {}).held.lock_by_parameter);
     EXPECT_TRUE(inspect("LOCK INSTANCE FOR BACKUP", {}).held.other_locks);
     EXPECT_TRUE(inspect("SELECT service_get_write_locks('a', 'b', 1)", {}).held.other_locks);
 }

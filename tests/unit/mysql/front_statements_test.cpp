@@ -300,5 +300,54 @@ TEST(MysqlStatements, MalformedAreRefused)
     }
 }
 
+/// Values of VAR_STRING and of LONG.
+std::string bound_name(std::string_view name)
+{
+    return std::string{"\0\1\xfd\0\3\0", 6} + say::text(name) + ask::number(1);
+}
+
+/// Executes SELECT GET_LOCK(?, ?) with these parameters and gives up the lock `mine`; what the server is asked then.
+std::vector<std::string> asked_of_lock(std::string_view parameters, std::string_view before = {})
+{
+    exchange talk;
+    talk.send(ask::prepare("SELECT GET_LOCK(?, ?)"));
+    talk.answer(packets({say::prepared(77, 1, 2), say::column("?"), say::column("?"), say::column("l")}));
+    talk.send(std::string{before});
+    talk.send(ask::execute(1, parameters));
+    talk.answer(packets({"\1", say::column("l"), std::string{"\0\0\1\0\0\0", 6}, say::end()}));
+    EXPECT_TRUE(talk.client.must_stay());
+    talk.send(ask::query("SELECT RELEASE_LOCK('mine')"));
+    talk.answer(packets({"\1", say::column("r"), say::text("1"), say::end()}));
+    talk.sent_to_server();
+    outbox to_server{talk.server_scratch};
+    outbox to_client{talk.client_scratch};
+    talk.client.probe_pins(*talk.server, to_server, to_client);
+    const auto asked = payloads_of(to_server.contents());
+    if (!asked.empty()) {
+        talk.answer(packets({"\1", say::column("n"), say::text("0"), say::end()}));
+        EXPECT_FALSE(talk.client.must_stay());
+    }
+    return asked;
+}
+
+TEST(MysqlStatements, MayNameTheirLockByTheFirstParameter)
+{
+    EXPECT_EQ(asked_of_lock(bound_name("mine")),
+              std::vector<std::string>{"\3SELECT COALESCE(IS_USED_LOCK('mine')=CONNECTION_ID(),0)"});
+    EXPECT_TRUE(asked_of_lock(bound_name("it's")).empty());
+    EXPECT_TRUE(asked_of_lock(bound_name("\\")).empty());
+    EXPECT_TRUE(asked_of_lock(bound_name("l\xc3\xa4nger")).empty());
+    EXPECT_TRUE(asked_of_lock(bound_name("")).empty());
+    EXPECT_TRUE(asked_of_lock(bound_name(std::string(65, 'x'))).empty());
+    const std::string null{"\1\1\xfd\0\3\0\1\0\0\0", 10};
+    EXPECT_TRUE(asked_of_lock(null).empty());
+    const std::string number{"\0\1\3\0\3\0\4abc\1\0\0\0", 14};
+    EXPECT_TRUE(asked_of_lock(number).empty());
+    const std::string cut_off{"\0\1\xfd\0\3\0\x09mine", 11};
+    EXPECT_TRUE(asked_of_lock(cut_off).empty());
+    const auto long_data = ask::on_statement(command::stmt_send_long_data, 1, std::string{"\0\0", 2} + "other");
+    EXPECT_TRUE(asked_of_lock(bound_name("mine"), long_data).empty());
+}
+
 }  // namespace
 }  // namespace penstock::mysql::test
