@@ -43,6 +43,8 @@ class Cuts:
         self.counts = {}
 
     def close(self):
+        if self.wire is not None:
+            self.wire.socket.close()
         self.admin.close()
         self.penstock.stop()
         self.cutter.close()
@@ -98,9 +100,9 @@ class PostgreSqlCuts(Cuts):
 
     def make_penstock(self):
         # The connection is not encrypted, so that octets are those of the protocol.
-        return Penstock(nodes=[f"127.0.0.1:{self.cutter.port}"],
-                        settings={"cluster": [{"name": "main", "nodes": [f"127.0.0.1:{self.cutter.port}"], "sslmode": "disable",
-                                               "monitor_user": "lookup", "monitor_password": PASSWORD}], "pool": {"pool_size": 1}})
+        cluster = {"name": "main", "nodes": [f"127.0.0.1:{self.cutter.port}"], "sslmode": "disable", "monitor_user": "lookup",
+                   "monitor_password": PASSWORD}
+        return Penstock(self.server.cluster, {"cluster": [cluster], "pool": {"pool_size": 1}})
 
     def connect_as_admin(self):
         return self.server.connect("postgres")
@@ -148,8 +150,9 @@ class MySqlCuts(Cuts):
     grant = "grant all on app.ledger to app"
 
     def make_penstock(self):
-        return MySqlPenstock(None, {"cluster": [{"name": "main", "engine": "mysql", "nodes": [f"127.0.0.1:{self.cutter.port}"],
-                                                 "sslmode": "disable", "monitor_user": "monitor", "monitor_password": PASSWORD}]}, 1)
+        cluster = {"name": "main", "engine": "mysql", "nodes": [f"127.0.0.1:{self.cutter.port}"], "sslmode": "disable",
+                   "fetch_public_key": True, "monitor_user": "monitor", "monitor_password": PASSWORD}
+        return MySqlPenstock(self.server.cluster, {"cluster": [cluster]}, pool_size=1)
 
     def connect_as_admin(self):
         return self.server.connect("root", "app")

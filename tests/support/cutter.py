@@ -17,7 +17,7 @@ class Link:
     def __init__(self, penstock, server):
         self.sockets = {TO_SERVER: (penstock, server), TO_PENSTOCK: (server, penstock)}
         self.server_port = server.getsockname()[1]  # under which the server knows it
-        self.said = b""            # the last that Penstock said
+        self.said = b""            # the last of what Penstock said
         self.budget = {}           # {direction: octets that still pass}
         self.resets = False
         self.was_cut = threading.Event()
@@ -33,7 +33,7 @@ class Link:
                     if self.was_cut.is_set():
                         return
                     if direction == TO_SERVER:
-                        self.said = data
+                        self.said = (self.said + data)[-4096:]
                     left = self.budget.get(direction)
                     if left is None:
                         sink.sendall(data)
@@ -80,7 +80,7 @@ class Cutter:
                 self.links = [link for link in self.links if not link.was_cut.is_set()] + [Link(penstock, server)]
 
     def arm(self, mark, direction, octets, resets):
-        """The connection on which Penstock said `mark` last is cut once so many more octets have passed and one more is to come."""
+        """The connection on which Penstock has just said `mark` is cut once so many more octets have passed and one more is to come."""
         link = next(each for each in reversed(self.links) if mark in each.said)
         with link.lock:
             link.resets = resets
