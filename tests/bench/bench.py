@@ -93,19 +93,22 @@ def cluster_version():
 
 # ---- one cell of the table ----
 
-def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name):
+def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name, other=None):
     """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio", "tps error", "cpu error"}: medians over the rounds. CPU is in
     microseconds per transaction; a ratio, to what `base` takes, is taken within its round, since the machine's speed drifts from one to the next, and its
-    error is the standard error of the mean of the rounds' ratios."""
+    error is the standard error of the mean of the rounds' ratios. With `other`, the same once more to what that takes, as
+    "tps ratio to <other>" and so on."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(rounds):
         for turn in range(len(rivals)):
             rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
             samples[rival.name].append(measure(rival, cell, seconds))
+    bases = {"": base} | ({f" to {other}": other} if other else {})
     for taken in samples.values():
-        for sample, other in zip(taken, samples[base]):
-            sample.update({f"{key} ratio": sample[key] / other[key] for key in ("tps", "cpu")})
-    return {name: summary(taken) for name, taken in samples.items()}
+        for to, name in bases.items():
+            for sample, beside in zip(taken, samples[name]):
+                sample.update({f"{key} ratio{to}": sample[key] / beside[key] for key in ("tps", "cpu")})
+    return {name: summary(taken, bases) for name, taken in samples.items()}
 
 
 def measure_on_one_core(cluster, rivals, options):
@@ -135,11 +138,12 @@ def on_one_core(cluster, rivals):
     os.sched_setaffinity(0, range(os.cpu_count()))
 
 
-def summary(taken):
+def summary(taken, bases):
     figures = {key: statistics.median(sample[key] for sample in taken) for key in taken[0]}
     for key in ("tps", "cpu"):
-        ratios = [sample[f"{key} ratio"] for sample in taken]
-        figures[f"{key} error"] = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else 0.0
+        for to in bases:
+            ratios = [sample[f"{key} ratio{to}"] for sample in taken]
+            figures[f"{key} error{to}"] = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else 0.0
     return figures
 
 

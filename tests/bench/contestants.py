@@ -80,15 +80,19 @@ class Contestant:
 class Penstock(Contestant):
     name = "Penstock"
 
-    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock", engine="postgresql", splits=False):
+    def __init__(self, cluster, pool_size, program, workers=0, trust=False, name="Penstock", engine="postgresql", splits=False, on_replica=False):
         super().__init__(cluster, pool_size, trust)
         self.splits = splits  # reads go to replicas
+        self.on_replica = on_replica  # it knows the first replica alone, and takes it for a primary
         self.program, self.workers, self.name, self.engine = program, workers, name, engine
         self.version = run([program, "--version"]).split()[-1]
 
     def command(self):
         login = 'auth_method = "trust"\nserver_password' if self.trust else "password"
         nodes = [self.cluster.primary, *self.cluster.replicas] if self.splits else [self.cluster.primary]
+        addresses = ", ".join(f'"127.0.0.1:{node.port}"' for node in nodes)
+        if self.on_replica:
+            addresses = f'{{ address = "127.0.0.1:{self.cluster.replicas[0].port}", role = "primary" }}'
         config = self.write("penstock.toml", f"""
 workers = {self.workers}
 [log]
@@ -107,7 +111,7 @@ listen = []
 [[cluster]]
 name = "main"
 engine = "{self.engine}"
-nodes = {[f"127.0.0.1:{node.port}" for node in nodes]}
+nodes = [{addresses}]
 sslmode = "disable"
 {"read_write_split = true" if self.splits else ""}
 [[user]]
