@@ -84,10 +84,9 @@ class Cuts:
         link = self.cutter.arm(mark.encode(), direction, octets, resets)
         form.act(wire, self.serial)
         claim = self.read_claim(wire)
-        was_cut = link.was_cut.is_set()
+        was_cut = link.disarm()
         if was_cut:
             wait_until(lambda: not self.is_connected(link.server_port), "the server has noticed")
-        link.budget = {}
         return claim, was_cut, self.ask(f"select count(*) from ledger where n = {self.serial}")[0][0]
 
 

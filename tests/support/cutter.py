@@ -22,6 +22,8 @@ class Link:
         self.resets = False
         self.was_cut = threading.Event()
         self.lock = threading.Lock()
+
+    def start(self):
         for direction in self.sockets:
             threading.Thread(target=self.pump, args=(direction,), daemon=True).start()
 
@@ -46,6 +48,12 @@ class Link:
         with self.lock:
             if not self.was_cut.is_set():
                 self.end()
+
+    def disarm(self):
+        """Whether it was cut; if not, it never will be."""
+        with self.lock:
+            self.budget = {}
+            return self.was_cut.is_set()
 
     def cut(self):
         self.was_cut.set()
@@ -77,7 +85,9 @@ class Cutter:
                 server = socket.create_connection(("127.0.0.1", self.server_port))
                 for each in (penstock, server):
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.links = [link for link in self.links if not link.was_cut.is_set()] + [Link(penstock, server)]
+                link = Link(penstock, server)
+                self.links = [each for each in self.links if not each.was_cut.is_set()] + [link]
+                link.start()
 
     def arm(self, mark, direction, octets, resets):
         """The connection on which Penstock has just said `mark` is cut once so many more octets have passed and one more is to come."""
