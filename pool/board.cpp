@@ -15,7 +15,8 @@ namespace {
 seat::scope scope_of(refusal in_the_way)
 {
     switch (in_the_way) {
-        case refusal::none: return seat::scope::own;
+        case refusal::none:
+        case refusal::stopped: return seat::scope::own;
         case refusal::pool: return seat::scope::kinds;
         case refusal::user:
         case refusal::node:

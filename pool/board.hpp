@@ -9,6 +9,7 @@
 #pragma once
 
 #include "pool/budget.hpp"
+#include "pool/intake.hpp"
 #include "pool/limits.hpp"
 
 #include <algorithm>
@@ -40,6 +41,7 @@ struct account {
     std::string node{};
     std::uint64_t generation = 0;  ///< of settings: connections of older ones are retired
     std::uint64_t moved = 0;       ///< the first generation with this node
+    intake takes = intake::open;
     std::shared_ptr<tally> user_tally{};
     std::shared_ptr<tally> node_tally{};  ///< null where no node is named
     std::vector<std::shared_ptr<seat>> seats{};

@@ -97,10 +97,18 @@ tally budget::usage() const
     return process_;
 }
 
+tally budget::usage_of_node(const std::string& name) const
+{
+    const std::lock_guard lock{mutex_};
+    const auto found = nodes_.find(name);
+    const auto known = found == nodes_.end() ? nullptr : found->second.lock();
+    return known ? *known : tally{};
+}
+
 budget::account_settings budget::settings_of(const account& of) const
 {
     const std::lock_guard lock{mutex_};
-    return {of.joint->limits, of.generation, of.moved};
+    return {of.joint->limits, of.generation, of.moved, of.takes};
 }
 
 permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* blocked_by)
@@ -115,6 +123,9 @@ permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* bl
 
 refusal budget::refused_by(const account& of, purpose why) const
 {
+    if (of.takes != intake::open) {
+        return refusal::stopped;
+    }
     const auto& pool = *of.joint;
     const auto& limits = pool.limits;
     if (why == purpose::minimum &&
@@ -307,6 +318,9 @@ void budget::change_account(account& of, const account_change& to)
         ++of.generation;
         tell_of_change(of);
     }
+    if (to.takes && std::exchange(of.takes, *to.takes) != *to.takes) {
+        tell_of_change(of);
+    }
     refresh_over(of);
     settle();
 }
@@ -357,6 +371,11 @@ std::string shared_pool::node() const
 void shared_pool::set_node(std::string node)
 {
     budget_->change_account(*account_, {.node = std::move(node)});
+}
+
+void shared_pool::take_in(intake next)
+{
+    budget_->change_account(*account_, {.takes = next});
 }
 
 void shared_pool::retire()

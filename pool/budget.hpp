@@ -9,6 +9,7 @@
 // connection never take: they look at account::attention only.
 #pragma once
 
+#include "pool/intake.hpp"
 #include "pool/limits.hpp"
 
 #include <atomic>
@@ -31,8 +32,8 @@ struct message;
 struct need;
 struct seat;
 
-/// Which limit stands in the way of a permit.
-enum class refusal : std::uint8_t { none, pool, user, node, process };
+/// What stands in the way of a permit: a limit, or that the pool gives out nothing at present.
+enum class refusal : std::uint8_t { none, stopped, pool, user, node, process };
 
 /// What a permit is for.
 enum class purpose : std::uint8_t {
@@ -102,6 +103,8 @@ public:
     void set_limits(const shared_limits& limits);
     /// Over all pools.
     [[nodiscard]] tally usage() const;
+    /// Of one node.
+    [[nodiscard]] tally usage_of_node(const std::string& name) const;
 
     // Permits.
 
@@ -111,11 +114,12 @@ public:
     // The board, for the shards (shard_core.hpp). `seat` is a shard's place on it.
 
     void join(const std::shared_ptr<seat>& who);
-    /// The limits in force, the generation of settings, and the first generation with the node of now.
+    /// The limits in force, the generation of settings, the first generation with the node of now, and the intake.
     struct account_settings {
         pool_limits limits{};
         std::uint64_t generation = 0;
         std::uint64_t moved = 0;
+        intake takes = intake::open;
     };
     [[nodiscard]] account_settings settings_of(const account& of) const;
     /// Nothing is delivered to it any more.
@@ -148,6 +152,7 @@ private:
         std::optional<pool_limits> limits{};
         std::optional<std::string> node{};
         bool retire = false;
+        std::optional<intake> takes{};
     };
     void change_account(account& of, const account_change& to);
 

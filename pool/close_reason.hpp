@@ -19,9 +19,10 @@ enum class close_reason : std::uint8_t {
     limit,         ///< another pool or kind needs its place, or a limit was lowered
     reset_failed,  ///< the clean-up on return failed or took too long
     drained,       ///< the shard ends
+    paused,        ///< the pool gives none out at present
     borrower,      ///< its borrower discarded it, and knows why
 };
-inline constexpr std::size_t close_reason_count = 9;
+inline constexpr std::size_t close_reason_count = 10;
 
 /// How many connections were closed for each reason.
 using closings = std::array<std::uint64_t, close_reason_count>;

@@ -17,6 +17,11 @@ namespace {
 /// After a refused login the next try comes soon: a password may just have been put right.
 constexpr duration longest_backoff_when_refused = seconds{1};
 
+client_error go_elsewhere()
+{
+    return {error_kind::server_unavailable, "the server is being drained"};
+}
+
 double in_seconds(duration length)
 {
     return std::chrono::duration<double>(length).count();
@@ -79,6 +84,8 @@ waiter_id pool_state::request(time_point now, void* tag)
     const auto waiter = id_of(index);
     if (draining_) {
         reject(waiter, now, {error_kind::shutting_down, {}});
+    } else if (intake_ == intake::elsewhere) {
+        reject(waiter, now, go_elsewhere());
     } else if (limits_.max_waiters != 0 && everybody > limits_.max_waiters) {
         reject(waiter,
                now,
@@ -113,7 +120,8 @@ std::uint32_t pool_state::wanted_permits(time_point now) const
 bool pool_state::may_open(time_point now) const
 {
     // After a failure, one at a time tries whether the server is back.
-    return !draining_ && now >= backoff_until_ && (failures_ == 0 || count_of(slot_state::connecting) == 0);
+    return !draining_ && intake_ == intake::open && now >= backoff_until_ &&
+           (failures_ == 0 || count_of(slot_state::connecting) == 0);
 }
 
 slot_id pool_state::open(time_point now)
@@ -128,9 +136,7 @@ void pool_state::connected(slot_id slot, time_point now)
 {
     PENSTOCK_ASSERT(slots_[slot].state == slot_state::connecting);
     slots_[slot].age.born = now;
-    failures_ = 0;
-    refused_ = false;
-    backoff_until_ = {};
+    forget_failures();
     enter(slot, slot_state::checked);
 }
 
@@ -138,6 +144,9 @@ void pool_state::connect_failed(slot_id slot, time_point now, const client_error
 {
     PENSTOCK_ASSERT(slots_[slot].state == slot_state::connecting);
     closed(slot);
+    if (intake_ != intake::open) {
+        return;  // servers may well be down meanwhile: those who wait learn nothing from that
+    }
     last_failure_ = error;
     refused_ = definitive;
     back_off(now,
@@ -171,6 +180,9 @@ std::optional<close_reason> pool_state::worn_by(slot_id slot, time_point now) co
     const auto& age = slots_[slot].age;
     if (draining_) {
         return close_reason::drained;
+    }
+    if (intake_ != intake::open) {
+        return close_reason::paused;
     }
     if (age.generation < generation_) {
         return age.generation < moved_ ? close_reason::moved : close_reason::retired;
@@ -274,17 +286,25 @@ void pool_state::retire(std::uint64_t generation, std::uint64_t moved)
         }
         slot = previous;
     }
-    failures_ = 0;  // what was learnt of the old settings says nothing of the new ones
-    refused_ = false;
-    backoff_until_ = {};
+    forget_failures();  // what was learnt of the old settings says nothing of the new ones
+}
+
+void pool_state::take_in(intake next)
+{
+    intake_ = next;
+    forget_failures();
+    if (next != intake::open) {
+        close_idle(close_reason::paused);
+    }
+    if (next == intake::elsewhere) {
+        reject_all({}, go_elsewhere());
+    }
 }
 
 void pool_state::drain()
 {
     draining_ = true;
-    while (last_idle_ != no_slot) {
-        close(last_idle_, close_reason::drained);
-    }
+    close_idle(close_reason::drained);
     reject_all({}, {error_kind::shutting_down, {}});
 }
 
@@ -360,6 +380,20 @@ void pool_state::reject_all(time_point now, const client_error& error)
     }
 }
 
+void pool_state::close_idle(close_reason why)
+{
+    while (last_idle_ != no_slot) {
+        close(last_idle_, why);
+    }
+}
+
+void pool_state::forget_failures()
+{
+    failures_ = 0;
+    refused_ = false;
+    backoff_until_ = {};
+}
+
 void pool_state::back_off(time_point now, duration longest)
 {
     if (now < backoff_until_) {
@@ -378,7 +412,9 @@ waiter_id pool_state::id_of(std::uint32_t index) const
 client_error pool_state::timeout_error() const
 {
     auto text = "no server connection became free within " + seconds_text(limits_.borrow_timeout);
-    if (failures_ != 0 && !last_failure_.detail.empty()) {
+    if (intake_ != intake::open) {
+        text += intake_ == intake::paused ? "; the database is paused" : "; its primary is being drained";
+    } else if (failures_ != 0 && !last_failure_.detail.empty()) {
         text += "; the last attempt to open one failed: " + last_failure_.detail;
     }
     return {error_kind::borrow_timeout, std::move(text)};

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "pool/close_reason.hpp"
+#include "pool/intake.hpp"
 #include "pool/limits.hpp"
 
 #include "core/error.hpp"
@@ -144,6 +145,8 @@ public:
     /// Connections of older generations are worn; idle ones are closed now. Those older than `moved` have the wrong
     /// node.
     void retire(std::uint64_t generation, std::uint64_t moved = 0);
+    /// Whether connections are given out from now on.
+    void take_in(intake next);
     void drain();
 
     // Asking.
@@ -161,6 +164,7 @@ public:
     [[nodiscard]] std::uint32_t waiters() const { return waiting_; }
     [[nodiscard]] slot_state state_of(slot_id slot) const { return slots_[slot].state; }
     [[nodiscard]] bool is_draining() const { return draining_; }
+    [[nodiscard]] intake takes() const { return intake_; }
     /// Waiters for whom no connection is being opened or cleaned.
     [[nodiscard]] std::uint32_t uncovered_waiters() const;
     /// Since when the first in the queue waits; only where somebody does.
@@ -201,6 +205,8 @@ private:
     void reject(waiter_id waiter, time_point now, const client_error& error);
     action unqueue(std::uint32_t index, time_point now);
     void reject_all(time_point now, const client_error& error);
+    void close_idle(close_reason why);
+    void forget_failures();
     void back_off(time_point now, duration longest);
     [[nodiscard]] waiter_id id_of(std::uint32_t index) const;
     [[nodiscard]] client_error timeout_error() const;
@@ -230,6 +236,7 @@ private:
     time_point backoff_until_{};
     client_error last_failure_{};
     bool refused_ = false;  ///< the last failure was definitive
+    intake intake_ = intake::open;
     bool draining_ = false;
 };
 

@@ -235,6 +235,10 @@ void shard_core::follow_settings()
         state_.retire(now.generation, now.moved);
         mark_closing();
     }
+    if (std::exchange(intake_, now.takes) != now.takes) {
+        state_.take_in(now.takes);
+        mark_closing();
+    }
 }
 
 /// Connections that the policy has closed by itself no longer count among those the pool lives on.

@@ -89,6 +89,7 @@ private:
     bool in_use_ = false;         ///< somebody has wanted a connection: the minimum is kept
     std::uint32_t arrivals_ = 0;  ///< promised things that came since the board was told
     std::uint64_t generation_ = 0;
+    intake intake_ = intake::open;
     time_point next_housekeeping_;
 };
 

@@ -7,6 +7,7 @@
 // they take effect within a turn of each worker's loop.
 #pragma once
 
+#include "pool/intake.hpp"
 #include "pool/limits.hpp"
 
 #include <cstdint>
@@ -45,6 +46,9 @@ public:
     /// Every connection open now is closed when it is idle; new ones take their place (new settings, a failover,
     /// RECONNECT).
     void retire();
+    /// Whether connections are given out. From the return of a stop on no connection is opened that is not held
+    /// already, so that usage() falls, and once it is zero stays there.
+    void take_in(intake next);
 
     [[nodiscard]] pool_usage usage() const;
 

@@ -17,7 +17,7 @@ const node_preference& preference_of(const policy& rules, std::size_t node)
 
 bool may_serve(const node& which)
 {
-    return which.role == node_role::replica && which.is_up() && !which.endpoints.empty();
+    return which.role == node_role::replica && which.is_up() && !which.drained && !which.endpoints.empty();
 }
 
 /// Of two replicas that cannot serve, the one that nearly could gives the reason.

@@ -31,8 +31,8 @@ enum class node_role : std::uint8_t {
 };
 
 enum class node_state : std::uint8_t {
-    up,    ///< it answers, or nothing speaks against it yet
-    down,  ///< several probes in a row failed
+    up,           ///< it answers, or nothing speaks against it yet
+    down,         ///< several probes in a row failed
     quarantined,  ///< it answers, but must not be used; its reason tells why
 };
 
@@ -49,6 +49,7 @@ struct node {
     std::uint32_t server_version = 0;        ///< for example 150020 or 80036; 0 until a probe told
     std::string version_text{};              ///< MySQL and MariaDB: as their greeting has it; empty until a probe told
     std::string reason{};                    ///< one sentence: why this role and state
+    bool drained = false;                    ///< an operator wants no new work to go there
     [[nodiscard]] bool is_up() const { return state == node_state::up; }
     friend bool operator==(const node&, const node&) = default;
 };

@@ -10,18 +10,17 @@ namespace {
 
 constexpr std::size_t longest_word = 63;  // as long as PostgreSQL's names
 
-constexpr std::array<std::string_view, 12> verbs_we_lack{"PAUSE",
-                                                         "RESUME",
-                                                         "DISABLE",
-                                                         "ENABLE",
-                                                         "RECONNECT",
-                                                         "KILL",
-                                                         "KILL_CLIENT",
-                                                         "SUSPEND",
-                                                         "SHUTDOWN",
-                                                         "WAIT_CLOSE",
-                                                         "WAIT_FOR_SERVERS",
-                                                         "WAIT_FOR_CLIENTS"};
+constexpr std::size_t longest_name = 512;  // of a node, which may be a path; and of a database
+
+constexpr std::array<std::string_view, 9> verbs_we_lack{"DISABLE",
+                                                        "ENABLE",
+                                                        "KILL",
+                                                        "KILL_CLIENT",
+                                                        "SUSPEND",
+                                                        "SHUTDOWN",
+                                                        "WAIT_CLOSE",
+                                                        "WAIT_FOR_SERVERS",
+                                                        "WAIT_FOR_CLIENTS"};
 constexpr std::array<std::string_view, 9> words_of_drivers{
     "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "DISCARD", "RESET", "DEALLOCATE"};
 
@@ -64,21 +63,13 @@ public:
         return word.size() <= longest_word ? word : std::string{};
     }
 
-    /// The next word as it is written, or what stands in double quotes.
+    /// A name as it is written; empty where none stands there, or no sound one.
     std::string name()
     {
-        std::string name;
-        if (rest_.starts_with('"')) {
-            const auto end = std::min(rest_.find('"', 1), rest_.size());
-            name = rest_.substr(1, end - 1);
-            rest_.remove_prefix(std::min(end + 1, rest_.size()));
-        } else {
-            const auto end = std::min(rest_.find_first_of(" \t\r\n\f\v;"), rest_.size());
-            name = rest_.substr(0, end);
-            rest_.remove_prefix(end);
-        }
+        const char quote = !rest_.empty() && (rest_.front() == '"' || rest_.front() == '\'') ? rest_.front() : '\0';
+        auto name = quote == '\0' ? bare_name() : quoted_name(quote);
         skip();
-        return name;
+        return name.size() <= longest_name ? name : std::string{};
     }
 
     [[nodiscard]] std::string_view rest() const { return rest_; }
@@ -94,6 +85,32 @@ public:
     }
 
 private:
+    std::string bare_name()
+    {
+        std::string name;
+        while (!rest_.empty() && !is_space(rest_.front()) && rest_.front() != ';') {
+            name.push_back(rest_.front());
+            rest_.remove_prefix(1);
+        }
+        return name;
+    }
+
+    /// A quote within is written twice.
+    std::string quoted_name(char quote)
+    {
+        std::string name;
+        for (rest_.remove_prefix(1); !rest_.empty(); rest_.remove_prefix(1)) {
+            if (rest_.front() == quote) {
+                rest_.remove_prefix(1);
+                if (rest_.empty() || rest_.front() != quote) {
+                    return name;
+                }
+            }
+            name.push_back(rest_.front());
+        }
+        return {};
+    }
+
     /// White space and comments.
     void skip()
     {
@@ -155,6 +172,31 @@ command parse_show(word_reader& from)
     return out;
 }
 
+/// PAUSE and its like: of one database, or of all.
+command parse_stop(word_reader& from, command_kind kind, std::string word)
+{
+    command out{.kind = kind, .word = std::move(word)};
+    if (!from.at_end()) {
+        out.name = from.name();
+        if (out.name.empty() || !from.at_end()) {
+            out.kind = command_kind::unknown;
+        }
+    }
+    return out;
+}
+
+command parse_drain(word_reader& from, command_kind kind, std::string word)
+{
+    command out{.kind = kind, .word = std::move(word)};
+    const bool names_node = from.next() == "NODE";
+    out.word += " NODE";
+    out.name = names_node ? from.name() : std::string{};
+    if (out.name.empty() || !from.at_end()) {
+        out.kind = command_kind::unknown;
+    }
+    return out;
+}
+
 }  // namespace
 
 command parse_command(std::string_view text)
@@ -166,6 +208,21 @@ command parse_command(std::string_view text)
     auto word = words.next();
     if (word == "SHOW") {
         return parse_show(words);
+    }
+    if (word == "PAUSE") {
+        return parse_stop(words, command_kind::pause, std::move(word));
+    }
+    if (word == "RESUME") {
+        return parse_stop(words, command_kind::resume, std::move(word));
+    }
+    if (word == "RECONNECT") {
+        return parse_stop(words, command_kind::reconnect, std::move(word));
+    }
+    if (word == "DRAIN") {
+        return parse_drain(words, command_kind::drain_node, std::move(word));
+    }
+    if (word == "UNDRAIN") {
+        return parse_drain(words, command_kind::undrain_node, std::move(word));
     }
     auto kind = command_kind::unknown;
     if (word == "SET") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/console.hpp"
 
+#include "admin/orders.hpp"
+
 #include "net/driver.hpp"
 #include "net/event.hpp"
 #include "net/stream.hpp"
@@ -8,8 +10,6 @@
 #include "protocols/postgresql/frame.hpp"
 #include "protocols/postgresql/protocol.hpp"
 #include "telemetry/log.hpp"
-
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <atomic>
@@ -75,6 +75,8 @@ private:
     task<void> read_more();
     task<void> answer(char type, bytes body);
     task<snapshot_ptr> look(detail how);
+    task<std::optional<client_error>> carry_out(command what);
+    task<std::optional<client_error>> wait_for(command what);
     task<std::optional<client_error>> reload();
     task<void> wait_for_room();
     [[nodiscard]] bool goes_on() const
@@ -145,11 +147,8 @@ void guest::greet()
                                     {"standard_conforming_strings", "on"},
                                     {"is_superuser", role_ == console_role::admin ? "on" : "off"},
                                     {"session_authorization", client_.who.user}};
-    cancel_key key{.process_id = client_.number, .key = {}};
-    key.key.resize(postgresql::protocol::cancel_secret_size(client_.who));
-    RAND_bytes(reinterpret_cast<unsigned char*>(key.key.data()), static_cast<int>(key.key.size()));
     std::string out;
-    postgresql::protocol::encode_greeting(out, parameters, key);
+    postgresql::protocol::encode_greeting(out, parameters, client_.key);
     wire_.send(out);
 }
 
@@ -197,8 +196,8 @@ task<void> guest::answer(char type, bytes body)
     using need = console_dialogue::need;
     console_facts facts;
     const auto needs = dialogue_.needs(type, body);
-    if (needs == need::reload) {
-        facts.reload_failed = co_await reload();
+    if (needs == need::order) {
+        facts.refused = co_await carry_out(dialogue_.order_in(type, body));
     } else if (needs == need::route) {
         auto question = dialogue_.asked_route(type, body);
         question.user = question.user.empty() ? client_.who.user : question.user;
@@ -229,9 +228,49 @@ task<snapshot_ptr> guest::look(detail how)
     co_return box->value ? std::move(*box->value) : nullptr;
 }
 
+task<std::optional<client_error>> guest::carry_out(command what)
+{
+    log::info(
+        "the console gives an order",
+        {{"client", wire_.peer_address()}, {"user", client_.who.user}, {"order", what.word}, {"name", what.name}});
+    if (what.kind == command_kind::reload) {
+        co_return co_await reload();
+    }
+    auto refused = begin_order(worker_.owner(), what);
+    if (!refused) {
+        refused = co_await wait_for(std::move(what));
+    }
+    co_return refused;
+}
+
+/// Until it is done, taken back by another guest, or given up by this one.
+task<std::optional<client_error>> guest::wait_for(command what)
+{
+    constexpr auto look_again = milliseconds{10};
+    auto& process = worker_.owner();
+    client_.take_cancel();  // of what came before
+    auto progress = progress_of(process, what);
+    bool given_up = false;
+    while (progress == proxy::stop_progress::under_way && !given_up) {
+        const auto timer = worker_.driver().call_at(worker_.driver().now() + look_again, [this] { event_.notify(); });
+        co_await event_.wait();
+        worker_.driver().cancel(timer);
+        given_up = client_.take_cancel() || wire_.peer_gone() || !goes_on();
+        progress = progress_of(process, what);
+    }
+    std::optional<client_error> refused;
+    if (progress == proxy::stop_progress::taken_back) {
+        refused = superseded(what);
+    } else if (progress == proxy::stop_progress::under_way) {
+        take_back(process, what);
+        log::info("an order of the console is taken back", {{"order", what.word}, {"name", what.name}});
+        refused = cancelled(what);
+    }
+    co_return refused;
+}
+
 task<std::optional<client_error>> guest::reload()
 {
-    log::info("the console asks for a reload", {{"client", wire_.peer_address()}, {"user", client_.who.user}});
     auto box = std::make_shared<awaited<std::optional<client_error>>>();
     box->tell = &event_;
     hall_.reload([box, &to = worker_](std::optional<client_error> fault) {

@@ -54,7 +54,10 @@ std::string help_text()
         text.append(before).append(each.only_extended ? "EXTENDED " : "").append(each.subject);
         before = "|";
     }
-    return text + "\n\tSHOW ROUTE [IN database] [AS user] [MYSQL|POSTGRESQL] statement\n\tSET key = value\n\tRELOAD";
+    return text +
+           "\n\tSHOW ROUTE [IN database] [AS user] [MYSQL|POSTGRESQL] statement\n\tSET key = value\n\tRELOAD"
+           "\n\tPAUSE [database]\n\tRESUME [database]\n\tRECONNECT [database]"
+           "\n\tDRAIN NODE node\n\tUNDRAIN NODE node";
 }
 
 /// The tag PostgreSQL gives.
@@ -77,18 +80,37 @@ void append_empty(std::string& out, char type)
 
 console_dialogue::need console_dialogue::needs(char type, bytes body) const
 {
+    const auto what = run_by(type, body);
+    return what ? need_of(*what) : need::nothing;
+}
+
+command console_dialogue::order_in(char type, bytes body) const
+{
+    return run_by(type, body).value_or(command{});
+}
+
+route_question console_dialogue::asked_route(char type, bytes body) const
+{
+    return run_by(type, body).value_or(command{}).route;
+}
+
+/// The command that this message has run, if any.
+std::optional<command> console_dialogue::run_by(char type, bytes body) const
+{
     byte_reader in{body};
     if (skipping_) {
-        return need::nothing;
+        return std::nullopt;
     }
     if (type == from_client::query) {
-        return need_of(parse_command(in.c_string()));
+        return parse_command(in.c_string());
     }
     if (type == from_client::execute) {
         const auto found = portals_.find(in.c_string());
-        return found == portals_.end() || found->second.rows ? need::nothing : need_of(found->second.what);
+        if (found != portals_.end() && !found->second.rows) {
+            return found->second.what;
+        }
     }
-    return need::nothing;
+    return std::nullopt;
 }
 
 console_dialogue::need console_dialogue::need_of(const command& what) const
@@ -96,24 +118,14 @@ console_dialogue::need console_dialogue::need_of(const command& what) const
     if (what.kind == command_kind::show_route) {
         return need::route;
     }
-    if (what.kind == command_kind::reload && role_ == console_role::admin) {
-        return need::reload;
+    if (what.is_order() && role_ == console_role::admin) {
+        return need::order;
     }
     const auto* table = table_of(what);
     if (table == nullptr) {
         return need::nothing;
     }
     return table->needs == detail::everything ? need::everything : need::counts;
-}
-
-route_question console_dialogue::asked_route(char type, bytes body) const
-{
-    byte_reader in{body};
-    if (type == from_client::query) {
-        return parse_command(in.c_string()).route;
-    }
-    const auto found = portals_.find(in.c_string());
-    return found == portals_.end() ? route_question{} : found->second.what.route;
 }
 
 void console_dialogue::answer(char type, bytes body, const console_facts& facts, std::string& out)
@@ -326,8 +338,8 @@ void console_dialogue::close(bytes body, std::string& out)
 bool console_dialogue::perform(const command& what, const console_facts& facts, std::string& out)
 {
     auto objection = objection_to(what);
-    if (!objection && what.kind == command_kind::reload) {
-        objection = facts.reload_failed;
+    if (!objection && what.is_order()) {
+        objection = facts.refused;
     }
     if (!objection && what.kind == command_kind::show_route) {
         objection = facts.route.refused;

@@ -35,13 +35,13 @@ struct route_answer {
 /// What had to be found out for an answer.
 struct console_facts {
     snapshot_ptr now{};
-    std::optional<client_error> reload_failed{};
+    std::optional<client_error> refused{};  ///< why an order was not carried out
     route_answer route{};
 };
 
 class console_dialogue {
 public:
-    enum class need : std::uint8_t { nothing, counts, everything, reload, route };
+    enum class need : std::uint8_t { nothing, counts, everything, order, route };
 
     explicit console_dialogue(console_role role) : role_{role} {}
 
@@ -49,6 +49,8 @@ public:
     [[nodiscard]] need needs(char type, bytes body) const;
     /// Of a message that needs a route.
     [[nodiscard]] route_question asked_route(char type, bytes body) const;
+    /// The order that needs() has told of for this message: it is to be carried out first.
+    [[nodiscard]] command order_in(char type, bytes body) const;
     /// Takes one message, and appends what there is to say to it.
     void answer(char type, bytes body, const console_facts& facts, std::string& out);
     /// The client said goodbye, or broke the protocol.
@@ -73,6 +75,7 @@ private:
     bool perform(const command& what, const console_facts& facts, std::string& out);
     [[nodiscard]] std::optional<client_error> objection_to(const command& what) const;
     [[nodiscard]] need need_of(const command& what) const;
+    [[nodiscard]] std::optional<command> run_by(char type, bytes body) const;
     void fail(error_kind kind, std::string detail, std::string_view sqlstate, std::string& out);
     void violation(std::string detail, std::string& out);
 

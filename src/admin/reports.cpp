@@ -144,6 +144,7 @@ telemetry::discard_reason reason_of(pool::close_reason why)
         case pool::close_reason::limit: return reason::limit;
         case pool::close_reason::reset_failed: return reason::reset_failed;
         case pool::close_reason::drained: return reason::shutdown;
+        case pool::close_reason::paused: return reason::paused;
         case pool::close_reason::borrower: break;
     }
     return reason::unclean;
@@ -236,6 +237,7 @@ void reporter::merge(gathering& from)
     out->settings = configuration->settings;
     out->connections_held = process_.budget()->usage().held;
     out->shared_limits = process_.budget()->limits();
+    out->stops = process_.stops();
     out->totals = count(process_);
     out->process = usage_of_this_process();
     for (const auto& cluster : out->settings->clusters) {
@@ -263,6 +265,7 @@ void reporter::merge(gathering& from)
         pool_report one;
         one.key = {.cluster = name.cluster, .user = name.user, .database = name.database};
         one.database = client_name_of(*out->settings, one.key);
+        one.paused = out->stops.is_paused({one.key.cluster, one.key.database});
         take_limits_and_use(one, sum);
         one.servers = sum.servers;
         one.clients = sum.clients;
@@ -332,6 +335,19 @@ std::string why_not_ready(const proxy::process& of)
         }
     }
     return reasons;
+}
+
+std::string what_is_stopped(const proxy::process& of)
+{
+    const auto stops = of.stops();
+    std::string lines = stops.is_all_paused() ? "all databases are paused\n" : "";
+    for (const auto& each : stops.names()) {
+        lines += "database " + each + " is paused\n";
+    }
+    for (const auto& each : stops.drained()) {
+        lines += "node " + each + " is drained\n";
+    }
+    return lines;
 }
 
 process_usage usage_of_this_process()

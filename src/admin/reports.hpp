@@ -11,6 +11,7 @@
 #include "control/loop.hpp"
 #include "pool/limits.hpp"
 #include "pool/pool.hpp"
+#include "pool/stops.hpp"
 #include "proxy/pin_table.hpp"
 #include "proxy/process.hpp"
 #include "proxy/session_base.hpp"
@@ -78,6 +79,7 @@ struct pool_report {
     client_counts clients{};
     telemetry::pool_totals totals{};
     period last_period{};  ///< the last full one
+    bool paused = false;
 };
 
 /// What the process takes from the machine.
@@ -95,8 +97,8 @@ struct snapshot {
     duration uptime{};
     bool draining = false;
     std::shared_ptr<const settings::tree> settings{};
-    std::vector<client_report> clients{};  ///< only where asked for in full
-    std::vector<server_report> servers{};  ///< likewise
+    std::vector<client_report> clients{};                ///< only where asked for in full
+    std::vector<server_report> servers{};                ///< likewise
     std::vector<proxy::pin_statement> pin_statements{};  ///< likewise; most frequent first
     std::vector<pool_report> pools{};
     std::vector<router::cluster_view_ptr> clusters{};
@@ -104,6 +106,7 @@ struct snapshot {
     std::uint32_t console_clients = 0;  ///< of these, on the console
     std::uint32_t connections_held = 0;
     pool::shared_limits shared_limits{};
+    pool::stops stops{};
     telemetry::totals totals{};
     process_usage process{};
 };
@@ -144,5 +147,7 @@ private:
 
 /// The clusters without a primary, each with its reason; empty where the process is ready for clients.
 [[nodiscard]] std::string why_not_ready(const proxy::process& of);
+/// What is paused and drained, a line each; clients are welcome all the same, and wait.
+[[nodiscard]] std::string what_is_stopped(const proxy::process& of);
 
 }  // namespace penstock::admin

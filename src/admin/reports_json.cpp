@@ -89,7 +89,7 @@ std::string json_of(const snapshot& from)
                                                                                    {"stats", "STATS"},
                                                                                    {"latency", "LATENCY"}}};
     for (const auto& [name, subject] : tables) {
-        out[name] = array_of(*find_table(subject, false), from);
+        out[name] = array_of(*find_table(subject, subject == "POOLS"), from);
     }
     return json::serialize(out) + "\n";
 }

@@ -96,6 +96,7 @@ void add_pools(families& to, const snapshot& from)
     metric_family waiting{"penstock_waiting_clients", "Clients waiting for a server connection", metric_kind::gauge};
     metric_family longest{
         "penstock_max_wait_seconds", "How long the first of the waiting clients waits", metric_kind::gauge};
+    metric_family paused{"penstock_pool_paused", "Whether PAUSE lets nobody have a connection", metric_kind::gauge};
     metric_family sizes{"penstock_pool_size", "Server connections a pool may have", metric_kind::gauge};
     for (const auto& pool : from.pools) {
         const auto labels = labels_of(pool);
@@ -112,9 +113,10 @@ void add_pools(families& to, const snapshot& from)
         add(clients, with(labels, "state", "active"), pool.clients.active);
         add(waiting, labels, pool.clients.waiting);
         add(longest, labels, in_seconds(std::max(pool.clients.longest_wait, pool.servers.oldest_wait)));
+        add(paused, labels, pool.paused ? 1 : 0);
         add(sizes, labels, pool.limits.size + pool.limits.reserve);
     }
-    for (auto* each : {&connections, &clients, &waiting, &longest, &sizes}) {
+    for (auto* each : {&connections, &clients, &waiting, &longest, &paused, &sizes}) {
         to.push_back(std::move(*each));
     }
     add_one(to,
@@ -134,6 +136,7 @@ void add_pools(families& to, const snapshot& from)
 void add_nodes(families& to, const snapshot& from)
 {
     metric_family up{"penstock_node_up", "Whether a node answers", metric_kind::gauge};
+    metric_family drained{"penstock_node_drained", "Whether no new work goes to a node", metric_kind::gauge};
     metric_family role{"penstock_node_role", "A node's role: 1 for the one it has", metric_kind::gauge};
     metric_family primary{"penstock_cluster_has_primary", "Whether a cluster takes writes", metric_kind::gauge};
     for (const auto& cluster : from.clusters) {
@@ -142,10 +145,11 @@ void add_nodes(families& to, const snapshot& from)
             const label_list labels{{"cluster", cluster->cluster},
                                     {"node", settings::address{node.host, node.port}.text()}};
             add(up, labels, node.is_up() ? 1 : 0);
+            add(drained, labels, node.drained ? 1 : 0);
             add(role, with(labels, "role", router::name_of(node.role)), 1);
         }
     }
-    for (auto* each : {&up, &role, &primary}) {
+    for (auto* each : {&up, &drained, &role, &primary}) {
         to.push_back(std::move(*each));
     }
 }

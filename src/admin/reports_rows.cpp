@@ -215,6 +215,16 @@ std::vector<row> rows_of_pools(const snapshot& from)
     return rows;
 }
 
+/// The last row is the console's.
+std::vector<row> rows_of_extended_pools(const snapshot& from)
+{
+    auto rows = rows_of_pools(from);
+    for (std::size_t index = 0; index < rows.size(); ++index) {
+        rows[index].emplace_back(index < from.pools.size() && from.pools[index].paused ? "1" : "0");
+    }
+    return rows;
+}
+
 std::vector<row> rows_of_stats(const snapshot& from)
 {
     std::vector<row> rows;
@@ -336,7 +346,7 @@ std::vector<row> rows_of_nodes(const snapshot& from)
             rows.push_back({cluster->cluster,
                             settings::address{node.host, node.port}.text(),
                             router::name_of(node.role),
-                            router::name_of(node.state),
+                            node.drained && node.is_up() ? "drained" : router::name_of(node.state),
                             text_of(node.server_version),
                             text_of(node.max_connections),
                             node.reason});

@@ -11,6 +11,7 @@ namespace penstock::admin {
 
 std::vector<row> rows_of_version(const snapshot& from);
 std::vector<row> rows_of_pools(const snapshot& from);
+std::vector<row> rows_of_extended_pools(const snapshot& from);
 std::vector<row> rows_of_stats(const snapshot& from);
 std::vector<row> rows_of_stats_totals(const snapshot& from);
 std::vector<row> rows_of_stats_averages(const snapshot& from);

@@ -58,6 +58,11 @@ std::vector<std::pair<std::string, std::string>> in_pgbouncers_words(const setti
             {"stats_period", seconds_of(reporter::period_length)}};
 }
 
+bool is_paused(const settings::database_settings& database, const std::string& name, const snapshot& from)
+{
+    return from.stops.is_paused({database.cluster, settings::server_database(database, name)});
+}
+
 /// `name` is the one clients use, which a "*" entry does not tell.
 row row_of(const settings::database_settings& database, const std::string& name, const snapshot& from)
 {
@@ -96,7 +101,7 @@ row row_of(const settings::database_settings& database, const std::string& name,
             text_of(connections),
             text_of(database.max_client_connections),
             text_of(clients),
-            "0",
+            is_paused(database, name, from) ? "1" : "0",
             "0"};
 }
 
@@ -221,9 +226,10 @@ std::vector<row> rows_of_lists(const snapshot& from)
 }
 
 /// Values are words, not numbers, as with PgBouncer.
-std::vector<row> rows_of_state(const snapshot&)
+std::vector<row> rows_of_state(const snapshot& from)
 {
-    return {{"active", "yes"}, {"paused", "no"}, {"suspended", "no"}};
+    const bool paused = from.stops.is_all_paused();
+    return {{"active", paused ? "no" : "yes"}, {"paused", paused ? "yes" : "no"}, {"suspended", "no"}};
 }
 
 std::vector<row> rows_of_mem(const snapshot& from)

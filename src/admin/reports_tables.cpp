@@ -122,6 +122,7 @@ constexpr auto with_more(const std::array<column, Size>& first, Columns... more)
     return all;
 }
 
+constexpr auto extended_pools_columns = with_more(pools_columns, column{"paused", type::int4});
 constexpr auto extended_client_columns =
     with_more(plain_socket_columns, column{"pinned", type::int4}, column{"pin_reason"});
 constexpr auto socket_columns = with_more(plain_socket_columns,
@@ -223,6 +224,7 @@ constexpr std::array routes_columns{
 constexpr std::array tables{
     table_kind{"VERSION", version_columns, rows_of_version},
     table_kind{"POOLS", pools_columns, rows_of_pools},
+    table_kind{"POOLS", extended_pools_columns, rows_of_extended_pools, detail::counts, true},
     table_kind{"STATS", stats_columns, rows_of_stats},
     table_kind{"STATS_TOTALS", stats_totals_columns, rows_of_stats_totals},
     table_kind{"STATS_AVERAGES", stats_averages_columns, rows_of_stats_averages},

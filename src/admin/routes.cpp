@@ -18,7 +18,7 @@ http_response readiness(const proxy::process& of)
     } else if (auto reasons = why_not_ready(of); !reasons.empty()) {
         response = {.status = 503, .body = std::move(reasons)};
     } else {
-        response.body = "ready\n";
+        response.body = "ready\n" + what_is_stopped(of);
     }
     return response;
 }

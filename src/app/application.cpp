@@ -103,7 +103,7 @@ struct application::state {
     struct listener {
         int descriptor;
         engine speaks;
-        bool read_only;  ///< its clients get replicas
+        proxy::entrance by;
     };
     std::vector<listener> listening;
     std::vector<int> admin_listening;
@@ -219,7 +219,7 @@ outcome<bool> application::state::open_listeners()
         for (std::size_t place = 0; place < descriptors.size(); ++place) {
             auto& where = tree.listen.of(each)[place];
             where.port = where.is_unix() ? where.port : net::local_port(descriptors[place]);
-            listening.push_back({descriptors[place], each, false});
+            listening.push_back({descriptors[place], each, proxy::entrance::usual});
         }
     }
     for (const auto each : all_engines) {
@@ -228,8 +228,13 @@ outcome<bool> application::state::open_listeners()
         for (std::size_t place = 0; place < for_reading.size(); ++place) {
             auto& where = tree.listen.for_reading(each)[place];
             where.port = where.is_unix() ? where.port : net::local_port(for_reading[place]);
-            listening.push_back({for_reading[place], each, true});
+            listening.push_back({for_reading[place], each, proxy::entrance::for_reading});
         }
+    }
+    std::vector<int> for_console;
+    opened = opened ? open_all(tree.admin.console, for_console) : opened;
+    for (const int descriptor : for_console) {
+        listening.push_back({descriptor, engine::postgresql, proxy::entrance::console});
     }
     return opened;
 }
@@ -307,13 +312,11 @@ outcome<bool> application::state::start_workers()
         process->add_worker(*workers.back());
     }
     auto& first = workers.front()->driver();
-    for (const auto& [descriptor, speaks, read_only] : listening) {
+    for (const auto& [descriptor, speaks, by] : listening) {
         acceptors.push_back(std::make_unique<net::acceptor>(
             first,
             descriptor,
-            [this, speaks = speaks, read_only = read_only](int accepted) {
-                process->least_busy().adopt(accepted, speaks, read_only);
-            },
+            [this, speaks = speaks, by = by](int accepted) { process->least_busy().adopt(accepted, speaks, by); },
             [&of = *workers.front(), complained = time_point{}]() mutable { note_shortage(of, complained); }));
     }
     for (const auto& each : workers) {
@@ -336,6 +339,9 @@ outcome<bool> application::state::start_workers()
             log::info("listening",
                       {{"address", where.text()}, {"protocol", std::string{name_of(each)}}, {"for", "reading"}});
         }
+    }
+    for (const auto& where : tree.admin.console) {
+        log::info("listening", {{"address", where.text()}, {"protocol", "postgresql"}, {"for", "the console"}});
     }
     for (const auto& where : tree.admin.listen) {
         log::info("listening", {{"address", where.text()}, {"protocol", "http"}});

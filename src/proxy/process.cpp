@@ -10,14 +10,10 @@
 
 namespace penstock::proxy {
 
-namespace {
-
 std::string text_of(const router::node& where)
 {
     return where.host + ":" + std::to_string(where.port);
 }
-
-}  // namespace
 
 server_account pool_record::account() const
 {
@@ -78,6 +74,7 @@ void process::configure(configuration_ptr next)
         for (const auto& [key, record] : pools_) {
             follow_settings_locked(*record, *before->settings, *next->settings);
         }
+        follow_names_locked(*next->settings);
     }
     for (auto* each : workers_) {
         each->configure(next);
@@ -117,10 +114,12 @@ router::cluster_view_ptr process::view_of(const std::string& cluster) const
 
 void process::publish(router::cluster_view_ptr view)
 {
+    const std::lock_guard lock{guard_};
+    observed_[view->cluster] = view;
+    view = marked_locked(view);
     for (auto* each : workers_) {
         each->see(view);
     }
-    const std::lock_guard lock{guard_};
     const auto* primary = view->primary();
     views_[view->cluster] = view;
     set_limits_locked();
@@ -133,6 +132,7 @@ void process::publish(router::cluster_view_ptr view)
             record->shared->set_node(text_of(*primary));
         }
     }
+    apply_stops_locked();
     fence_locked(*view);
 }
 
@@ -197,6 +197,7 @@ std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
         }
         record->shared = std::make_shared<pool::shared_pool>(
             budget_, key, settings::effective_limits(tree, database, user), std::move(node));
+        record->shared->take_in(stops_.intake_of(key, record->shared->node()));
     }
     record->learn(std::move(account));
     return record;
@@ -217,6 +218,7 @@ std::shared_ptr<pool_record> process::pool_on_replica(const std::shared_ptr<pool
         record->primary = primary;
         record->follow(primary->mode(), primary->init_query());
         record->shared = std::make_shared<pool::shared_pool>(budget_, key, primary->shared->limits(), node);
+        record->shared->take_in(stops_.intake_of(key, node));
     }
     return record;
 }

@@ -12,6 +12,7 @@
 #include "net/tls_context.hpp"
 #include "pool/budget.hpp"
 #include "pool/shared_pool.hpp"
+#include "pool/stops.hpp"
 #include "protocols/wire/function_catalogue.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "proxy/routing.hpp"
@@ -24,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +64,12 @@ private:
     std::string init_query_{};
     std::atomic<settings::pool_mode> mode_{settings::pool_mode::transaction};
 };
+
+/// How far it is that what an operator stopped holds no connection any more.
+enum class stop_progress : std::uint8_t { under_way, done, taken_back };
+
+/// "host:port", as nodes are named in pools and logs.
+[[nodiscard]] std::string text_of(const router::node& where);
 
 class process {
 public:
@@ -121,6 +129,20 @@ public:
     void publish_functions(const std::string& cluster,
                            const std::string& database,
                            const function_catalogue_ptr& newest);
+    // What an operator stops: process_stops.cpp. From any thread. They give why not, where nothing was done.
+
+    /// No database's name: all of them. New work waits from now on.
+    std::optional<client_error> pause(const std::string& database);
+    std::optional<client_error> resume(const std::string& database);
+    /// Connections are closed as they come back, and new ones opened in their place.
+    std::optional<client_error> reconnect(const std::string& database);
+    [[nodiscard]] stop_progress progress_of_pause(const std::string& database) const;
+    /// No new work goes to that node, by its address or host. The primary's work waits.
+    std::optional<client_error> drain_node(const std::string& name);
+    std::optional<client_error> undrain_node(const std::string& name);
+    [[nodiscard]] stop_progress progress_of_drain(const std::string& name) const;
+    [[nodiscard]] pool::stops stops() const;
+
     /// When that user of that cluster has written last; shared by its sessions.
     [[nodiscard]] std::shared_ptr<write_mark> mark_of(const std::string& cluster, const std::string& user);
 
@@ -151,13 +173,21 @@ private:
     void set_limits_locked();
     void hold_locked(const router::cluster_view& view);
     void fence_locked(const router::cluster_view& view);
+    [[nodiscard]] std::vector<std::string> nodes_called_locked(const std::string& name) const;
+    void show_drained_locked();
+    [[nodiscard]] router::cluster_view_ptr marked_locked(const router::cluster_view_ptr& view) const;
+    void apply_stops_locked();
+    void follow_names_locked(const settings::tree& now);
     void follow_settings_locked(pool_record& pool, const settings::tree& before, const settings::tree& now);
 
     mutable std::mutex guard_;
     configuration_ptr configuration_;
     control::credentials& users_;
     std::shared_ptr<pool::budget> budget_;
-    std::map<std::string, router::cluster_view_ptr, std::less<>> views_;
+    std::map<std::string, router::cluster_view_ptr, std::less<>> observed_;  ///< by cluster
+    std::map<std::string, router::cluster_view_ptr, std::less<>> views_;     ///< those, with what is drained
+    pool::stops stops_;
+    std::uint64_t node_changes_ = 0;                              ///< of what is drained
     std::map<std::string, std::size_t, std::less<>> written_to_;  ///< each cluster's last primary, by its place
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
     std::map<std::string, std::shared_ptr<router::freshness_board>, std::less<>> boards_;

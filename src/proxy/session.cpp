@@ -24,18 +24,19 @@ constexpr auto last_words_patience = seconds{2};
 }  // namespace
 
 template <protocol P>
-task<void> serve_client(worker& on, int descriptor, bool read_only)
+task<void> serve_client(worker& on, int descriptor, entrance by)
 {
-    session<P> client{on, descriptor, read_only};
+    session<P> client{on, descriptor, by};
     co_await client.run();
 }
 
 template <protocol P>
-session<P>::session(worker& on, int descriptor, bool read_only)
+session<P>::session(worker& on, int descriptor, entrance by)
     : worker_{on},
       client_{on.driver(), descriptor},
       event_{on.driver()},
-      read_only_{read_only},
+      for_console_{by == entrance::console},
+      read_only_{by == entrance::for_reading},
       since_{on.driver().now()}
 {
     client_.subscribe(&event_);
@@ -124,6 +125,10 @@ void session<P>::cancel(const std::string& key, std::function<void()> done)
         worker_.counters().process.cancel_requests_unmatched.add();
         done();
         return;
+    }
+    if (on_console_) {
+        is_cancelled_ = true;
+        event_.notify();
     }
     cancel_statement([done = std::move(done)](bool) { done(); });
 }
@@ -470,7 +475,7 @@ void session<P>::copy_counters()
 
 template class session<postgresql::protocol>;
 template class session<mysql::protocol>;
-template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor, bool read_only);
-template task<void> serve_client<mysql::protocol>(worker& on, int descriptor, bool read_only);
+template task<void> serve_client<postgresql::protocol>(worker& on, int descriptor, entrance by);
+template task<void> serve_client<mysql::protocol>(worker& on, int descriptor, entrance by);
 
 }  // namespace penstock::proxy

@@ -23,12 +23,12 @@ namespace penstock::proxy {
 
 /// The root coroutine of a client connection.
 template <protocol P>
-task<void> serve_client(worker& on, int descriptor, bool read_only);
+task<void> serve_client(worker& on, int descriptor, entrance by);
 
 template <protocol P>
 class session final : public session_base {
 public:
-    session(worker& on, int descriptor, bool read_only);
+    session(worker& on, int descriptor, entrance by);
     ~session() override;
 
     task<void> run();
@@ -74,7 +74,9 @@ private:
     bool admit();
     void dismiss();
     task<bool> greet();
+    [[nodiscard]] bool asks_for_console() const;
     task<void> serve_console(client_identity who);
+    void make_secret(const client_identity& who);
     task<bool> learn_greeting(const parameter_set_ptr& startup);
     std::shared_ptr<pool_record> find_pool(const user_record& record);
     void refuse(client_error why);
@@ -155,7 +157,9 @@ private:
     std::string secret_;  ///< of the cancel key
     bool admitted_ = false;
     bool on_console_ = false;
-    bool read_only_ = false;  ///< it has come to where clients get replicas
+    bool is_cancelled_ = false;  ///< on the console: a cancel request has come
+    bool for_console_ = false;   ///< it has come to where there is nothing else
+    bool read_only_ = false;     ///< it has come to where clients get replicas
 
     time_point since_{};           ///< last octets from the client
     time_point asked_at_{};        ///< first request of the answers under way

@@ -6,6 +6,7 @@
 #include "protocols/wire/conversation.hpp"
 #include "proxy/login.hpp"
 #include "proxy/session.hpp"
+#include "proxy/session_console_impl.hpp"
 #include "settings/lookup.hpp"
 #include "telemetry/log.hpp"
 
@@ -16,14 +17,6 @@
 #include <utility>
 
 namespace penstock::proxy {
-
-/// "pgbouncer" is the console, unless a database is really called that.
-inline bool names_console(const settings::tree& tree, const std::string& database)
-{
-    return database == "pgbouncer" && std::none_of(tree.databases.begin(), tree.databases.end(), [&](const auto& each) {
-               return each.name == database;
-           });
-}
 
 template <protocol P>
 login_context session<P>::new_login_context()
@@ -235,10 +228,7 @@ task<bool> session<P>::welcome(client_identity proved, const user_record& record
             application_name_ = value;
         }
     }
-    // The console speaks PostgreSQL's protocol; to clients of MySQL that name means a schema like any other.
-    const bool wants_console =
-        engine_of_protocol<P> == engine::postgresql && worker_.serve_console() && names_console(tree, who.database);
-    if (wants_console) {
+    if (for_console_ || asks_for_console()) {
         co_await serve_console(std::move(who));
         co_return false;
     }
@@ -292,23 +282,6 @@ void session<P>::dismiss()
 {
     worker_.owner().dismiss_user(user_);
     worker_.owner().dismiss_from_database(database_);
-}
-
-/// The console's clients count neither against max_client_connections nor as something a drain waits for: whoever looks
-/// after us gets an answer then, too. They end when the process does, at the latest.
-template <protocol P>
-task<void> session<P>::serve_console(client_identity who)
-{
-    worker_.counters().process.logins.add();
-    on_console_ = true;
-    worker_.owner().clients.fetch_sub(1, std::memory_order_relaxed);
-    console_client client;
-    client.who = std::move(who);
-    client.early = std::exchange(pending_, {});
-    client.number = number_;
-    client.must_end = [this] { return stop_.has_value() && !stop_when_idle_; };
-    auto served = worker_.serve_console()(worker_, client_, event_, std::move(client));
-    co_await std::move(served);
 }
 
 template <protocol P>
@@ -385,8 +358,7 @@ task<bool> session<P>::greet()
         excused_ = rules.excused;
     }
     begin_routing();
-    secret_.resize(P::cancel_secret_size(*who));
-    RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
+    make_secret(*who);
     std::string out;
     front_->greet(out, *greeting, {.process_id = number_, .key = secret_});
     client_.send(out);
@@ -400,6 +372,13 @@ task<bool> session<P>::greet()
     since_ = worker_.driver().now();
     log::debug("client logged in", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
     co_return true;
+}
+
+template <protocol P>
+void session<P>::make_secret(const client_identity& who)
+{
+    secret_.resize(P::cancel_secret_size(who));
+    RAND_bytes(reinterpret_cast<unsigned char*>(secret_.data()), static_cast<int>(secret_.size()));
 }
 
 /// The first client with these start-up parameters is greeted with what a server says to them.

@@ -104,18 +104,18 @@ task<void> worker::close_pools()
     }
 }
 
-void worker::adopt(int descriptor, engine speaks, bool read_only)
+void worker::adopt(int descriptor, engine speaks, entrance by)
 {
     session_count_.fetch_add(1, std::memory_order_relaxed);
-    driver_.post([this, descriptor, speaks, read_only] { begin(descriptor, speaks, read_only); });
+    driver_.post([this, descriptor, speaks, by] { begin(descriptor, speaks, by); });
 }
 
-void worker::begin(int descriptor, engine speaks, bool read_only)
+void worker::begin(int descriptor, engine speaks, entrance by)
 {
     counters_.process.clients_accepted.add();
     switch (speaks) {
-        case engine::postgresql: driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor, read_only)); break;
-        case engine::mysql: driver_.spawn(serve_client<mysql::protocol>(*this, descriptor, read_only)); break;
+        case engine::postgresql: driver_.spawn(serve_client<postgresql::protocol>(*this, descriptor, by)); break;
+        case engine::mysql: driver_.spawn(serve_client<mysql::protocol>(*this, descriptor, by)); break;
     }
 }
 

@@ -12,6 +12,7 @@
 #include "pool/pool.hpp"
 #include "protocols/mysql/protocol.hpp"
 #include "protocols/postgresql/protocol.hpp"
+#include "proxy/entrance.hpp"
 #include "proxy/pin_table.hpp"
 #include "proxy/process.hpp"
 #include "proxy/profile.hpp"
@@ -80,9 +81,10 @@ struct protocol_side {
 /// A client that has proved who it is and asked for the console's database. It has not been greeted yet.
 struct console_client {
     client_identity who{};
-    std::string early{};               ///< octets that came with the end of its login
-    std::uint32_t number = 0;          ///< of its cancel key
-    std::function<bool()> must_end{};  ///< the process stops; the event is told when this becomes true
+    std::string early{};  ///< octets that came with the end of its login
+    cancel_key key{};
+    std::function<bool()> must_end{};     ///< the process stops; the event is told when this becomes true
+    std::function<bool()> take_cancel{};  ///< whether a cancel request has come since it was asked last; likewise
 };
 
 class worker {
@@ -105,9 +107,8 @@ public:
 
     // --- from any thread ---
 
-    /// A client that was accepted where we listen for that engine; `read_only`: for those that are to get replicas. The
-    /// descriptor is the worker's from here on.
-    void adopt(int descriptor, engine speaks, bool read_only = false);
+    /// A client that was accepted where we listen for that engine. The descriptor is the worker's from here on.
+    void adopt(int descriptor, engine speaks, entrance by = entrance::usual);
     void configure(configuration_ptr next);
     void see(router::cluster_view_ptr view);
     void believe(std::string cluster, std::string database, function_catalogue_ptr functions);
@@ -178,7 +179,7 @@ public:
 
 private:
     void sweep();
-    void begin(int descriptor, engine speaks, bool read_only);
+    void begin(int descriptor, engine speaks, entrance by);
     template <protocol P>
     worker_pool<P>& make_on_replica(worker_pool<P>& primary, const router::cluster_view& view, std::size_t node);
     template <protocol P>

@@ -158,6 +158,7 @@ tree reloadable(const tree& running, tree wanted)
     wanted.listen.mysql = running.listen.mysql;
     wanted.listen.mysql_read_only = running.listen.mysql_read_only;
     wanted.admin.listen = running.admin.listen;
+    wanted.admin.console = running.admin.console;
     std::vector<cluster_settings> clusters;
     for (const auto& cluster : running.clusters) {
         const auto* same = find_cluster(wanted, cluster.name);

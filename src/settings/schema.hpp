@@ -196,6 +196,7 @@ template <class Visitor, class Section>
 void visit_admin(Visitor& to, Section& from)
 {
     to.addresses("listen", from.listen, default_admin_port, applies::on_restart);
+    to.addresses("console", from.console, default_listen_port, applies::on_restart);
     to.names("admin_users", from.admin_users);
     to.names("stats_users", from.stats_users);
 }

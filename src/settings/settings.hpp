@@ -252,6 +252,7 @@ struct pool_settings {
 /// [admin]
 struct admin_settings {
     std::vector<address> listen{{"127.0.0.1", default_admin_port}};  ///< empty: no admin port
+    std::vector<address> console{};                                  ///< where there is the console and nothing else
     std::vector<std::string> admin_users{};                          ///< may run the console's verbs
     std::vector<std::string> stats_users{};                          ///< may read only
     friend bool operator==(const admin_settings&, const admin_settings&) = default;

@@ -112,6 +112,7 @@ void check_addresses(const tree& all, const complaint& complain)
         }
     }
     check("admin.listen", all.admin.listen);
+    check("admin.console", all.admin.console);
 }
 
 void check_cluster(const cluster_settings& cluster, const std::string& path, const complaint& complain)

@@ -60,6 +60,7 @@ std::string_view name_of(discard_reason reason)
         case discard_reason::node_down: return "node_down";
         case discard_reason::limit: return "limit";
         case discard_reason::shutdown: return "shutdown";
+        case discard_reason::paused: return "paused";
     }
     return "unknown";
 }

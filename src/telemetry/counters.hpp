@@ -36,8 +36,9 @@ enum class discard_reason : std::uint8_t {
     node_down,           ///< its node is down or has lost its role
     limit,               ///< closed to make room for another pool
     shutdown,            ///< the process ends
+    paused,              ///< PAUSE or DRAIN NODE
 };
-inline constexpr std::size_t discard_reason_count = 12;
+inline constexpr std::size_t discard_reason_count = 13;
 [[nodiscard]] std::string_view name_of(discard_reason reason);
 
 inline constexpr std::size_t error_kind_count = static_cast<std::size_t>(error_kind::internal) + 1;

@@ -4,6 +4,7 @@
 
 import pymysql
 
+import processes
 from mysql_products import PASSWORD
 from penstock import Penstock, merged
 
@@ -21,6 +22,8 @@ class MySqlPenstock(Penstock):
     def default_settings(self, cluster, nodes):
         settings = super().default_settings(cluster, nodes)
         settings["listen"] = {"mysql": [f"127.0.0.1:{self.port}"]}
+        self.console_port = processes.free_port()
+        settings["admin"]["console"] = [f"127.0.0.1:{self.console_port}"]
         settings["cluster"][0] |= {"engine": "mysql", "monitor_user": "monitor", "monitor_password": PASSWORD}
         return settings
 

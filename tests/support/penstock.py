@@ -70,6 +70,7 @@ class Penstock:
     def __init__(self, cluster=None, settings=None, arguments=None, environment=None, nodes=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="penstock-"))
         self.port, self.admin_port = processes.free_port(), processes.free_port()
+        self.console_port = self.port
         self.log_path = self.folder / "penstock.log"
         self.config = self.folder / "penstock.toml"
         self.environment = {**os.environ, **(environment or {})}
@@ -230,16 +231,25 @@ class Penstock:
             raise AssertionError(f"/stats gives {status}: {body}")
         return json.loads(body)["nodes"]
 
+    def order(self, command, user="app"):
+        """Has the console carry out a command that gives no rows; gives its tag."""
+        with contextlib.closing(self.operator(user)) as connection, connection.cursor() as cursor:
+            cursor.execute(command)
+            return cursor.statusmessage
+
+    def operator(self, user="app"):
+        """A psycopg2 connection to the console."""
+        connection = psycopg2.connect(host="127.0.0.1", port=self.console_port, user=user, dbname="pgbouncer", password=PASSWORD,
+                                      connect_timeout=int(patience(20)))
+        connection.autocommit = True
+        return connection
+
     def console(self, command, user="app"):
         """Rows of a console command, each as {column: text}."""
-        connection = self.connect(user=user, database="pgbouncer")
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(command)
-                names = [column.name for column in cursor.description]
-                return [dict(zip(names, row)) for row in cursor.fetchall()]
-        finally:
-            connection.close()
+        with contextlib.closing(self.operator(user)) as connection, connection.cursor() as cursor:
+            cursor.execute(command)
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
 def ending(status):

@@ -55,13 +55,9 @@ TEST(ConsoleCommands, OneTextHoldsOneCommand)
 TEST(ConsoleCommands, VerbsAreKnownByTheirWord)
 {
     EXPECT_EQ(parse_command("reload;").kind, command_kind::reload);
-    for (const auto* text : {"PAUSE",
-                             "pause app;",
-                             "RESUME",
-                             "KILL app",
+    for (const auto* text : {"KILL app",
                              "DISABLE app",
                              "ENABLE app",
-                             "RECONNECT",
                              "SUSPEND",
                              "SHUTDOWN",
                              "SHUTDOWN WAIT_FOR_CLIENTS",
@@ -72,6 +68,49 @@ TEST(ConsoleCommands, VerbsAreKnownByTheirWord)
         EXPECT_TRUE(read.is_verb()) << text;
     }
     EXPECT_EQ(parse_command("kill app").word, "KILL");
+}
+
+TEST(ConsoleCommands, StopsNameADatabaseOrNone)
+{
+    const std::pair<const char*, command_kind> verbs[] = {
+        {"PAUSE", command_kind::pause}, {"resume", command_kind::resume}, {"Reconnect", command_kind::reconnect}};
+    for (const auto& [verb, kind] : verbs) {
+        const std::string word{verb};
+        EXPECT_EQ(parse_command(word + " ; ").kind, kind);
+        EXPECT_EQ(parse_command(word).name, "");
+        for (const auto& [written, name] : {std::pair{"app", "app"},
+                                            {" My_App ;", "My_App"},
+                                            {"/* here */my-app.v2", "my-app.v2"},
+                                            {"\"a \"\"b\"\";\";", "a \"b\";"},
+                                            {"'it''s'", "it's"}}) {
+            const auto read = parse_command(word + " " + written);
+            EXPECT_EQ(read.kind, kind) << written;
+            EXPECT_EQ(read.name, name) << written;
+            EXPECT_TRUE(read.is_verb());
+            EXPECT_TRUE(read.is_order());
+        }
+        for (const auto* wrong : {"a b", "\"a", "\"\"", "a; PAUSE b", "\"a\"b", "a;;"}) {
+            EXPECT_EQ(parse_command(word + " " + wrong).kind, command_kind::unknown) << wrong;
+        }
+        EXPECT_EQ(parse_command(word + " " + std::string(513, 'a')).kind, command_kind::unknown);
+    }
+    EXPECT_EQ(parse_command("pause app").word, "PAUSE");
+}
+
+TEST(ConsoleCommands, NodesAreDrainedByTheirAddress)
+{
+    auto read = parse_command("drain node 10.0.0.1:5432;");
+    EXPECT_EQ(read.kind, command_kind::drain_node);
+    EXPECT_EQ(read.word, "DRAIN NODE");
+    EXPECT_EQ(read.name, "10.0.0.1:5432");
+    read = parse_command("UNDRAIN NODE '[::1]:5432'");
+    EXPECT_EQ(read.kind, command_kind::undrain_node);
+    EXPECT_EQ(read.word, "UNDRAIN NODE");
+    EXPECT_EQ(read.name, "[::1]:5432");
+    for (const auto* text :
+         {"DRAIN", "DRAIN NODE", "DRAIN NODE;", "DRAIN app", "DRAIN NODE a b", "UNDRAIN NODE \"\""}) {
+        EXPECT_EQ(parse_command(text).kind, command_kind::unknown) << text;
+    }
 }
 
 TEST(ConsoleCommands, WhatDriversSendByThemselvesIsNoVerb)

@@ -106,14 +106,14 @@ TEST_F(Console, UnknownCommandsAreSyntaxErrors)
 
 TEST_F(Console, UnsupportedVerbsSaySo)
 {
-    EXPECT_EQ(query("PAUSE"), "EZ");
+    EXPECT_EQ(query("SUSPEND"), "EZ");
     EXPECT_EQ(sqlstate(), "0A000");
 }
 
 TEST_F(Console, StatsUsersMayRunNoVerb)
 {
     dialogue = console_dialogue{console_role::stats};
-    for (const auto* text : {"RELOAD", "PAUSE", "KILL app", "SHUTDOWN"}) {
+    for (const auto* text : {"RELOAD", "PAUSE", "RESUME app", "DRAIN NODE a", "KILL app", "SHUTDOWN"}) {
         EXPECT_EQ(query(text), "EZ") << text;
         EXPECT_EQ(sqlstate(), "42501") << text;
         EXPECT_EQ(parse(text), "1");
@@ -128,12 +128,35 @@ TEST_F(Console, StatsUsersMayRunNoVerb)
 
 TEST_F(Console, AReloadIsAskedForAndItsFailureTold)
 {
-    EXPECT_EQ(dialogue.needs('Q', "RELOAD\0"s), need::reload);
+    EXPECT_EQ(dialogue.needs('Q', "RELOAD\0"s), need::order);
     EXPECT_EQ(query("RELOAD"), "CZ");
     EXPECT_EQ(body_of('C'), "RELOAD\0"s);
-    facts.reload_failed = client_error{error_kind::internal, "line 3: unknown key", "F0000"};
+    facts.refused = client_error{error_kind::internal, "line 3: unknown key", "F0000"};
     EXPECT_EQ(query("RELOAD"), "EZ");
     EXPECT_EQ(sqlstate(), "F0000");
+}
+
+TEST_F(Console, AnOrderIsCarriedOutFirstAndAnsweredWithItsTag)
+{
+    EXPECT_EQ(dialogue.needs('Q', "PAUSE \"my shop\"\0"s), need::order);
+    EXPECT_EQ(dialogue.order_in('Q', "PAUSE \"my shop\"\0"s).name, "my shop");
+    EXPECT_EQ(query("PAUSE \"my shop\""), "CZ");
+    EXPECT_EQ(body_of('C'), "PAUSE\0"s);
+    EXPECT_EQ(query("DRAIN NODE a:1"), "CZ");
+    EXPECT_EQ(body_of('C'), "DRAIN NODE\0"s);
+    facts.refused = client_error{error_kind::unknown_database, "no such database: shop", {}};
+    EXPECT_EQ(query("PAUSE shop"), "EZ");
+    EXPECT_EQ(sqlstate(), "3D000");
+}
+
+TEST_F(Console, AnOrderOfTheExtendedProtocolIsCarriedOutByExecute)
+{
+    parse("RESUME shop");
+    bind();
+    EXPECT_EQ(dialogue.needs('E', "\0\0\0\0\0"s), need::order);
+    EXPECT_EQ(dialogue.order_in('E', "\0\0\0\0\0"s).kind, command_kind::resume);
+    EXPECT_EQ(execute(), "C");
+    EXPECT_EQ(body_of('C'), "RESUME\0"s);
 }
 
 TEST_F(Console, SaysWhatItNeedsToKnow)

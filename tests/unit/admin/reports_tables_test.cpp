@@ -86,6 +86,28 @@ TEST(AdminTables, ColumnsArePgBouncers)
         EXPECT_EQ(names_of(*table), columns) << subject;
     }
     EXPECT_EQ(names_of(*find_table("CLIENTS", true)), sockets + " pinned pin_reason");
+    EXPECT_EQ(names_of(*find_table("POOLS", true)), contract.at("POOLS") + " paused");
+}
+
+TEST(AdminTables, WhatIsPausedOrDrainedIsShown)
+{
+    auto from = example_snapshot();
+    EXPECT_EQ(row_at(0, "DATABASES", from)["paused"], "0");
+    EXPECT_EQ(row_at(0, "POOLS", from, true)["paused"], "0");
+    from.stops.pause("shop", {{"main", "shop_production"}});
+    from.pools.front().paused = true;
+    EXPECT_EQ(row_at(0, "DATABASES", from)["name"], "shop");
+    EXPECT_EQ(row_at(0, "DATABASES", from)["paused"], "1");
+    EXPECT_EQ(row_at(0, "POOLS", from, true)["paused"], "1");
+    EXPECT_EQ(row_at(1, "POOLS", from, true)["paused"], "0") << "the console's own";
+    EXPECT_EQ(row_at(1, "STATE", from)["value"], "no") << "one of them is, but not all";
+    from.stops.pause_all();
+    EXPECT_EQ(row_at(0, "STATE", from)["value"], "no");
+    EXPECT_EQ(row_at(1, "STATE", from)["value"], "yes");
+    auto view = std::make_shared<router::cluster_view>(*from.clusters.front());
+    view->nodes.front().drained = true;
+    from.clusters.front() = view;
+    EXPECT_EQ(row_at(0, "NODES", from)["state"], "drained");
 }
 
 TEST(AdminTables, FiguresOfStatsAreNumeric)
@@ -111,7 +133,7 @@ TEST(AdminTables, EveryRowHasACellForEachColumn)
 
 TEST(AdminTables, ExtendedGivesThePlainTableWhereThereIsNoOther)
 {
-    EXPECT_EQ(find_table("POOLS", true), find_table("POOLS", false));
+    EXPECT_EQ(find_table("STATS", true), find_table("STATS", false));
     EXPECT_EQ(find_table("NONSENSE", true), nullptr);
     EXPECT_EQ(find_table("pools", false), nullptr);
 }

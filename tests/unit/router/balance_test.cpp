@@ -56,6 +56,14 @@ protected:
     balance own;
 };
 
+TEST_F(Balance, SendsNothingToADrainedNode)
+{
+    view.nodes[1].drained = true;
+    EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{2, 10}}));
+    view.nodes[2].drained = true;
+    EXPECT_EQ(choose().replica, std::nullopt);
+}
+
 TEST_F(Balance, GivesTheIdleOnesEqualShares)
 {
     const auto chosen = choose_often(100);

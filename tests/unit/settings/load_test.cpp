@@ -86,6 +86,7 @@ init_query = "set x = '$1'"
 [auth]
 auth_method = "md5"
 [admin]
+console = ["127.0.0.1", "unix:/run/console"]
 listen = []
 stats_users = ["grafana"]
 [[cluster]]
@@ -127,6 +128,7 @@ max_user_client_connections = 5
     EXPECT_EQ(all.pool.init_query, "set x = '$1'");
     EXPECT_EQ(all.auth.method, auth_method::md5);
     EXPECT_TRUE(all.admin.listen.empty());
+    EXPECT_EQ(all.admin.console, (std::vector<address>{{"127.0.0.1", 6432}, {"/run/console", 6432}}));
     EXPECT_EQ(all.admin.stats_users, std::vector<std::string>{"grafana"});
     ASSERT_EQ(all.clusters.size(), 2U);
     EXPECT_EQ(all.clusters[0].nodes[0], (node_settings{{"db1", 5432}, node_role::automatic}));

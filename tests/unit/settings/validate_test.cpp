@@ -156,6 +156,7 @@ TEST_F(Validate, SomethingIsThereToServe)
               std::string::npos);
     EXPECT_FAULT("[listen]\npostgresql = []", "2:1", "no address to listen on");
     EXPECT_FAULT("[admin]\nlisten = ['127.0.0.1:6432']", "2:1", "listened on twice");
+    EXPECT_FAULT("[admin]\nconsole = ['127.0.0.1:6432']", "2:1", "listened on twice");
     EXPECT_FAULT("[listen]\nmysql = ['127.0.0.1:7000']", "2:1", "no cluster for clients who come here");
 }
 
