@@ -28,6 +28,11 @@ def address(node):
     return f"127.0.0.1:{node.port}"
 
 
+def code_of(error):
+    """The SQLSTATE of PostgreSQL, the number of MySQL."""
+    return getattr(error, "pgcode", None) or error.args[0]
+
+
 class Load:
     """Clients that write (by autocommit and in transactions, in turn) and read all the time, each on a connection of its own."""
 
@@ -35,7 +40,7 @@ class Load:
         self.connect = connect
         self.over = threading.Event()
         self.written = []       # acknowledged
-        self.attempted = []     # told an error, which may have been written
+        self.attempted = {}     # told an error, and its code: may have been written
         self.errors = []
         self.longest = 0.0      # seconds, of an answer
         self.rounds = [0] * (writers + readers)
@@ -65,7 +70,7 @@ class Load:
             try:
                 step(connection, number)
             except ERRORS as error:
-                self.errors.append((type(error).__name__, getattr(error, "pgcode", None) or error.args[0], str(error).strip()))
+                self.errors.append((code_of(error), str(error).strip()))
                 connection = self.recover(connection)
             self.longest = max(self.longest, time.monotonic() - began)
             self.rounds[number] += 1
@@ -95,8 +100,8 @@ class Load:
                     cursor.execute("update counted set n = n + 1 where id = %s", (number,))
                     cursor.execute(f"insert into written values ({row})")
                     cursor.execute("commit")
-            except ERRORS:
-                self.attempted.append(row)
+            except ERRORS as error:
+                self.attempted[row] = code_of(error)
                 raise
         self.written.append(row)
 
@@ -127,6 +132,7 @@ class Switchovers:
         found = [row[0] for row in self.rows(node, "select id from written")]
         self.assertEqual(set(load.written) - set(found), set(), "acknowledged and lost")
         self.assertEqual(set(found) - set(load.written) - set(load.attempted), set(), "written, and nobody was told")
+        self.assertEqual({row for row, code in load.attempted.items() if code in self.did_not_run} & set(found), set(), "it ran after all")
         counted = sum(row[0] for row in self.rows(node, "select n from counted"))
         in_transactions = [row for row in found if row % 1_000_000 % 2 == 0]
         self.assertEqual(counted, len(in_transactions), "a transaction is there in part, or twice")
@@ -157,22 +163,32 @@ class Switchovers:
         self.assertEqual(self.penstock.order(f"UNDRAIN NODE {address(self.old)}"), "UNDRAIN NODE")
 
     def test_promote_without_a_word(self):
-        """What is under way when the old primary ends its sessions gets an error that says so; nobody gets two."""
+        """The new primary is recognised, what is not under way at that moment waits for it, and errors tell the truth."""
         with Load(self.penstock.connect) as load:
             self.demote(self.old)
             self.promote(self.new)
+            self.wait_until_written_to(self.new)
+            load.wait_for_rounds(5)  # what was under way until then has had its answer
+            before = len(load.errors)
             load.wait_for_rounds()
         self.tell("no word, promote", load)
+        self.assertEqual(load.errors[before:], [])
         self.assert_all_is_there(load, self.new)
-        self.assertLessEqual(len(load.errors), WRITERS + READERS, load.errors)
-        for error in load.errors:
-            self.assertIn(error[1], self.expected_errors, error)
+        self.assertEqual({code for code, _ in load.errors} - set(self.expected_errors), set(), load.errors)
+        if self.most_errors is not None:
+            self.assertLessEqual(len(load.errors), self.most_errors)
+
+    def wait_until_written_to(self, node):
+        wait_until(lambda: {row["role"] for row in self.penstock.nodes() if row["node"] == address(node)} == {"primary"},
+                   "the new primary is known")
 
 
 class PostgreSql(Switchovers, unittest.TestCase):
     # The server's own words at a fast shutdown, a request that was lost and did not run, one whose outcome is unknown, and a
     # transaction that has failed with its connection.
     expected_errors = ("57P01", "08006", "08007", "25P02")
+    did_not_run = ("08006",)
+    most_errors = WRITERS + READERS  # one for each session that had something under way
 
     def start_cluster(self):
         self.cluster = Cluster(replicas=1).start()
@@ -196,8 +212,9 @@ class PostgreSql(Switchovers, unittest.TestCase):
 
 @each_product
 class MySql(Switchovers):
-    # Read-only by now, a request that was lost and did not run, one whose outcome is unknown.
-    expected_errors = (1290, 1792, 2013)
+    # The old primary refuses writes from the moment on in which it is read-only, and every write is answered so until a probe has told.
+    expected_errors = did_not_run = (1290, 1792)
+    most_errors = None
 
     @classmethod
     def setUpClass(cls):
@@ -236,7 +253,7 @@ class RollingRestarts:
     def state_of(self, node):
         return {row["node"]: row["state"] for row in self.penstock.nodes()}[address(node)]
 
-    def restart_all(self, around):
+    def restart_all(self, around, expected_errors=()):
         with Load(self.penstock.connect, 0, 8) as load:
             for node in self.cluster.replicas:
                 with around(node):
@@ -247,7 +264,8 @@ class RollingRestarts:
                 load.wait_for_rounds()
         print(f"{type(self).__name__}: rolling restart: {len(load.errors)} errors of {sum(load.rounds)} reads, "
               f"longest answer {load.longest:.2f} s")
-        self.assertEqual(load.errors, [])
+        self.assertEqual({code for code, _ in load.errors} - set(expected_errors), set(), load.errors)
+        self.assertLessEqual(len(load.errors), 8 * len(self.cluster.replicas) if expected_errors else 0)
 
     def test_drained_one_after_the_other(self):
         @contextlib.contextmanager
@@ -261,7 +279,7 @@ class RollingRestarts:
         self.restart_all(drained)
 
     def test_without_a_word(self):
-        self.restart_all(lambda node: contextlib.nullcontext())
+        self.restart_all(lambda node: contextlib.nullcontext(), self.at_a_restart())
 
     def test_who_reads_there_alone_is_read_for_elsewhere(self):
         """With every replica drained reads go to the primary."""
@@ -274,6 +292,9 @@ class RollingRestarts:
 
 
 class RollingPostgreSql(RollingRestarts, unittest.TestCase):
+    def at_a_restart(self):
+        return ()
+
     def start_cluster(self):
         self.cluster = Cluster(replicas=2).start()
         self.addCleanup(self.cluster.stop)
@@ -293,6 +314,10 @@ class RollingPostgreSql(RollingRestarts, unittest.TestCase):
 
 @each_product
 class RollingMySql(RollingRestarts):
+    def at_a_restart(self):
+        """MySQL ends what runs as KILL QUERY does, whose error must not be healed: somebody may have wanted it. MariaDB says 1927."""
+        return () if self.product_name == "mariadb" else (1317,)
+
     @classmethod
     def setUpClass(cls):
         """Each test has a cluster of its own."""
