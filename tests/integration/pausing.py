@@ -11,9 +11,11 @@ import unittest
 
 import psycopg2
 
-from fixture import ProxyTest, shared_cluster, value
+import processes
+from cluster import PASSWORD
+from fixture import ProxyTest, shared_cluster
 from penstock import Penstock
-from pgwire import Gone, cancel_request, query
+from pgwire import Gone, ServerError, Wire, cancel_request, query
 from wait import patience, stays_true, wait_until
 
 
@@ -245,6 +247,21 @@ class Patience(Paused):
         self.refused(lambda: wire.simple("select 1"), "57P03", "the database is paused")
         self.penstock.order("RESUME app")
         self.assert_works(wire)
+
+
+class ConsoleAlone(unittest.TestCase):
+    def test_an_address_of_its_own_gives_the_console_and_nothing_else(self):
+        port = processes.free_port()
+        penstock = Penstock(shared_cluster(), {"admin": {"console": [f"127.0.0.1:{port}"]}})
+        penstock.console_port = port
+        with penstock:
+            self.assertIn("Penstock", penstock.console("SHOW VERSION")[0]["version"])
+            with contextlib.closing(Wire(port)) as client, self.assertRaises(ServerError) as refused:
+                client.log_in("app", "app", PASSWORD)
+            self.assertEqual(refused.exception.sqlstate, "3D000")
+            with contextlib.closing(Wire(port)) as client, self.assertRaises(ServerError) as refused:
+                client.log_in("app", "pgbouncer", "wrong")
+            self.assertEqual(refused.exception.sqlstate, "28P01")
 
 
 class Ending(unittest.TestCase):
