@@ -72,6 +72,7 @@ void back::note_user(std::uint64_t stamp)
 void back::announce(expected_reply&& reply)
 {
     relayed_ = false;
+    request.drop();
     expected_.push(std::move(reply));
     if (expected_.size() == 1) {
         begin_reply();

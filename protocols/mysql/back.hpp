@@ -16,6 +16,7 @@
 #include "protocols/mysql/reply_follower.hpp"
 #include "protocols/mysql/statement.hpp"
 #include "protocols/wire/login_types.hpp"
+#include "protocols/wire/kept_request.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
 #include "protocols/wire/protocol.hpp"
@@ -115,7 +116,12 @@ public:
 
     advance_result advance(bytes chunk, front& client, outbox& to_client)
     {
-        return is_replica ? advance_replica(chunk, client, to_client) : take(chunk, client, to_client);
+        if (is_replica) {
+            return advance_replica(chunk, client, to_client);
+        }
+        const auto outcome = take(chunk, client, to_client);
+        relayed_ = relayed_ || !to_client.empty();
+        return outcome;
     }
     /// Takes bytes that came while nobody held the connection. False: it cannot be used any more.
     bool advance_idle(bytes chunk) { return chunk.empty() || unasked(chunk) == advance_result::ok; }
@@ -127,7 +133,7 @@ public:
     [[nodiscard]] bool is_idle() const { return is_quiet() && !in_transaction(); }
     [[nodiscard]] bool owes_client() const;
     [[nodiscard]] bool is_mid_relay() const { return frame_left_ > 0 && relaying_frame_; }
-    /// The client has something of the reply under way. Told of replicas only.
+    /// The client has something of the reply under way.
     [[nodiscard]] bool has_relayed() const { return relayed_; }
     /// The client sends a file now.
     [[nodiscard]] bool wants_file() const { return !expected_.empty() && follower_.wants_file(); }
@@ -197,6 +203,12 @@ public:
     /// It leads to a replica, which gets nothing but reads; and refuses all else of this connection, whoever asks.
     bool is_replica = false;
     bool is_guarded = false;
+    /// Of the command under way nothing has left us.
+    bool is_unsent = false;
+    /// Or it has run for a while.
+    bool ran_long = false;
+    /// That command, where it began outside of a transaction; of primaries only.
+    kept_request request{};
     /// The isolation of its transactions, where no session has set it; empty: not known. Asked of replicas only.
     std::string isolation{};
 
@@ -213,6 +225,7 @@ private:
     advance_result take(bytes chunk, front& client, outbox& to_client);
     [[nodiscard]] bool has_only_begun() const;
     bool move_elsewhere(const err_packet& why, front& client, outbox& to_client);
+    bool repeat_elsewhere(const err_packet& why, front& client, outbox& to_client);
     advance_result unasked(bytes chunk);
     advance_result frame(bytes some, message_role role, bool copied, front& client, outbox& to_client);
     advance_result begin_hop(packet_header header, bytes some, bool copied, outbox& to_client);

@@ -8,6 +8,7 @@
 #include "protocols/mysql/back.hpp"
 
 #include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/errors.hpp"
 #include "protocols/mysql/front.hpp"
 
 namespace penstock::mysql {
@@ -137,8 +138,16 @@ advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_
     head.error_code = err->code;
     last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
     follower_.on_err();
-    head.moved = is_replica && move_elsewhere(*err, client, to_client);
+    head.moved = is_replica ? move_elsewhere(*err, client, to_client) : repeat_elsewhere(*err, client, to_client);
     if (head.moved) {
+        complete(client);
+        return advance_result::ok;
+    }
+    if (head.why == purpose::client && client.has_repeated_a_write(err->code)) {
+        if (owes_eof_) {
+            insert_eof(client, to_client);
+        }
+        client_sequence_ = encode_error({error_kind::outcome_unknown, {}, {}}, to_client.made(), client_sequence_);
         complete(client);
         return advance_result::ok;
     }
@@ -161,6 +170,16 @@ bool back::move_elsewhere(const err_packet& why, front& client, outbox& to_clien
         return client.leave_unprepared(why, head, *this);
     }
     if (head.why != purpose::client || !client.leave_replica(why, !relayed_before_, *this)) {
+        return false;
+    }
+    to_client.clear();
+    return true;
+}
+
+/// A primary is shut down amid a read.
+bool back::repeat_elsewhere(const err_packet& why, front& client, outbox& to_client)
+{
+    if (expected_.front().why != purpose::client || !client.repeat_refused(why, *this)) {
         return false;
     }
     to_client.clear();

@@ -144,6 +144,9 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         const auto need = gives_up  ? give_up(what, !is_long, *server, to_server, to_client)
                           : is_long ? begin_stream(what, payload, server, to_server, to_client)
                                     : whole_command(what, payload, server, to_server, to_client);
+        if (!is_long && need == front_need::more && server != nullptr) {
+            keep_request(rest.substr(0, header.frame_size()), *server);
+        }
         if (routing_ && (!is_long || need != front_need::more || stream_begun_ || stream_dropped_)) {
             note_outcome(need, is_long ? bytes{} : rest.substr(0, header.frame_size()), server);
         }

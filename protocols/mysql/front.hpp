@@ -91,6 +91,8 @@ public:
     /// Commands are judged from now on. `patient`: no read follows another on a replica that was chosen for that one.
     /// `only_replicas`: all of them go to replicas, whatever they are.
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas);
+    /// Where commands are not judged before they are sent: what judges those that are lost with a server.
+    void prove_by(read_judge& judge) { judge_ = &judge; }
     /// What the command is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
     /// Something was sent to the primary that may have written.
@@ -105,6 +107,12 @@ public:
     bool leave_replica(const err_packet& why, bool unseen, back& server);
     /// A replica's error to what was to be prepared there in front of a command. True where that goes to the primary.
     bool leave_unprepared(const err_packet& why, const expected_reply& reply, const back& server);
+
+    /// The primary's error to the command under way, which it ends by ending itself. True where the command is to be
+    /// sent again to the next one, by way of take_healed_batch().
+    bool repeat_refused(const err_packet& why, back& server);
+    /// An error of what is sent again: it is no read after all, and has perhaps run before.
+    [[nodiscard]] bool has_repeated_a_write(std::uint16_t code) const;
 
     // --- told by back ---
 
@@ -183,6 +191,15 @@ private:
     void note_refused();
     [[nodiscard]] route_hint route_setting() const;
     [[nodiscard]] std::optional<client_error> wrong_route(const text_effects& effects) const;
+
+    // front_repeats.cpp
+    void keep_request(bytes whole, back& server) const;
+    [[nodiscard]] bool may_repeat(const back& server);
+    bool repeat(const back& server);
+    [[nodiscard]] bool is_proved_read(bytes whole, const back& server);
+    [[nodiscard]] bool is_proved_text(bytes text, const sql_reading& how, const back& server);
+    [[nodiscard]] parameter_set_ptr settings_on(const back& server, const parameter_set_ptr& wanted) const;
+    void end_repeats(back& server);
 
     // front_blocks.cpp
     bool hold_back(bytes payload, outbox& to_client);
@@ -383,6 +400,9 @@ private:
     kill_request wanted_kill_{};
     client_error error_{};
     std::string healed_;
+    read_judge* judge_ = nullptr;         ///< null: nothing is known to be a read
+    std::uint8_t repeats_ = 0;            ///< times that the command at hand was lost with a primary, and sent again
+    bool repeats_reading_ = false;        ///< what is sent again may have run, and must be nothing but a read
     std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
 };
 

@@ -34,6 +34,8 @@ std::optional<front_need> front::get_ready(back* server,
                                            outbox& to_client)
 {
     if (server == nullptr) {
+        repeats_ = refusal_ ? 0 : repeats_;
+        repeats_reading_ = repeats_reading_ && !refusal_;
         return refusal_ ? answer(*std::exchange(refusal_, {}), to_client) : front_need::server;
     }
     if (server->must_close && (server->in_transaction() || must_stay())) {
@@ -46,7 +48,8 @@ std::optional<front_need> front::get_ready(back* server,
         catch_up_failures_ = 0;
         return answer({error_kind::settings_not_applied, catch_up_error_.detail, {}}, to_client);
     }
-    const bool is_late = inject_catch_up(wanted, *server, to_server);
+    const bool is_late = repeats_reading_ ? inject_catch_up(settings_on(*server, wanted), *server, to_server)
+                                          : inject_catch_up(wanted, *server, to_server);
     if (is_late && server->is_quiet()) {
         return front_need::server;
     }

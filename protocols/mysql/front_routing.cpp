@@ -47,6 +47,7 @@ bool is_read_only(std::uint16_t code, std::string_view message)
 
 void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas)
 {
+    judge_ = &judge;
     routing_ = std::make_unique<routing>(
         routing{.judge = &judge, .wishes = std::move(wishes), .patient = patient, .only_replicas = only_replicas});
 }

@@ -123,6 +123,9 @@ void front::on_client_done(expected_reply& reply, back& server)
     if (routing_) {
         routing_->moves = 0;
     }
+    if (repeats_ > 0) {
+        end_repeats(server);
+    }
     status_ = server.status() & server_status::lasting;
     was_on_mariadb_ = server.is_mariadb();
     if (reply.what == command::reset_connection && !reply.failed) {
@@ -428,6 +431,11 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         prepare_failed_ = false;
         return true;
     }
+    if (repeat(server)) {
+        return true;
+    }
+    repeats_ = 0;
+    repeats_reading_ = false;
     if (server.is_mid_relay() || server.wants_file() || server.in_transaction() || must_stay()) {
         return false;
     }

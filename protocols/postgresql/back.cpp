@@ -26,10 +26,6 @@ bool is_hopped_over(char type)
 /// What comes at any time.
 constexpr type_set unasked{"NA"};
 
-/// Servers send what they have to say once they have so much of it (PQ_SEND_BUFFER_SIZE), or at its end. Less of an
-/// answer is sent with a notice, and by a server that is being killed: the rest is missing then.
-constexpr std::size_t server_buffer = 8192;
-
 /// What a reply is made of.
 struct reply_grammar {
     type_set members;
@@ -134,26 +130,6 @@ void back::send_close(const statement_ptr& leaving, front& client, outbox& to_se
     expected_reply reply{reply_kind::close, reply_disposition::swallow, purpose::evict};
     reply.prepares = leaving;
     announce(std::move(reply), client, to_client);
-}
-
-advance_result back::advance(bytes chunk, front& client, outbox& to_client)
-{
-    relayed_for_good_ = relayed_;
-    if (!is_replica) {
-        return take(chunk, client, to_client);
-    }
-    if (!beginning_.empty()) {
-        to_client.made().append(std::exchange(beginning_, {}));
-        relayed_ = true;
-    }
-    const auto outcome = take(chunk, client, to_client);
-    const bool is_short = !expected_.empty() && to_client.contents().size() < server_buffer;
-    if (outcome == advance_result::ok && relayed_ && !relayed_for_good_ && is_short && client.may_send_again()) {
-        beginning_ = to_client.contents();
-        to_client.clear();
-        relayed_ = false;
-    }
-    return outcome;
 }
 
 advance_result back::take(bytes chunk, front& client, outbox& to_client)
@@ -450,10 +426,13 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
     copying_in_ = false;
     const bool stale = report.sqlstate == "0A000" && head.kind == reply_kind::bind && head.prepares &&
                        report.message == "cached plan must not change result type";
-    if (stale && client.heal(head.prepares, batch_is_alone())) {
+    if (stale && client.heal(head.prepares, batch_is_alone(), *this)) {
         mute_batch();
     } else if (is_replica && move_elsewhere(report, client, to_client)) {
         mute_batch();
+    } else if (head.why == purpose::client && client.has_repeated_a_write(report.sqlstate)) {
+        encode_error({error_kind::outcome_unknown, {}, {}}, to_client.made(), false);
+        relayed_ = true;
     } else if (const auto* const instead = head.instead()) {
         encode_error(*instead, to_client.made(), false);
         relayed_ = true;
@@ -470,19 +449,6 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
         skip_to_sync(client);
     }
     return syncs_in_copy_ > 0 ? lose_count_of_syncs() : advance_result::ok;
-}
-
-/// A replica cannot do what it was asked, and the client has nothing of its answer: what of it was to go out with this
-/// error is taken back.
-bool back::move_elsewhere(const error_report& why, front& client, outbox& to_client)
-{
-    const bool unseen = !relayed_for_good_;
-    if (expected_.front().why != purpose::client || !client.leave_replica(why.sqlstate, why.message, unseen)) {
-        return false;
-    }
-    to_client.clear();
-    relayed_ = false;
-    return true;
 }
 
 /// Whether a message of this type may come now.

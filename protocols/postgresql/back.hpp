@@ -15,6 +15,7 @@
 #include "protocols/postgresql/known_statements.hpp"
 #include "protocols/postgresql/own_names.hpp"
 #include "protocols/postgresql/statement.hpp"
+#include "protocols/wire/kept_request.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
 #include "protocols/wire/protocol.hpp"
@@ -225,6 +226,12 @@ public:
     bool must_close = false;
     /// And where it leads to a replica, which gets nothing but reads.
     bool is_replica = false;
+    /// Of the request under way nothing has left us.
+    bool is_unsent = false;
+    /// Or it has run for a while.
+    bool ran_long = false;
+    /// That request, where it is the only one and began outside of a transaction.
+    kept_request request{};
 
 private:
     bool take_idle(bytes chunk);
@@ -260,6 +267,7 @@ private:
     void mute_batch();
     [[nodiscard]] bool batch_is_alone() const;
     advance_result take(bytes chunk, front& client, outbox& to_client);
+    void forget_beginning(front& client, outbox& to_client);
     bool move_elsewhere(const error_report& why, front& client, outbox& to_client);
     void make_up_replies(front& client, outbox& to_client);
     advance_result fault(std::string what);

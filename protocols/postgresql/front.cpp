@@ -170,9 +170,11 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         return front_need::more;  // it would discard this
     }
     record_batch(header.type, whole, *server);
+    keep_request(header.type, whole, *server);
     const auto outcome = request(header, whole, *server, to_server, to_client);
     if (outcome == front_need::answers) {
         batch_state_ = batch_state::unfit;  // it will come here a second time
+        server->request.drop();
     }
     return outcome;
 }
@@ -217,7 +219,9 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
         if (type != from_client::sync) {
             batch_state_ = batch_state::none;
             server->forget_relayed();
+            begin_request(*server);
         }
+        holding_ = repeats_reading_;  // nothing else runs under its settings
         if (routes_ && routes_->block == begun::held) {
             begin_block(*server, to_server, to_client);
             return front_need::answers;
@@ -230,12 +234,20 @@ front_need front::prepare_to_forward(char type, back* server, outbox& to_server,
 
 bool front::catch_up(back& server, outbox& to_server, outbox& to_client)
 {
-    if (same_parameters(server.parameters, parameters_.current())) {
-        server.parameters = parameters_.current();
+    const bool must_not_write = repeats_reading_ && !server.is_replica;
+    return must_not_write
+               ? bring_to(parameters_.current()->with(read_only_parameter, "on"), server, to_server, to_client)
+               : bring_to(parameters_.current(), server, to_server, to_client);
+}
+
+bool front::bring_to(const parameter_set_ptr& wanted, back& server, outbox& to_server, outbox& to_client)
+{
+    if (same_parameters(server.parameters, wanted)) {
+        server.parameters = wanted;
         return false;
     }
-    const auto text = catch_up_query(*server.parameters, *parameters_.current(), client_encoding());
-    server.parameters = parameters_.current();  // were it refused, the server would end the connection
+    const auto text = catch_up_query(*server.parameters, *wanted, client_encoding());
+    server.parameters = wanted;  // were it refused, the server would end the connection
     ++counters_.catch_ups;
     inject(purpose::catch_up, text, server, to_server, to_client);
     return true;
@@ -305,6 +317,7 @@ front_need front::begin_stream(
         return front_need::more;
     }
     batch_state_ = batch_state::unfit;
+    server->request.drop();
     stream_server_ = server;
     switch (header.type) {
         case from_client::bind: return begin_long_bind(some, *server, to_server, to_client);
@@ -389,10 +402,9 @@ front_need front::malformed(std::string_view message)
     return fail(error_kind::protocol_violation, "malformed " + std::string{message} + " message");
 }
 
-/// Keeps a copy of the batch under way as long as it may have to be sent again after a stale plan.
+/// Whether the batch under way, of which a copy is kept, may have to be sent again after a stale plan.
 void front::record_batch(char type, bytes whole, const back& server)
 {
-    constexpr std::size_t longest_batch = 16 * 1024;
     switch (batch_state_) {
         case batch_state::none:
             if (type != from_client::bind || server.transaction_status() != 'I') {
@@ -402,7 +414,7 @@ void front::record_batch(char type, bytes whole, const back& server)
             batch_state_ = batch_state::recording;
             batch_describes_ = false;
             batch_is_sent_ = routes_ && routes_->records;
-            batch_.clear();
+            batch_octets_ = 0;
             break;
         case batch_state::recording:
             if (type == from_client::bind) {
@@ -413,15 +425,13 @@ void front::record_batch(char type, bytes whole, const back& server)
         case batch_state::complete:
         case batch_state::unfit: batch_state_ = batch_state::unfit; return;
     }
-    if (batch_.size() + whole.size() > longest_batch || type == from_client::parse || type == from_client::close ||
+    batch_octets_ += whole.size();
+    if (batch_octets_ > kept_request::longest || type == from_client::parse || type == from_client::close ||
         (type == from_client::execute && !batch_describes_)) {
         batch_state_ = batch_state::unfit;
         return;
     }
     batch_describes_ = batch_describes_ || type == from_client::describe;
-    if (!batch_is_sent_) {
-        batch_.append(whole);
-    }
     if (type == from_client::sync) {
         batch_state_ = batch_state::complete;
     }

@@ -21,8 +21,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace penstock::postgresql {
+
+/// What keeps transactions from writing that do not say otherwise.
+inline constexpr std::string_view read_only_parameter = "default_transaction_read_only";
 
 class front {
 public:
@@ -78,6 +82,8 @@ public:
     /// Requests are judged from now on. `patient`: none is sent to a replica behind another. `only_replicas`: all may
     /// go there.
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas = false);
+    /// Where requests are not judged before they are sent: what judges those that are lost with a server.
+    void prove_by(read_judge& judge) { judge_ = &judge; }
     /// What the request is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routes_ ? routes_->facts : request_facts{}; }
     /// Something was sent to the primary that was not proved a read.
@@ -87,6 +93,14 @@ public:
     void forget_written();
     /// The request that a replica has under way can be sent to another server, as long as nothing is answered.
     [[nodiscard]] bool may_send_again() const { return routes_ && !routes_->records && !routes_->sent.empty(); }
+    /// Of the request that the primary has under way, and is lost: whether it is sent again, for it is a plain read, or
+    /// has never left us. `said_why`: back::last_error() is what the server said at its end.
+    [[nodiscard]] bool may_repeat(const back& server, bool said_why);
+    /// An error of what is sent again: it is no read after all, and has perhaps run before.
+    [[nodiscard]] bool has_repeated_a_write(std::string_view sqlstate) const
+    {
+        return repeats_reading_ && sqlstate == "25006";  // read_only_sql_transaction
+    }
     /// A replica's error. True where the request is to be sent again to another server, by way of take_healed_batch():
     /// only if the client has seen nothing of the answer (`unseen`).
     bool leave_replica(std::string_view sqlstate, std::string_view message, bool unseen);
@@ -130,7 +144,7 @@ public:
     /// The server's plan of `stale` is. Whoever prepares its text again gets a fresh one; and where the batch that
     /// binds it is `alone` (nothing behind it, nothing of it answered) and asks for a description of its rows, it is
     /// kept for take_healed_batch(), to be sent again, and true is returned.
-    bool heal(const statement_ptr& stale, bool alone);
+    bool heal(const statement_ptr& stale, bool alone, const back& server);
 
     /// What the client was told of the reported parameters at login.
     void greeted(std::shared_ptr<const parameter_list> parameters);
@@ -142,14 +156,17 @@ private:
     void note_bound(const statement* named);
     void note_definitions(std::string_view text, statement_verb first, std::size_t statements);
     bool send_again();
+    void free_names(bytes request);
     void note_refused();
     [[nodiscard]] request_facts look_at(bytes rest);
     [[nodiscard]] request_facts examine(bytes rest);
     [[nodiscard]] request_facts look_at_text(std::string_view text, const lexical_mode& mode) const;
-    [[nodiscard]] request_facts look_at_batch(bytes rest);
+    /// A place for how long it is, or null: it is looked at although somebody wants the primary for it.
+    [[nodiscard]] request_facts look_at_batch(bytes rest, std::size_t* octets);
     [[nodiscard]] request_facts look_at_bind(byte_reader& body) const;
     [[nodiscard]] bool may_begin_on_replica() const;
     [[nodiscard]] bool is_in_block() const { return routes_ && routes_->block != begun::none; }
+    [[nodiscard]] bool is_on_replica() const { return routes_ && routes_->block == begun::on_replica; }
     bool takes_block_elsewhere();
     void begin_block(back& server, outbox& to_server, outbox& to_client);
     void on_block_begun(const expected_reply& reply, const back& server);
@@ -241,6 +258,17 @@ private:
                                   outbox& to_server,
                                   outbox& to_client);
 
+    // --- reads that are lost with the primary: front_repeats.cpp ---
+    void begin_request(back& server) const;
+    void keep_request(char type, bytes whole, back& server) const;
+    [[nodiscard]] bool is_proved_read(bytes request);
+    bool repeat(const back& server, bool said_why);
+    void end_repeats()
+    {
+        repeats_ = 0;
+        repeats_reading_ = false;
+    }
+
     // --- a transaction whose server is lost: front_lost.cpp ---
     /// 'I', 'E' in such a transaction, or 'T' in one that no server knows of yet.
     [[nodiscard]] char status_without_server() const { return lost_ ? 'E' : is_in_block() ? 'T' : 'I'; }
@@ -280,6 +308,7 @@ private:
     [[nodiscard]] std::uint64_t stamp_of(std::uint64_t unnamed_version) const;
     [[nodiscard]] std::uint64_t unnamed_stamp();
     void inject(purpose why, std::string_view text, back& server, outbox& to_server, outbox& to_client);
+    bool bring_to(const parameter_set_ptr& wanted, back& server, outbox& to_server, outbox& to_client);
     /// As the client was last told; empty where it was not.
     [[nodiscard]] std::string_view told(std::string_view name) const;
     [[nodiscard]] std::string_view client_encoding() const { return told("client_encoding"); }
@@ -341,9 +370,13 @@ private:
     } batch_state_ = batch_state::none;
     bool batch_describes_ = false;
     bool batch_is_sent_ = false;  ///< it is the request that a replica has, and kept as that already
-    std::string batch_;
+    std::size_t batch_octets_ = 0;
     std::string batch_name_;  ///< of the client's statement that it binds
     std::string healed_batch_;
+
+    read_judge* judge_ = nullptr;   ///< null: nothing is known to be a read
+    std::uint8_t repeats_ = 0;      ///< times that the request at hand was lost, and sent again
+    bool repeats_reading_ = false;  ///< what is sent again may have run, and must be nothing but a read
 
     client_error error_{};
     std::unique_ptr<front_routes> routes_{};  ///< null: all goes to one server

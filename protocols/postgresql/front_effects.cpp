@@ -142,6 +142,7 @@ void front::on_ready(back& server)
 {
     const char status = server.transaction_status();
     done_block_ = {};
+    end_repeats();
     recovered_ = recovered_ || (in_failure_ && status == 'T');
     if (in_failure_ && status != 'E') {
         may_have_ended_.add(undone_by_rollback());
@@ -166,9 +167,6 @@ void front::on_ready(back& server)
         told_before_.clear();
     } else if (!parameters_.needs_probe()) {
         told_before_.clear();
-    }
-    if (server.is_quiet() && batch_.capacity() > 1024) {
-        std::string{}.swap(batch_);
     }
     if (routes_ && server.is_quiet() && routes_->sent.capacity() > 1024) {
         std::string{}.swap(routes_->sent);

@@ -68,6 +68,12 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         forget_lost(server);
         return true;
     }
+    if (repeat(server, !error.detail.empty())) {
+        ++counters_.lost_with_primary;
+        forget_lost(server);
+        return true;
+    }
+    end_repeats();
     const bool was_beginning = routes_ && (routes_->block == begun::held || routes_->block == begun::sent);
     revert_reports(to_client);
     if (server.withholds_ready()) {
@@ -99,6 +105,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
 /// client is in a failed one: what it has sent behind the request must not run outside of the block.
 front_need front::answer_with_refusal(char type, bytes some, outbox& to_client)
 {
+    end_repeats();
     encode_error(*refusal_, to_client.made(), false);
     const bool is_open = is_in_block() || would_open_block(type, some);
     auto block = is_open ? std::make_unique<lost_transaction>(*refusal_, true) : nullptr;

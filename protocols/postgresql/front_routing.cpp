@@ -33,6 +33,7 @@ std::string_view text_of(bytes definition)
 
 void front::route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas)
 {
+    judge_ = &judge;
     routes_ = std::make_unique<front_routes>(
         front_routes{.judge = &judge, .wishes = std::move(wishes), .patient = patient, .only_replicas = only_replicas});
 }
@@ -215,24 +216,30 @@ void front::note_definitions(std::string_view text, statement_verb first, std::s
     }
 }
 
-/// The request under way goes to another server. Names it has given are free again.
+/// The request that a replica has under way goes to another server. Names it has given are free again.
 bool front::send_again()
 {
     if (!may_send_again() || !healed_batch_.empty()) {
         return false;
     }
     healed_batch_ = std::exchange(routes_->sent, {});
-    for (bytes rest = healed_batch_; rest.size() >= header_size;) {
-        const auto header = load_header(rest);
-        const auto whole = rest.substr(0, header.frame_size());
-        rest.remove_prefix(whole.size());
+    free_names(healed_batch_);
+    return true;
+}
+
+/// Those that it gives: it will give them once more.
+void front::free_names(bytes request)
+{
+    while (request.size() >= header_size) {
+        const auto header = load_header(request);
+        const auto whole = request.substr(0, header.frame_size());
+        request.remove_prefix(whole.size());
         if (header.type == from_client::parse) {
             if (const auto name = byte_reader{body_of(whole)}.c_string(); !name.empty()) {
                 statements_.erase(name);
             }
         }
     }
-    return true;
 }
 
 bool front::leave_replica(std::string_view sqlstate, std::string_view message, bool unseen)
@@ -326,7 +333,7 @@ request_facts front::examine(bytes rest)
         return {};
     }
     if (header.type != from_client::query) {
-        return look_at_batch(rest);
+        return look_at_batch(rest, &routes_->request_octets);
     }
     const bytes body{rest.data() + header_size, header.body_size()};
     const auto end = body.find('\0');
@@ -336,14 +343,14 @@ request_facts front::examine(bytes rest)
 
 request_facts front::look_at_text(std::string_view text, const lexical_mode& mode) const
 {
-    if (routes_->block == begun::on_replica && read_exit(text, mode) != exit_statement::none) {
+    if (is_on_replica() && read_exit(text, mode) != exit_statement::none) {
         return {.verdict = read_verdict::read, .text = read_verdict::read, .is_harmless = true};  // ends it where it is
     }
-    return routes_->judge->judge(text, mode);
+    return judge_->judge(text, mode);
 }
 
 /// A batch is a read if all its members are; what it lacks of itself makes it none.
-request_facts front::look_at_batch(bytes rest)
+request_facts front::look_at_batch(bytes rest, std::size_t* octets)
 {
     constexpr auto every_rule = ~std::uint64_t{0};
     constexpr request_facts nothing{
@@ -366,7 +373,9 @@ request_facts front::look_at_batch(bytes rest)
         switch (header.type) {
             case from_client::sync:
                 sum.rules = sum.rules == every_rule ? 0 : sum.rules;  // no text among it
-                routes_->request_octets = static_cast<std::size_t>(rest.data() - begin);
+                if (octets != nullptr) {
+                    *octets = static_cast<std::size_t>(rest.data() - begin);
+                }
                 return sum;
             case from_client::parse:
                 prepared_here.push_back(body.c_string());
@@ -397,7 +406,7 @@ request_facts front::look_at_batch(bytes rest)
         if (body.failed()) {
             return {};
         }
-        if (sum.text != read_verdict::read || sum.verdict == read_verdict::hint) {
+        if (sum.text != read_verdict::read || (octets != nullptr && sum.verdict == read_verdict::hint)) {
             return sum;
         }
     }
@@ -414,10 +423,10 @@ request_facts front::judge_prepared(std::string_view name) const
     if (!named) {
         return {};
     }
-    if (routes_->block == begun::on_replica) {
+    if (is_on_replica()) {
         return look_at_text(text_of(named->definition), named->mode);
     }
-    auto& judge = *routes_->judge;
+    auto& judge = *judge_;
     auto& memory = named->judged;
     if (memory.by != &judge || memory.version != judge.version()) {
         const auto facts = judge.judge(text_of(named->definition), named->mode);

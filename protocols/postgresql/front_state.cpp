@@ -57,6 +57,9 @@ bool front::on_parameter_status(std::string_view name,
                                 const expected_reply* during,
                                 bool more_is_sent)
 {
+    if (during != nullptr && during->why == purpose::catch_up && repeats_reading_ && name == read_only_parameter) {
+        return false;  // for one request, and not by the client
+    }
     const auto mode = mode_;
     const bool of_client = during == nullptr || during->why == purpose::client;
     if (of_client && during != nullptr && during->effects() != nullptr &&
@@ -222,15 +225,19 @@ void front::on_injected_failure(purpose why, back& server)
     }
 }
 
-bool front::heal(const statement_ptr& stale, bool alone)
+bool front::heal(const statement_ptr& stale, bool alone, const back& server)
 {
     auto successor = store_.succeed(stale);
     if (!alone || stream_left_ > 0 || batch_state_ != batch_state::complete || !batch_describes_ ||
         statements_.find(batch_name_) != stale || (batch_is_sent_ && !may_send_again())) {
         return false;
     }
+    auto batch = batch_is_sent_ ? std::exchange(routes_->sent, {}) : std::string{server.request.of(stamp_)};
+    if (batch.empty()) {
+        return false;
+    }
     statements_.set(batch_name_, std::move(successor));
-    healed_batch_ = std::exchange(batch_is_sent_ ? routes_->sent : batch_, {});
+    healed_batch_ = std::move(batch);
     batch_state_ = batch_state::none;
     ++counters_.healed;
     return true;

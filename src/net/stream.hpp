@@ -127,6 +127,8 @@ public:
     /// Octets of the layer above TLS: before sealing and after opening.
     [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
     [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
+    /// Octets, sealed ones under TLS, that the kernel has taken.
+    [[nodiscard]] std::uint64_t octets_taken() const { return octets_taken_; }
 
     void on_arrival(std::uint32_t events) override;
     void on_ready(std::uint32_t events) override;
@@ -165,6 +167,7 @@ private:
     std::size_t backlog_sent_ = 0;
     std::uint64_t octets_received_ = 0;
     std::uint64_t octets_sent_ = 0;
+    std::uint64_t octets_taken_ = 0;
     std::unique_ptr<std::string> fault_;
 };
 

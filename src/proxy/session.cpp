@@ -458,6 +458,7 @@ void session<P>::copy_counters()
     to.retries.add(now.healed - counted_.healed);
     const auto refused = now.refused_by_replica - counted_.refused_by_replica;
     const auto lost = now.lost_with_replica - counted_.lost_with_replica;
+    to.retries.add(now.lost_with_primary - counted_.lost_with_primary);
     if (refused + lost > 0) {
         to.retries.add(refused + lost);
         to.routes[static_cast<std::size_t>(router::route_reason::healed)].add(refused);

@@ -163,6 +163,7 @@ private:
 
     time_point since_{};           ///< last octets from the client
     time_point asked_at_{};        ///< first request of the answers under way
+    time_point sent_at_{};         ///< when it went to a server
     time_point transaction_at_{};  ///< the lease began
     time_point wait_since_{};
     std::uint64_t sent_mark_ = 0;  ///< client's octets_sent at the last sweep that saw a backlog
@@ -172,8 +173,9 @@ private:
     std::uint64_t sent_counted_ = 0;
     std::uint64_t from_server_mark_ = 0;
     std::uint64_t to_server_mark_ = 0;
-    session_pins pins_;  ///< as they are counted
-    pin_set excused_{};  ///< reasons for which the connection is cleaned, not kept
+    std::uint64_t asked_mark_ = 0;  ///< what the server's socket had taken before the request under way
+    session_pins pins_;             ///< as they are counted
+    pin_set excused_{};             ///< reasons for which the connection is cleaned, not kept
     std::chrono::system_clock::time_point connected_at_ = std::chrono::system_clock::now();
 };
 

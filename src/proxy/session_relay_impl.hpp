@@ -10,6 +10,9 @@
 
 namespace penstock::proxy {
 
+/// What has run for so long is not likely to have met a connection that was dead before.
+constexpr auto long_run = seconds{1};
+
 template <protocol P>
 task<void> session<P>::serve()
 {
@@ -147,9 +150,11 @@ void session<P>::consume(bytes input, bool from_pending)
             outbox to_server{worker_.template side<P>().to_server_scratch};
             outbox to_client{worker_.template side<P>().to_client_scratch};
             const bool was_quiet = lease_ && lease_->half().is_quiet();
+            asked_mark_ = was_quiet ? lease_->wire().octets_taken() : asked_mark_;
             progress = front_->consume(input.substr(taken), lease_ ? &lease_->half() : nullptr, to_server, to_client);
             if (was_quiet && lease_->half().owes_client()) {  // not only an answer to what goes in front of a request
                 asked_at_ = since_;
+                sent_at_ = worker_.driver().now();
             }
             send_both(to_server, to_client);
         }
@@ -432,13 +437,15 @@ template <protocol P>
 void session<P>::server_lost(advance_result how)
 {
     auto& server = lease_->half();
+    server.is_unsent = lease_->wire().octets_taken() == asked_mark_;
+    server.ran_long = worker_.driver().now() - sent_at_ > long_run;
     const bool said_why = how == advance_result::lost;
     client_error why{error_kind::server_lost, {}, {}};
     if (how == advance_result::violation) {
         why = {error_kind::outcome_unknown, server.last_error().detail, {}};
     } else if (said_why) {
         why.detail = "the server ended the connection: " + server.last_error().detail;
-    } else if (server.owes_client()) {
+    } else if (server.owes_client() && !server.is_unsent) {
         why.kind = error_kind::outcome_unknown;
     }
     const auto& reason = server.last_error().detail;

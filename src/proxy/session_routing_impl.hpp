@@ -17,6 +17,7 @@ template <protocol P>
 void session<P>::begin_routing()
 {
     if constexpr (requires { typename P::read_judge; }) {
+        front_->prove_by(worker_.template side<P>().judges.of_lost);
         const auto& key = pool_->record->key;
         auto& cluster = worker_.cluster(key.cluster);
         const bool splits = cluster.rules.split && pool_->record->mode() != settings::pool_mode::session;

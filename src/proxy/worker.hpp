@@ -55,7 +55,10 @@ requires requires
 {
     typename P::read_judge;
 }
-struct judges_of<P> : std::map<std::pair<std::string, std::string>, std::unique_ptr<typename P::read_judge>> {};
+struct judges_of<P> : std::map<std::pair<std::string, std::string>, std::unique_ptr<typename P::read_judge>> {
+    /// For sessions whose requests are judged only if they are lost; it knows the servers' own functions alone.
+    typename P::read_judge of_lost{P::known_functions()};
+};
 
 /// One worker's part of a pool.
 template <protocol P>

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads that the primary has under way when it is lost are sent again to the next one, unseen.
+//
+// The one request under way outside of a transaction is kept as it was sent, and judged only if it is lost: it is sent
+// again if nothing of its answer has gone out and it is proved to be a plain read, or nothing of it has left us. What
+// no text shows (a view or an operator with a function that writes) may have made it a write all the same; so whatever
+// may have run already runs under default_transaction_read_only the next time, and what would write twice is refused.
+#include "protocols/postgresql/front.hpp"
+
+namespace penstock::postgresql {
+
+namespace {
+
+/// The server's last words speak against it: an administrator who ends a connection (57P01, and a server that is shut
+/// down says the same) may mean what runs there; and what has refused the settings in front of the request would do so
+/// again.
+bool is_meant(const back& server)
+{
+    const auto& sqlstate = server.last_error().sqlstate;
+    const auto& owed = server.expected();
+    const bool amid_settings = !owed.empty() && owed[0].why == purpose::catch_up;
+    return sqlstate == "57P01" || (amid_settings && !sqlstate.starts_with("57"));
+}
+
+}  // namespace
+
+/// On a quiet server.
+void front::begin_request(back& server) const
+{
+    if (server.transaction_status() == 'I') {
+        server.request.begin(stamp_);
+    } else {
+        server.request.drop();
+    }
+}
+
+void front::keep_request(char type, bytes whole, back& server) const
+{
+    if (!(routes_ && routes_->records)) {  // else it is kept already, as what a replica has under way
+        server.request.add(whole, type == from_client::query || type == from_client::sync);
+    }
+}
+
+bool front::may_repeat(const back& server, bool said_why)
+{
+    const bool is_unseen = server.owes_client() && !server.has_relayed() && !server.withholds_ready();
+    if (server.is_replica || !is_unseen || server.in_transaction() || is_in_block() || !healed_batch_.empty() ||
+        !pins_.empty() || parameters_.has_acknowledged() || has_repeated_enough(repeats_, server.ran_long) ||
+        (said_why && is_meant(server))) {
+        return false;
+    }
+    const auto request = server.request.of(stamp_);
+    return !request.empty() && (server.is_unsent || is_proved_read(request));
+}
+
+bool front::repeat(const back& server, bool said_why)
+{
+    if (!may_repeat(server, said_why)) {
+        return false;
+    }
+    healed_batch_ = server.request.of(stamp_);
+    free_names(healed_batch_);
+    ++repeats_;
+    repeats_reading_ = repeats_reading_ || !server.is_unsent;
+    return true;
+}
+
+/// Of the functions that it calls, too, whoever has asked for a replica; and nobody wants it to be sent only once.
+bool front::is_proved_read(bytes request)
+{
+    if (judge_ == nullptr || load_header(request).type == from_client::function_call) {
+        return false;
+    }
+    const bool is_query = load_header(request).type == from_client::query;
+    const auto facts =
+        is_query ? look_at_text(byte_reader{body_of(request)}.c_string(), mode_) : look_at_batch(request, nullptr);
+    return facts.text == read_verdict::read && facts.is_harmless && !facts.no_retry;
+}
+
+}  // namespace penstock::postgresql
