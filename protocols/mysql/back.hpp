@@ -207,7 +207,11 @@ public:
     bool is_unsent = false;
     /// Or it has run for a while.
     bool ran_long = false;
-    /// That command, where it began outside of a transaction; of primaries only.
+    /// The server is lost because it broke the protocol.
+    bool is_faulty = false;
+    /// The client has sent something behind it already.
+    bool is_followed = false;
+    /// That command; of primaries only.
     kept_request request{};
     /// The isolation of its transactions, where no session has set it; empty: not known. Asked of replicas only.
     std::string isolation{};

@@ -125,6 +125,17 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
         }
         command_sequence_ = 1;
         const auto payload = rest.substr(header_size, header.length);
+        if (lost_) {
+            const bool is_followed = rest.size() > header.frame_size();
+            const auto step = in_lost_transaction(what, payload, !is_long, is_followed, to_client);
+            at += step != lost_step::goes_on && !is_long ? header.frame_size() : 0;
+            if (step == lost_step::close) {
+                return {at, front_need::close};
+            }
+            if (step == lost_step::answered) {
+                continue;
+            }
+        }
         stream_begun_ = false;
         if (server != nullptr) {
             state_.on_server(server->is_mariadb());

@@ -201,6 +201,18 @@ private:
     [[nodiscard]] parameter_set_ptr settings_on(const back& server, const parameter_set_ptr& wanted) const;
     void end_repeats(back& server);
 
+    // front_lost.cpp
+    bool lose_transaction(const back& server, const client_error& error, outbox& to_client);
+    [[nodiscard]] bool may_have_committed(const back& server);
+    [[nodiscard]] bool may_commit(bytes text, const sql_reading& how);
+    /// What has become of a command of a client that believes to be in a transaction.
+    enum class lost_step : std::uint8_t {
+        goes_on,   ///< it is none of the transaction's
+        answered,  ///< it has been
+        close,     ///< likewise, and what the client has sent behind it must not run
+    };
+    lost_step in_lost_transaction(command what, bytes payload, bool is_whole, bool is_followed, outbox& to_client);
+
     // front_blocks.cpp
     bool hold_back(bytes payload, outbox& to_client);
     [[nodiscard]] bool reads_by_default() const;
@@ -400,6 +412,7 @@ private:
     kill_request wanted_kill_{};
     client_error error_{};
     std::string healed_;
+    std::optional<client_error> lost_{};  ///< why the transaction is over that the client believes to be in
     read_judge* judge_ = nullptr;         ///< null: nothing is known to be a read
     std::uint8_t repeats_ = 0;            ///< times that the command at hand was lost with a primary, and sent again
     bool repeats_reading_ = false;        ///< what is sent again may have run, and must be nothing but a read

@@ -44,8 +44,7 @@ std::string_view read_only_variable(const parameter_set& session, const back& se
 /// The command has gone to the server.
 void front::keep_request(bytes whole, back& server) const
 {
-    const bool is_alone = (server.status() & server_status::autocommit) != 0 && !server.in_transaction();
-    if (is_alone && !server.is_replica && whole.size() <= kept_request::longest && server.owes_client()) {
+    if (!server.is_replica && whole.size() <= kept_request::longest && server.owes_client()) {
         server.request.begin(stamp_);
         server.request.add(whole, true);
     }
@@ -53,8 +52,9 @@ void front::keep_request(bytes whole, back& server) const
 
 bool front::may_repeat(const back& server)
 {
-    if (server.is_replica || !server.owes_client() || server.has_relayed() || server.in_transaction() || must_stay() ||
-        !healed_.empty() || has_repeated_enough(repeats_, server.ran_long)) {
+    const bool is_alone = (server.status() & server_status::autocommit) != 0 && !server.in_transaction();
+    if (server.is_replica || server.is_faulty || !is_alone || !server.owes_client() || server.has_relayed() ||
+        must_stay() || !healed_.empty() || has_repeated_enough(repeats_, server.ran_long)) {
         return false;
     }
     if (default_sql_mode_.empty()) {
@@ -80,7 +80,7 @@ bool front::repeat(const back& server)
 bool front::repeat_refused(const err_packet& why, back& server)
 {
     const bool leaves = std::find(shutting_down.begin(), shutting_down.end(), why.code) != shutting_down.end();
-    if (!leaves || !repeat(server)) {
+    if (!leaves || repeats_ > 0 || !repeat(server)) {  // once: MySQL has the same number for KILL
         return false;
     }
     server.must_close = true;

@@ -434,10 +434,15 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     if (repeat(server)) {
         return true;
     }
-    repeats_ = 0;
-    repeats_reading_ = false;
-    if (server.is_mid_relay() || server.wants_file() || server.in_transaction() || must_stay()) {
+    if (server.owes_client()) {
+        repeats_ = 0;
+        repeats_reading_ = false;
+    }
+    if (server.is_mid_relay() || server.wants_file() || server.has_xa() || must_stay()) {
         return false;
+    }
+    if (server.in_transaction()) {
+        return lose_transaction(server, error, to_client);
     }
     if (stream_begun_) {
         drop_stream(error);

@@ -230,6 +230,8 @@ public:
     bool is_unsent = false;
     /// Or it has run for a while.
     bool ran_long = false;
+    /// The server is lost because it broke the protocol.
+    bool is_faulty = false;
     /// That request, where it is the only one and began outside of a transaction.
     kept_request request{};
 

@@ -45,9 +45,9 @@ void front::keep_request(char type, bytes whole, back& server) const
 bool front::may_repeat(const back& server, bool said_why)
 {
     const bool is_unseen = server.owes_client() && !server.has_relayed() && !server.withholds_ready();
-    if (server.is_replica || !is_unseen || server.in_transaction() || is_in_block() || !healed_batch_.empty() ||
-        !pins_.empty() || parameters_.has_acknowledged() || has_repeated_enough(repeats_, server.ran_long) ||
-        (said_why && is_meant(server))) {
+    if (server.is_replica || server.is_faulty || !is_unseen || server.in_transaction() || is_in_block() ||
+        !healed_batch_.empty() || !pins_.empty() || parameters_.has_acknowledged() ||
+        has_repeated_enough(repeats_, server.ran_long) || (said_why && is_meant(server))) {
         return false;
     }
     const auto request = server.request.of(stamp_);

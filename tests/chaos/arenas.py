@@ -27,7 +27,6 @@ class Arena:
     """A running cluster: `nodes`, of which `primary` is written to."""
 
     engine = ""
-    keeps_lost_transactions = False  # a session whose transaction was lost goes on
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -60,6 +59,12 @@ class Arena:
 
     # ---- what is done to it ----
 
+    def recover(self):
+        """After a fault: what was the primary before it is a replica."""
+        if self.old is not None:
+            self.rebuild(self.old)
+        self.wait_until_safe()
+
     def promote_best(self):
         """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did."""
         self.old = self.primary
@@ -76,7 +81,6 @@ class Arena:
 class PostgreSql(Arena):
     engine, title, owner, monitor, penstock = "postgresql", "PostgreSQL", "app", "lookup", Penstock
     errors = (psycopg2.Error,)
-    keeps_lost_transactions = True
 
     def __init__(self):
         super().__init__(Cluster(replicas=2, settings={"wal_log_hints": "on", "wal_keep_size": "512MB", "max_slot_wal_keep_size": "64MB"}))
@@ -280,7 +284,7 @@ class MySql(Arena):
 
     @staticmethod
     def verdict(error):
-        lost = error.args and error.args[0] in (0, 2013)
+        lost = not error.args or error.args[0] in (0, 2013)
         return UNKNOWN if lost else NOT_DONE
 
 

@@ -74,9 +74,7 @@ def play(arena, penstock, fault, number):
     """A round, told and mended; what was wrong."""
     played = play_round(arena, penstock, fault)
     tell(arena, fault, number, played)
-    if arena.old is not None:
-        arena.rebuild(arena.old)
-    arena.wait_until_safe()
+    arena.recover()
     return played.wrong
 
 
@@ -92,7 +90,7 @@ def play_round(arena, penstock, fault):
     bank.stop()
     wrong = bank.check(arena.ask)
     if fault not in ENDING_SESSIONS:
-        wrong += idle_sessions(idle, arena) + unexpected(arena, fault, through)
+        wrong += idle_sessions(idle, arena) + unexpected(fault, through)
     return Round(through, direct, bank, *moments, wrong)
 
 
@@ -121,13 +119,13 @@ def strike(arena, penstock, fault, bank):
     return began, promoted, time.monotonic()
 
 
-def unexpected(arena, fault, through):
+def unexpected(fault, through):
     """What clients met that this fault does not excuse."""
     wrong = []
     for client in through:
         if client.ended_otherwise:
             wrong.append(f"{client.ended_otherwise} connections of client {client.number} ended outside of transactions")
-        if client.ended_in_transaction and arena.keeps_lost_transactions:
+        if client.ended_in_transaction:
             wrong.append(f"{client.ended_in_transaction} connections of client {client.number} ended")
         wrong += [f"a read failed: {text}" for text in client.read_faults]
         if fault in PLANNED:

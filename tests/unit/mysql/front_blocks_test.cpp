@@ -337,7 +337,11 @@ TEST_F(MysqlFrontBlocks, IsLostWithItsReplicaOnceItHasRead)
     begin_on_replica();
     talk.send(ask::query("select n from u"));
     outbox to_client{talk.client_scratch};
-    EXPECT_FALSE(talk.client.on_server_lost(*talk.server, {error_kind::server_lost, {}, {}}, to_client));
+    EXPECT_TRUE(talk.client.on_server_lost(*talk.server, {error_kind::server_lost, {}, {}}, to_client));
+    const auto told = payloads_of(to_client.contents());
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(decode_err(told[0])->code, 2006);
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
 }
 
 TEST_F(MysqlFrontBlocks, TriesAnotherServerWhereItCannotBegin)

@@ -76,7 +76,7 @@ TEST_F(MysqlRepeats, SendsProvedReadsAgainAndNothingElse)
                              "/* penstock: no_retry */ select 1",
                              "set @a = 5",
                              "call p()",
-                             "show warnings",
+
                              "select sql_calc_found_rows * from t",
                              "create table u(n int)",
                              "use app"}) {
@@ -168,7 +168,7 @@ TEST_F(MysqlRepeats, SendsNothingAgainThatWouldBeginATransaction)
 
 TEST_F(MysqlRepeats, SendsNothingAgainOfAPinnedSession)
 {
-    talk.client.pin(pin_reason::temporary_table);
+    talk.client.pin(pin_reason::temporary_object);
     talk.send(ask::query("select 1"));
     std::string scratch;
     outbox to_client{scratch};
@@ -208,13 +208,23 @@ TEST_F(MysqlRepeats, TellsTheClientAfterThreeTimes)
     for (std::size_t time = 1; time <= 3; ++time) {
         EXPECT_EQ(lose(talk), command);
         talk.servers[1] = std::make_unique<back>(100);
-        talk.servers[1]->logged_in({.capabilities = of_mysql, .parameters = {{"schema", "app"}}});
+        server_identity identity;
+        identity.capabilities = of_mysql;
+        identity.parameters = {{"schema", "app"}};
+        talk.servers[1]->logged_in(identity);
         talk.servers[1]->set_tracking(true);
         repeat(talk, 1, command);
         talk.sent_to_server();
     }
     EXPECT_EQ(lose(talk), "");
     EXPECT_EQ(talk.client.counters().lost_with_primary, 3U);
+}
+
+TEST_F(MysqlRepeats, TellsWhatBefellThoseOfAServerThatBrokeTheProtocol)
+{
+    talk.send(ask::query("select 1"));
+    talk.server->is_faulty = true;
+    EXPECT_EQ(lose(talk), "");
 }
 
 TEST_F(MysqlRepeats, SendsWhatHasRunForLongAgainOnce)
@@ -266,6 +276,22 @@ TEST_F(MysqlRepeats, TheNextSessionMayWrite)
     outbox to_client{client_scratch};
     EXPECT_EQ(other.consume(ask::query("delete from t"), talk.server, to_server, to_client).need, front_need::answers);
     EXPECT_EQ(payloads_of(to_server.contents()), std::vector{writes_again});
+}
+
+TEST_F(MysqlRepeats, IsNotForgottenWhereAServerIsLostInFrontOfIt)
+{
+    const auto command = ask::query("select 1");
+    talk.send(command);
+    talk.sent_to_server();
+    EXPECT_EQ(lose(talk), command);
+    talk.move_to(1);
+    EXPECT_EQ(talk.send(command), front_need::answers);
+    std::string scratch;
+    outbox to_client{scratch};
+    EXPECT_TRUE(talk.client.on_server_lost(*talk.server, gone, to_client));
+    EXPECT_TRUE(to_client.empty());
+    talk.sent_to_server();
+    repeat(talk, 2, {});
 }
 
 TEST_F(MysqlRepeats, NamesTheSettingAsServerAndSessionDo)

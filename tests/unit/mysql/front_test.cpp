@@ -214,15 +214,6 @@ TEST(MysqlFront, AnswersWithAnErrorWhenItsServerIsLost)
     EXPECT_EQ(decode_err(payloads_of(to_client.contents())[0])->code, 2013);
 }
 
-TEST(MysqlFront, EndsWithItsServerInsideATransaction)
-{
-    exchange talk;
-    talk.send(ask::query("BEGIN"));
-    talk.reply({say::ok({.status = server_status::in_transaction})});
-    outbox to_client{talk.client_scratch};
-    EXPECT_FALSE(talk.client.on_server_lost(*talk.server, {error_kind::server_lost, {}, {}}, to_client));
-}
-
 TEST(MysqlFront, TakesAnyCutOfTheClientsOctets)
 {
     exchange talk;

@@ -165,7 +165,7 @@ TEST_F(FrontRepeats, SendsNothingAgainInATransaction)
 
 TEST_F(FrontRepeats, SendsNothingAgainOfAPinnedSession)
 {
-    talk.client.pin(pin_reason::temporary_table);
+    talk.client.pin(pin_reason::temporary_object);
     talk.send(wire::query("select 1"));
     EXPECT_FALSE(talk.lose_server(gone));
     EXPECT_EQ(talk.client.take_healed_batch(), "");
@@ -239,6 +239,13 @@ TEST_F(FrontRepeats, TellsTheClientAfterThreeTimes)
     talk.move_to(5);  // and the next one has three of its own
     talk.send(request);
     EXPECT_EQ(lose(talk), request);
+}
+
+TEST_F(FrontRepeats, TellsWhatBefellThoseOfAServerThatBrokeTheProtocol)
+{
+    talk.send(wire::query("select 1"));
+    talk.server->is_faulty = true;
+    EXPECT_EQ(lose(talk), "");
 }
 
 TEST_F(FrontRepeats, SendsWhatHasRunForLongAgainOnce)
