@@ -441,7 +441,7 @@ void session<P>::server_lost(advance_result how)
     server.is_faulty = how == advance_result::violation || lease_->wire().layer_fault() != nullptr;
     server.ran_long = worker_.driver().now() - sent_at_ > long_run;
     if constexpr (requires { server.is_followed; }) {
-        server.is_followed = client_.readable() || (server.owes_client() && !pending_.empty());
+        server.is_followed = server.owes_client() && (client_.readable() || !pending_.empty());
     }
     const bool said_why = how == advance_result::lost;
     client_error why{error_kind::server_lost, {}, {}};
