@@ -32,6 +32,7 @@ error_code code_of(error_kind kind)
         case error_kind::unknown_database: return {1049, "42000"};
         case error_kind::tls_required: return {3159, "HY000"};
         case error_kind::too_many_clients: return {1040, "08004"};
+        case error_kind::rate_limited: return {1226, "42000"};
         case error_kind::borrow_timeout: return {9501, "HY000"};
         case error_kind::server_unavailable: return {2003, "08001"};
         case error_kind::server_login_failed: return {1105, "08004"};
@@ -62,6 +63,7 @@ std::string_view standard_text(error_kind kind)
         case error_kind::tls_required:
             return "Connections using insecure transport are prohibited: connect with ssl-mode=REQUIRED";
         case error_kind::too_many_clients: return "Too many connections";
+        case error_kind::rate_limited: return "The limit of transactions in a second is reached";
         case error_kind::borrow_timeout: return "Timed-out waiting to acquire database connection";
         case error_kind::server_unavailable: return "No connection to the database server could be opened";
         case error_kind::server_login_failed: return "The database server refused the proxy's login";

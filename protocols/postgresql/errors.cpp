@@ -47,6 +47,7 @@ std::string_view sqlstate_of(error_kind kind)
         case error_kind::unknown_database: return "3D000";
         case error_kind::tls_required: return "28000";
         case error_kind::too_many_clients: return "53300";
+        case error_kind::rate_limited: return "53400";
         case error_kind::borrow_timeout: return "57P03";
         case error_kind::server_unavailable: return "08001";
         case error_kind::server_login_failed: return "08004";
@@ -77,6 +78,7 @@ std::string_view standard_text(error_kind kind)
         case error_kind::tls_required:
             return "this server accepts encrypted connections only; connect with sslmode=require";
         case error_kind::too_many_clients: return "the limit of client connections is reached";
+        case error_kind::rate_limited: return "the limit of transactions in a second is reached";
         case error_kind::borrow_timeout: return "no server connection became free within connection_borrow_timeout";
         case error_kind::server_unavailable: return "no connection to the database server could be opened";
         case error_kind::server_login_failed: return "the database server refused the proxy's login";

@@ -13,6 +13,7 @@ std::string_view name_of(error_kind kind)
         case error_kind::unknown_database: return "unknown_database";
         case error_kind::tls_required: return "tls_required";
         case error_kind::too_many_clients: return "too_many_clients";
+        case error_kind::rate_limited: return "rate_limited";
         case error_kind::borrow_timeout: return "borrow_timeout";
         case error_kind::server_unavailable: return "server_unavailable";
         case error_kind::server_login_failed: return "server_login_failed";

@@ -15,6 +15,22 @@ std::string text_of(const router::node& where)
     return where.host + ":" + std::to_string(where.port);
 }
 
+namespace {
+
+std::uint32_t user_rate(const settings::tree& tree, const std::string& name)
+{
+    const auto* const user = settings::find_user(tree, name);
+    return user != nullptr ? user->max_transactions_per_second : 0;
+}
+
+std::uint32_t database_rate(const settings::tree& tree, engine which, const std::string& name)
+{
+    const auto* const database = settings::find_database(tree, name, which);
+    return database != nullptr ? database->max_transactions_per_second : 0;
+}
+
+}  // namespace
+
 server_account pool_record::account() const
 {
     if (primary) {
@@ -71,6 +87,7 @@ void process::configure(configuration_ptr next)
         const std::lock_guard lock{guard_};
         const auto before = std::exchange(configuration_, next);
         set_limits_locked();
+        set_rates_locked();
         for (const auto& [key, record] : pools_) {
             follow_settings_locked(*record, *before->settings, *next->settings);
         }
@@ -323,6 +340,38 @@ bool process::admit_to_database(const std::string& database, std::uint32_t limit
 void process::dismiss_from_database(const std::string& database)
 {
     dismiss(database_clients_, database);
+}
+
+process::rates process::rates_of(engine which, const std::string& user, const std::string& database)
+{
+    const auto shared = [](std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second) {
+        auto found = known.lock();
+        if (!found) {
+            found = std::make_shared<pool::rate_limit>();
+            found->set(per_second);
+            known = found;
+        }
+        return found;
+    };
+    const std::lock_guard lock{guard_};
+    const auto& tree = *configuration_->settings;
+    return {.of_user = shared(user_rates_[user], user_rate(tree, user)),
+            .of_database = shared(database_rates_[{which, database}], database_rate(tree, which, database))};
+}
+
+void process::set_rates_locked()
+{
+    const auto& tree = *configuration_->settings;
+    for (const auto& [name, limit] : user_rates_) {
+        if (const auto kept = limit.lock()) {
+            kept->set(user_rate(tree, name));
+        }
+    }
+    for (const auto& [of, limit] : database_rates_) {
+        if (const auto kept = limit.lock()) {
+            kept->set(database_rate(tree, of.first, of.second));
+        }
+    }
 }
 
 bool process::admit(head_count& among, const std::string& name, std::uint32_t limit)

@@ -11,6 +11,7 @@
 #include "core/engine.hpp"
 #include "net/tls_context.hpp"
 #include "pool/budget.hpp"
+#include "pool/rate_limit.hpp"
 #include "pool/shared_pool.hpp"
 #include "pool/stops.hpp"
 #include "protocols/wire/function_catalogue.hpp"
@@ -169,8 +170,16 @@ public:
     bool admit_to_database(const std::string& database, std::uint32_t limit);
     void dismiss_from_database(const std::string& database);
 
+    /// What sessions share that bounds their transactions per second; they follow the settings.
+    struct rates {
+        std::shared_ptr<pool::rate_limit> of_user{};
+        std::shared_ptr<pool::rate_limit> of_database{};  ///< by the name that clients ask for
+    };
+    [[nodiscard]] rates rates_of(engine which, const std::string& user, const std::string& database);
+
 private:
     void set_limits_locked();
+    void set_rates_locked();
     void hold_locked(const router::cluster_view& view);
     void fence_locked(const router::cluster_view& view);
     [[nodiscard]] std::vector<std::string> nodes_called_locked(const std::string& name) const;
@@ -199,6 +208,8 @@ private:
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);
     void dismiss(head_count& from, const std::string& name);
+    std::map<std::string, std::weak_ptr<pool::rate_limit>, std::less<>> user_rates_;
+    std::map<std::pair<engine, std::string>, std::weak_ptr<pool::rate_limit>> database_rates_;
     head_count user_clients_;
     head_count database_clients_;  ///< by the name that clients ask for
     std::vector<worker*> workers_;

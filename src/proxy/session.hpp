@@ -109,6 +109,7 @@ private:
     void end_writes();
     void distrust_functions();
     bool is_refused_at_once();
+    bool may_begin();
     bool try_elsewhere(const client_error& why);
 
     // --- pins: session_pins_impl.hpp ---
@@ -155,6 +156,8 @@ private:
     std::string database_;
     std::string application_name_;
     std::string secret_;  ///< of the cancel key
+    process::rates rates_{};
+    bool is_refused_ = false;  ///< what waits for a server has its answer already
     bool admitted_ = false;
     bool on_console_ = false;
     bool is_cancelled_ = false;  ///< on the console: a cancel request has come

@@ -274,6 +274,7 @@ bool session<P>::admit()
         process.dismiss_user(user_);
         return false;
     }
+    rates_ = process.rates_of(engine_of_protocol<P>, user_, database_);
     return true;
 }
 

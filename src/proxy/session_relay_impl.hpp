@@ -161,8 +161,9 @@ void session<P>::consume(bytes input, bool from_pending)
         taken += progress.consumed;
         switch (progress.need) {
             case front_need::more: break;
-            case front_need::server:
-                if (lease_) {
+            case front_need::server: {
+                const bool moves = static_cast<bool>(lease_);
+                if (moves) {
                     if (!from_pending) {  // what is cleaned up may use the buffer that they are in
                         pending_.assign(input.substr(taken));
                         input = pending_;
@@ -171,11 +172,14 @@ void session<P>::consume(bytes input, bool from_pending)
                     }
                     leave_server();
                 }
-                need_server();
+                if (moves || may_begin()) {
+                    need_server();
+                }
                 if (lease_ || is_refused_at_once()) {
                     continue;
                 }
                 break;
+            }
             case front_need::answers: hold_ = hold::answers; break;
             case front_need::leave:
                 left_by_itself_ = true;
@@ -262,6 +266,22 @@ void session<P>::send_both(outbox& to_server, outbox& to_client)
     if (!to_client.empty()) {
         client_.send(to_client.contents());
     }
+}
+
+/// Whether there is room for one more transaction in this second; if not, it has its answer.
+template <protocol P>
+bool session<P>::may_begin()
+{
+    const auto now = worker_.driver().now();
+    const bool is_users = rates_.of_user && !rates_.of_user->take(now);
+    if (!is_users && (!rates_.of_database || rates_.of_database->take(now))) {
+        return true;
+    }
+    worker_.counters().process.count_client_error(error_kind::rate_limited);
+    const auto of = is_users ? "user \"" + user_ + '"' : "database \"" + database_ + '"';
+    front_->refuse({error_kind::rate_limited, "max_transactions_per_second of " + of + " is reached", {}});
+    is_refused_ = true;
+    return false;
 }
 
 /// Borrows a connection: at once where one is idle and nobody waits ahead, else by a ticket.

@@ -45,9 +45,11 @@ template <protocol P>
 bool session<P>::is_refused_at_once()
 {
     if constexpr (requires { front_->wanted(); }) {
-        return routes_ && std::exchange(routes_->is_refused, false);
+        if (routes_ && std::exchange(routes_->is_refused, false)) {
+            return true;
+        }
     }
-    return false;
+    return std::exchange(is_refused_, false);
 }
 
 /// Where the request goes that the front has stopped at.

@@ -254,6 +254,7 @@ void visit_database(Visitor& to, Section& from)
     visit_pool_overrides(to, from.pool);
     to.text("init_query", from.init_query);
     to.count("max_client_connections", from.max_client_connections, bounds{0, most_connections});
+    to.count("max_transactions_per_second", from.max_transactions_per_second, bounds{0, 1'000'000});
 }
 
 template <class Visitor, class Section>
@@ -267,6 +268,7 @@ void visit_user(Visitor& to, Section& from)
     visit_pool_overrides(to, from.pool);
     to.count("max_user_connections", from.max_user_connections, bounds{0, most_connections});
     to.count("max_user_client_connections", from.max_user_client_connections, bounds{0, most_connections});
+    to.count("max_transactions_per_second", from.max_transactions_per_second, bounds{0, 1'000'000});
     to.choice("pin_policy", from.on_pin, pin_policies);
 }
 

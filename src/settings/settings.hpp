@@ -185,8 +185,9 @@ struct database_settings {
     std::string cluster{"main"};
     std::string server_database{};  ///< the name on the server; empty: the same
     pool_overrides pool{};
-    std::optional<std::string> init_query{};   ///< outranks [pool] init_query
-    std::uint32_t max_client_connections = 0;  ///< 0: no limit of its own
+    std::optional<std::string> init_query{};        ///< outranks [pool] init_query
+    std::uint32_t max_client_connections = 0;       ///< 0: no limit of its own
+    std::uint32_t max_transactions_per_second = 0;  ///< of all its clients together; 0: no limit
     friend bool operator==(const database_settings&, const database_settings&) = default;
 };
 
@@ -200,7 +201,8 @@ struct user_settings {
     pool_overrides pool{};
     std::uint32_t max_user_connections = 0;  ///< server connections of this user over all pools; 0: no own limit
     std::optional<std::uint32_t> max_user_client_connections{};
-    std::optional<pin_policy> on_pin{};  ///< pin_policy: outranks [pool]'s
+    std::uint32_t max_transactions_per_second = 0;  ///< of all clients of this user together; 0: no limit
+    std::optional<pin_policy> on_pin{};             ///< pin_policy: outranks [pool]'s
     friend bool operator==(const user_settings&, const user_settings&) = default;
 };
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/rate_limit.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace penstock::pool {
+
+namespace {
+
+constexpr std::int64_t second = 1'000'000'000;
+
+}  // namespace
+
+void rate_limit::set(std::uint32_t per_second)
+{
+    interval_.store(per_second == 0 ? 0 : std::max<std::int64_t>(1, second / per_second), std::memory_order_relaxed);
+}
+
+bool rate_limit::take(time_point now)
+{
+    const auto interval = interval_.load(std::memory_order_relaxed);
+    if (interval == 0) {
+        return true;
+    }
+    const auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+    auto full_at = full_at_.load(std::memory_order_relaxed);
+    while (true) {
+        const auto next = std::max(full_at, at) + interval;
+        if (next - at > std::max(second, interval)) {
+            return false;
+        }
+        if (full_at_.compare_exchange_weak(full_at, next, std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+}
+
+}  // namespace penstock::pool

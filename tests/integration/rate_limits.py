@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# max_transactions_per_second: what is beyond it gets an error at once and does not run, the session stays as it is, and others notice
+# nothing. The limit is so low that what comes back while a test runs does not count.
+
+import unittest
+
+from cluster import PASSWORD
+from fixture import ProxyTest
+from mysql_fixture import each_product
+from mysql_packets import Error
+from mysql_penstock import MySqlPenstock
+from mysql_wire import Wire
+from penstock import merged
+from pgwire import SYNC, ServerError, bind, execute, parse
+from wait import wait_until
+
+LIMIT = 5
+USERS = [{"name": "app", "password": PASSWORD, "max_transactions_per_second": LIMIT}, {"name": "other", "password": PASSWORD}]
+
+
+class RateLimits(ProxyTest):
+    settings = {"user": USERS}
+
+    def exhaust(self, wire):
+        """Asks until it is refused; gives how often it was answered."""
+        for count in range(1000):
+            wire.send(parse("select 1"), bind(), execute(), SYNC)
+            errors = [message.fields() for message in wire.until_ready() if message.type == "E"]
+            if errors:
+                self.assertEqual((errors[0]["S"], errors[0]["C"]), ("ERROR", "53400"))
+                self.assertIn('max_transactions_per_second of user "app"', errors[0]["M"])
+                return count
+        raise AssertionError("it was never refused")
+
+    def test_a_user_gets_so_many_and_another_one_goes_on(self):
+        wire, other = self.wire(), self.wire(user="other")
+        self.assertGreaterEqual(self.exhaust(wire), LIMIT)
+        self.refused(lambda: self.wire().simple("select 1"), "53400")
+        for _ in range(10 * LIMIT):
+            self.assert_works(other)
+        self.assertIn('penstock_client_errors_total{error="rate_limited"}', self.penstock.metrics())
+
+    def test_a_transaction_that_has_begun_goes_on(self):
+        wire = self.wire()
+        self.wait_for_room(wire)
+        wire.simple("begin")
+        for _ in range(10 * LIMIT):
+            self.assert_works(wire)
+        wire.simple("commit")
+        self.exhaust(wire)
+        error = self.refused(lambda: wire.simple("begin"), "53400")
+        self.assertEqual((error.fields["S"], wire.status), ("ERROR", "E"))
+        wire.simple("rollback")
+        self.assertEqual(wire.status, "I")
+
+    def test_what_was_refused_has_not_run_and_what_comes_back_is_used(self):
+        wire = self.wire()
+        self.server.sql("drop table if exists limited; create table limited(n int); grant all on limited to public")
+        self.exhaust(wire)
+        done = 0
+        for number in range(1000):
+            wire.send(parse(f"insert into limited values ({number})"), bind(), execute(), SYNC)
+            done += not any(message.type == "E" for message in wire.until_ready())
+            if done == 2:
+                break
+        self.assertEqual(self.server.sql("select count(*) from limited"), [(done,)])
+
+    def test_the_limit_is_lifted_by_a_reload(self):
+        wire = self.wire()
+        self.exhaust(wire)
+        before = self.penstock.settings["user"]
+        self.penstock.settings = merged(self.penstock.settings, {"user": [dict(USERS[0], max_transactions_per_second=0), USERS[1]]})
+        self.penstock.reload()
+        try:
+            self.wait_for_room(wire)
+            for _ in range(100 * LIMIT):
+                self.assert_works(wire)
+        finally:
+            self.penstock.settings["user"] = before
+            self.penstock.reload()
+
+    def wait_for_room(self, wire):
+        wait_until(lambda: self.is_allowed(wire), "a transaction is allowed")
+
+    @staticmethod
+    def is_allowed(wire):
+        try:
+            return wire.simple("select 1") == [("1",)]
+        except ServerError:
+            return False
+
+
+@each_product
+class DatabaseRateLimits:
+    @classmethod
+    def through(cls, cluster):
+        return MySqlPenstock(cluster, {"database": [{"name": "*", "cluster": "main", "max_transactions_per_second": LIMIT}]}).start()
+
+    def test_all_clients_of_a_database_share_it(self):
+        wires = [Wire(self.target.port).log_in("app", "app", PASSWORD) for _ in range(3)]
+        for wire in wires:
+            self.addCleanup(wire.socket.close)
+        results = [wires[count % 3].query("select 1")[-1] for count in range(20 * LIMIT)]
+        errors = [result for result in results if isinstance(result, Error)]
+        self.assertGreaterEqual(len(results) - len(errors), LIMIT)
+        self.assertGreater(len(errors), LIMIT)
+        self.assertEqual({(error.code, error.sqlstate) for error in errors}, {(1226, "42000")})
+        self.assertIn('database "app"', errors[0].text)
+
+
+if __name__ == "__main__":
+    unittest.main()
