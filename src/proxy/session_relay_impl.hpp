@@ -268,22 +268,6 @@ void session<P>::send_both(outbox& to_server, outbox& to_client)
     }
 }
 
-/// Whether there is room for one more transaction in this second; if not, it has its answer.
-template <protocol P>
-bool session<P>::may_begin()
-{
-    const auto now = worker_.driver().now();
-    const bool is_users = rates_.of_user && !rates_.of_user->take(now);
-    if (!is_users && (!rates_.of_database || rates_.of_database->take(now))) {
-        return true;
-    }
-    worker_.counters().process.count_client_error(error_kind::rate_limited);
-    const auto of = is_users ? "user \"" + user_ + '"' : "database \"" + database_ + '"';
-    front_->refuse({error_kind::rate_limited, "max_transactions_per_second of " + of + " is reached", {}});
-    is_refused_ = true;
-    return false;
-}
-
 /// Borrows a connection: at once where one is idle and nobody waits ahead, else by a ticket.
 template <protocol P>
 void session<P>::need_server()

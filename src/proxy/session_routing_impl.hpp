@@ -52,6 +52,22 @@ bool session<P>::is_refused_at_once()
     return std::exchange(is_refused_, false);
 }
 
+/// Whether there is room for one more transaction in this second; if not, it has its answer.
+template <protocol P>
+bool session<P>::may_begin()
+{
+    const auto now = worker_.driver().now();
+    const bool is_users = rates_.of_user && !rates_.of_user->take(now);
+    if (!is_users && (!rates_.of_database || rates_.of_database->take(now))) {
+        return true;
+    }
+    worker_.counters().process.count_client_error(error_kind::rate_limited);
+    const auto of = is_users ? "user \"" + user_ + '"' : "database \"" + database_ + '"';
+    front_->refuse({error_kind::rate_limited, "max_transactions_per_second of " + of + " is reached", {}});
+    is_refused_ = true;
+    return false;
+}
+
 /// Where the request goes that the front has stopped at.
 template <protocol P>
 worker_pool<P>& session<P>::choose_pool()
