@@ -306,7 +306,10 @@ protected:
             EXPECT_TRUE(is_whole(got));
             EXPECT_TRUE(!got.empty() || !has_reply(step) || step[3] != 0) << "the client waits for ever";
         }
-        const auto again = here.step(text("SELECT again"));
+        auto again = here.step(text("SELECT again"));
+        if (may_end && again.find("#08S01") != std::string::npos) {  // garbage has said that a transaction was open
+            again = here.step(text("SELECT again"));
+        }
         EXPECT_TRUE(here.client->was_ended() || again.find("again") != std::string::npos) << again;
     }
 
