@@ -159,10 +159,10 @@ void session<P>::consume(bytes input, bool from_pending)
             send_both(to_server, to_client);
         }
         taken += progress.consumed;
+        const bool moves = static_cast<bool>(lease_);
         switch (progress.need) {
             case front_need::more: break;
-            case front_need::server: {
-                const bool moves = static_cast<bool>(lease_);
+            case front_need::server:
                 if (moves) {
                     if (!from_pending) {  // what is cleaned up may use the buffer that they are in
                         pending_.assign(input.substr(taken));
@@ -179,7 +179,6 @@ void session<P>::consume(bytes input, bool from_pending)
                     continue;
                 }
                 break;
-            }
             case front_need::answers: hold_ = hold::answers; break;
             case front_need::leave:
                 left_by_itself_ = true;

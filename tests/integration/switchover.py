@@ -145,6 +145,7 @@ class Switchovers:
             self.assertEqual(self.penstock.order("PAUSE app"), "PAUSE")
             self.demote(self.old)
             self.promote(self.new)
+            self.wait_until_written_to(self.new)
             self.assertEqual(self.penstock.order("RESUME app"), "RESUME")
             load.wait_for_rounds()
         self.tell("PAUSE, promote, RESUME", load)
