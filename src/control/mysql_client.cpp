@@ -237,6 +237,9 @@ asio::awaitable<sql_answer> mysql_client::state::run(const sql_query& query)
     }
     reply.answer.version_text = server.greeting.version;
     reply.answer.server_version = mysql_version_number(server.greeting.version);
+    if (!line.buffered().empty()) {
+        drop();  // it says what nobody has asked for
+    }
     co_return std::move(reply.answer);
 }
 

@@ -210,6 +210,15 @@ TEST_F(MysqlClient, KeepsTheConnectionAndReplacesALostOne)
     EXPECT_EQ(server.connections(), 2);
 }
 
+TEST_F(MysqlClient, LeavesAServerThatSaysMoreThanItWasAsked)
+{
+    scripted_server server{{{greeting_of(), {ok(2), row("1") + ok(1)}}, {greeting_of(), {ok(2), row("2")}}}};
+    mysql_client client{on, server.target()};
+    EXPECT_EQ(ask(client).rows, (std::vector<sql_row>{{"1"}}));
+    EXPECT_EQ(ask(client).rows, (std::vector<sql_row>{{"2"}})) << "not what was left of the first answer";
+    EXPECT_EQ(server.connections(), 2);
+}
+
 TEST_F(MysqlClient, AsksOnceMoreWhereAKeptConnectionBreaksAtTheQuestion)
 {
     scripted_server server{{{greeting_of(), {ok(2), row("1"), ""}, false}, {greeting_of(), {ok(2), row("2")}}}};
