@@ -271,7 +271,7 @@ void stream::send_raw(bytes data)
             return;
         }
         const auto taken = count > 0 ? static_cast<std::size_t>(count) : 0;
-        octets_taken_ += taken;
+        octets_taken_ += static_cast<std::uint32_t>(taken);
         data.remove_prefix(taken);
         if (data.empty()) {
             return;
@@ -310,7 +310,7 @@ bool stream::flush()
         const auto count = calls::send(descriptor_, backlog_.data() + backlog_sent_, backlog(), send_flags);
         if (count >= 0) {
             backlog_sent_ += static_cast<std::size_t>(count);
-            octets_taken_ += static_cast<std::size_t>(count);
+            octets_taken_ += static_cast<std::uint32_t>(count);
         } else if (means_no_room(errno)) {
             return was_congested && !congested();
         } else if (errno != EINTR) {

@@ -127,8 +127,8 @@ public:
     /// Octets of the layer above TLS: before sealing and after opening.
     [[nodiscard]] std::uint64_t octets_received() const { return octets_received_; }
     [[nodiscard]] std::uint64_t octets_sent() const { return octets_sent_; }
-    /// Octets, sealed ones under TLS, that the kernel has taken.
-    [[nodiscard]] std::uint64_t octets_taken() const { return octets_taken_; }
+    /// Octets, sealed ones under TLS, that the kernel has taken; from 2^32 on it begins anew.
+    [[nodiscard]] std::uint32_t octets_taken() const { return octets_taken_; }
 
     void on_arrival(std::uint32_t events) override;
     void on_ready(std::uint32_t events) override;
@@ -160,6 +160,7 @@ private:
     bool sending_shut_ = false;
     bool output_watched_ = false;
     bool layer_fault_told_ = false;
+    std::uint32_t octets_taken_ = 0;
     driver::registration registration_ = 0;
     std::unique_ptr<tls_session> tls_;
     std::unique_ptr<stream_layer> layer_;
@@ -167,7 +168,6 @@ private:
     std::size_t backlog_sent_ = 0;
     std::uint64_t octets_received_ = 0;
     std::uint64_t octets_sent_ = 0;
-    std::uint64_t octets_taken_ = 0;
     std::unique_ptr<std::string> fault_;
 };
 

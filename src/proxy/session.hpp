@@ -176,7 +176,7 @@ private:
     std::uint64_t sent_counted_ = 0;
     std::uint64_t from_server_mark_ = 0;
     std::uint64_t to_server_mark_ = 0;
-    std::uint64_t asked_mark_ = 0;  ///< what the server's socket had taken before the request under way
+    std::uint32_t asked_mark_ = 0;  ///< what the server's socket had taken before the request under way
     session_pins pins_;             ///< as they are counted
     pin_set excused_{};             ///< reasons for which the connection is cleaned, not kept
     std::chrono::system_clock::time_point connected_at_ = std::chrono::system_clock::now();
