@@ -230,7 +230,7 @@ class Reconnecting(Paused):
         before = idle.simple("select pg_backend_pid()")
         self.assertNotEqual(held, before)
         self.assertEqual(self.penstock.order("RECONNECT app"), "RECONNECT")
-        self.assertNotEqual(idle.simple("select pg_backend_pid()"), before)
+        wait_until(lambda: idle.simple("select pg_backend_pid()") != before, "its worker has heard of it")
         self.assertEqual(busy.simple("select pg_backend_pid()"), held)
         busy.simple("commit")
         wait_until(lambda: int(held[0][0]) not in self.server.backends(), "it is closed")
