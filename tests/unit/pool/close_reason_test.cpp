@@ -17,15 +17,6 @@
 namespace penstock::pool::test {
 namespace {
 
-using fake_lease = lease<fake_connection>;
-using fake_ticket = ticket<fake_connection>;
-
-task<void> await_closed(shard<fake_connection>& which, bool& done)
-{
-    co_await which.closed();
-    done = true;
-}
-
 /// A pool with one shard, on a driver that the test turns.
 struct small_pool {
     small_pool(

@@ -148,4 +148,13 @@ private:
     int tries_ = 0;
 };
 
+using fake_lease = lease<fake_connection>;
+using fake_ticket = ticket<fake_connection>;
+
+inline task<void> await_closed(shard<fake_connection>& which, bool& done)
+{
+    co_await which.closed();
+    done = true;
+}
+
 }  // namespace penstock::pool::test

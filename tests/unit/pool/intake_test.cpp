@@ -17,15 +17,6 @@
 namespace penstock::pool::test {
 namespace {
 
-using fake_lease = lease<fake_connection>;
-using fake_ticket = ticket<fake_connection>;
-
-task<void> await_closed(shard<fake_connection>& which, bool& done)
-{
-    co_await which.closed();
-    done = true;
-}
-
 /// Two workers' shards of one pool, both on the test's thread.
 class PoolIntake : public testing::Test {
 protected:

@@ -16,15 +16,6 @@
 namespace penstock::pool::test {
 namespace {
 
-using fake_lease = lease<fake_connection>;
-using fake_ticket = ticket<fake_connection>;
-
-task<void> await_closed(shard<fake_connection>& which, bool& done)
-{
-    co_await which.closed();
-    done = true;
-}
-
 class PoolShard : public testing::Test {
 protected:
     void start(const pool_limits& limits = {}, const shared_limits& shared = {})
