@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from fixture import ProxyTest, rows, shared_cluster, splitting, wait_for_reads
+from fixture import ProxyTest, begin_on, rows, shared_cluster, splitting, wait_for_reads
 from penstock import Penstock, merged
 from pgwire import SYNC, Gone, ServerError, Wire, bind, cancel_request, describe, execute, parse, query
 from wait import wait_until
@@ -230,18 +230,10 @@ class CrossedRows(ProxyTest):
         """As many sessions as the server has connections, each in a transaction there, so that all of them are seen."""
         fresh = [self.wire() for _ in range(CONNECTIONS)]
         for wire in fresh:
-            wait_until(lambda wire=wire: self.begins_there(wire, begin, server), "its connections serve again")
+            begin_on(server, wire, begin)
             self.assertIn(wire.simple("select current_setting('app.token', true)")[0][0], (None, ""))
         for wire in fresh:
             wire.simple("commit")
-
-    def begins_there(self, wire, begin, server):
-        """A transaction is open on that server; a replica whose connections were lost rests for a while."""
-        wire.simple(begin)
-        there = wire.simple(f"/* penstock: node=127.0.0.1:{server.port} */ select current_setting('port')") == [(str(server.port),)]
-        if not there:
-            wire.simple("commit")
-        return there
 
 
 class WithReplicas(CrossedRows):

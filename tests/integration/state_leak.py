@@ -10,7 +10,7 @@ import random
 import time
 import unittest
 
-from fixture import ProxyTest, shared_cluster, splitting, wait_for_reads
+from fixture import ProxyTest, begin_on, shared_cluster, splitting, wait_for_reads
 from penstock import Penstock, merged
 from pgwire import SYNC, ServerError, bind, close, execute, extended, parse
 
@@ -304,12 +304,12 @@ class WithReplicas(StateLeak):
     def nothing_is_left_behind(self):
         super().nothing_is_left_behind()
         look = "select " + ", ".join(f"nullif(current_setting('{name}', true), '')" for name in SETTINGS if name != "role")
-        fresh = [self.wire() for _ in range(2 * CONNECTIONS)]
+        fresh = [(self.wire(), replica) for replica in self.cluster.replicas for _ in range(CONNECTIONS)]
         expected = self.direct_wire().simple(look)
-        for wire in fresh:
-            wire.simple("begin read only")
+        for wire, replica in fresh:
+            begin_on(replica, wire)
             self.assertEqual(wire.simple(look), expected)
-        for wire in fresh:
+        for wire, _ in fresh:
             wire.simple("commit")
         routes = self.penstock.routes()
         print(f"reads on replicas: {routes['replica', 'read']}, for want of own writes on the primary: {routes.get(('primary', 'own_write'), 0)}")

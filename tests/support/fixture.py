@@ -30,6 +30,17 @@ def splitting(cluster, **options):
              "monitor_password": PASSWORD, "probe_interval": "200ms", "read_write_split": True, **options}]
 
 
+def begin_on(server, wire, begin="begin read only"):
+    """Opens a transaction on that one server; a replica whose connections were lost lately rests for a while."""
+    def is_there():
+        wire.simple(begin)
+        there = wire.simple(f"/* penstock: node=127.0.0.1:{server.port} */ select current_setting('port')") == [(str(server.port),)]
+        if not there:
+            wire.simple("commit")
+        return there
+    wait_until(is_there, "the server is read from")
+
+
 def wait_for_reads(penstock):
     """Until the roles and the functions of the database are known."""
     def reads():
