@@ -184,7 +184,7 @@ private:
     bool execute_locally(bytes whole, const back* server, outbox& to_client);
     [[nodiscard]] bool may_run_locally(const local_statement& what, const back* server) const;
     [[nodiscard]] bool may_exit_locally(exit_statement what, const back* server) const;
-    [[nodiscard]] std::string_view text_of_prepared(std::string_view name) const;
+    [[nodiscard]] std::optional<std::string_view> text_of_prepared(std::string_view name) const;
     bool answer_locally(const local_statement& what, outbox& to_client);
     void exit_locally(exit_statement what, outbox& to_client);
     void describe_setting(bool binary, outbox& to_client) const;

@@ -261,14 +261,16 @@ void front::keep_unnamed(bytes definition)
                              .block = store_.inspect_whole(text_of(definition), mode_).block};
 }
 
-/// Empty where there is no such statement, or its text is not kept.
-std::string_view front::text_of_prepared(std::string_view name) const
+/// Nothing where there is no such statement, or its text is not kept.
+std::optional<std::string_view> front::text_of_prepared(std::string_view name) const
 {
     if (name.empty()) {
-        return statements_.has_unnamed() ? text_of(statements_.unnamed_definition()) : std::string_view{};
+        const bool is_kept = statements_.has_unnamed() && statements_.unnamed().kept;
+        return is_kept ? std::optional{text_of(statements_.unnamed_definition())} : std::nullopt;
     }
-    const auto named = statements_.find(name);
-    return named ? text_of(named->definition) : std::string_view{};
+    const auto& named = statements_.find(name);
+    const bool is_known = named && named->origin != statement_origin::server;
+    return is_known ? std::optional{text_of(named->definition)} : std::nullopt;
 }
 
 bool front::bind_locally(bytes whole, const back* server, outbox& to_client)
@@ -280,12 +282,12 @@ bool front::bind_locally(bytes whole, const back* server, outbox& to_client)
     const bool has_values = body.u16() != 0;
     const auto formats = body.failed() || has_values ? 0 : body.u16();
     const bool is_binary = formats == 1 && body.u16() == 1;
-    const auto exit = routes_->block == begun::held ? read_exit(text, mode_) : exit_statement::none;
+    const auto exit = text && routes_->block == begun::held ? read_exit(*text, mode_) : exit_statement::none;
     const bool ends = may_exit_locally(exit, server);
-    if (body.failed() || has_values || (!ends && !may_be_local(text))) {
+    if (body.failed() || has_values || !text || (!ends && !may_be_local(*text))) {
         return false;
     }
-    auto what = ends ? local_statement{} : read_local(text, mode_);
+    auto what = ends ? local_statement{} : read_local(*text, mode_);
     if (!ends && !may_run_locally(what, server)) {
         return false;
     }
@@ -306,11 +308,11 @@ bool front::describe_locally(bytes whole, outbox& to_client)
     }
     const auto& portal = routes_->portal;
     const bool is_portal = of == 'P' && portal && portal->name == name;
-    const auto text = of == 'S' ? text_of_prepared(name) : std::string_view{};
-    const auto kind = is_portal            ? portal->what.kind
-                      : may_be_local(text) ? read_local(text, mode_).kind
-                                           : local_kind::none;
-    const bool ends = of == 'S' && routes_->block == begun::held && read_exit(text, mode_) != exit_statement::none;
+    const auto text = of == 'S' ? text_of_prepared(name) : std::nullopt;
+    const auto kind = is_portal                     ? portal->what.kind
+                      : text && may_be_local(*text) ? read_local(*text, mode_).kind
+                                                    : local_kind::none;
+    const bool ends = text && routes_->block == begun::held && read_exit(*text, mode_) != exit_statement::none;
     if (!is_portal && kind == local_kind::none && !ends) {
         return false;
     }

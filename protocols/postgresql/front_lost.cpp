@@ -314,12 +314,8 @@ front_need front::parse_in_lost(bytes whole, outbox& to_client)
 /// What of the client's statements runs without a server.
 exit_statement front::prepared_exit(std::string_view name) const
 {
-    const auto named = name.empty() ? nullptr : statements_.find(name);
-    if (name.empty() ? !statements_.has_unnamed() : !named) {
-        return exit_statement::none;
-    }
-    const bytes definition = named ? bytes{named->definition} : bytes{statements_.unnamed_definition()};
-    return read_exit(definition.substr(0, definition.find('\0')), mode_);
+    const auto text = text_of_prepared(name);
+    return text ? read_exit(*text, mode_) : exit_statement::none;
 }
 
 front_need front::bind_in_lost(bytes whole, outbox& to_client)

@@ -74,7 +74,7 @@ std::shared_ptr<const text_effects> front::resolve_shared(std::string_view name,
     if (found->names.empty()) {
         return found;
     }
-    return std::make_shared<const text_effects>(resolve(text_of_prepared(name), *found));
+    return std::make_shared<const text_effects>(resolve(text_of_prepared(name).value_or(""), *found));
 }
 
 /// What is executed may execute others.

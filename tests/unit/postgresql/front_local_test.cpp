@@ -236,6 +236,28 @@ TEST_F(FrontLocal, ABatchMayBeginAndEndIt)
     EXPECT_EQ(talk.sent_to_client(), wire::bind_complete() + begun_answer);
 }
 
+/// It is no empty statement, which would be answered here as well.
+TEST_F(FrontLocal, AStatementThatIsNotThereIsTheServersToSay)
+{
+    begin();
+    EXPECT_EQ(talk.send(wire::bind("", "gone") + wire::execute() + wire::sync()), front_need::server);
+    EXPECT_EQ(talk.sent_to_client(), "");
+}
+
+TEST_F(FrontLocal, NeitherIsItDescribedHere)
+{
+    begin();
+    EXPECT_EQ(talk.send(wire::describe('S', "gone") + wire::sync()), front_need::server);
+    EXPECT_EQ(talk.sent_to_client(), "");
+}
+
+TEST_F(FrontLocal, TheUnnamedStatementMayBeMissingAsWell)
+{
+    begin();
+    EXPECT_EQ(talk.send(wire::bind("", "") + wire::execute() + wire::sync()), front_need::server);
+    EXPECT_EQ(talk.sent_to_client(), "");
+}
+
 TEST_F(FrontLocal, ARefusedBeginFailsTheTransactionInTheServersWords)
 {
     begin();
