@@ -368,10 +368,11 @@ class Unasked(OneServer):
         return lines
 
     def test_answers_that_were_asked_for_do_no_harm(self):
+        """No connection is closed; one more may be opened for a client that comes while the last one's is made clean."""
         lines = list(self.server.lines)
         for _ in range(5):
             self.assert_served(self.ask("select 'fine'"))
-        self.assertEqual(self.server.lines, lines)
+        self.assertEqual([each for each in lines if each not in self.server.lines], [])
 
     def test_while_nobody_has_the_connection(self):
         for name, octets in self.unasked.items():
