@@ -159,12 +159,26 @@ void process::fence_locked(const router::cluster_view& view)
 {
     const auto [last, first] = written_to_.try_emplace(view.cluster, *view.primary_index);
     const auto replaced = std::exchange(last->second, *view.primary_index);
-    if (first || replaced == *view.primary_index || replaced >= view.nodes.size() ||
-        view.nodes[replaced].role != router::node_role::primary) {
+    if (first || replaced == *view.primary_index) {
+        return;
+    }
+    retire_readers_locked(view);
+    if (replaced >= view.nodes.size() || view.nodes[replaced].role != router::node_role::primary) {
         return;
     }
     for (auto* each : workers_) {
         each->fence(view.cluster, text_of(view.nodes[replaced]));
+    }
+}
+
+/// What pools have for reads at a replica that has become the primary only takes room there: the others serve those.
+void process::retire_readers_locked(const router::cluster_view& view)
+{
+    const auto node = text_of(view.nodes[*view.primary_index]);
+    for (const auto& [key, record] : pools_) {
+        if (key.cluster == view.cluster && key.node == node) {
+            record->shared->retire();
+        }
     }
 }
 

@@ -182,6 +182,7 @@ private:
     void set_rates_locked();
     void hold_locked(const router::cluster_view& view);
     void fence_locked(const router::cluster_view& view);
+    void retire_readers_locked(const router::cluster_view& view);
     [[nodiscard]] std::vector<std::string> nodes_called_locked(const std::string& name) const;
     void show_drained_locked();
     [[nodiscard]] router::cluster_view_ptr marked_locked(const router::cluster_view_ptr& view) const;

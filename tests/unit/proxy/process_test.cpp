@@ -108,6 +108,23 @@ TEST_F(ProcessTest, SendsPoolsToThePrimaryOfTheLatestView)
     EXPECT_EQ(before->shared->node(), "one:5432");
 }
 
+TEST_F(ProcessTest, RetiresWhatItHasForReadsAtAReplicaThatBecomesThePrimary)
+{
+    const auto record = pool(with_password("a"));
+    const auto first = made.pool_on_replica(record, "one:5432");
+    const auto second = made.pool_on_replica(record, "two:5432");
+    const auto generation = [this](const std::shared_ptr<pool_record>& of) {
+        return made.budget()->settings_of(*of->shared->own_account()).generation;
+    };
+    const auto before = generation(second);
+    made.publish(view({{.host = "one"}, {.host = "two"}}, 0));
+    made.publish(view({{.host = "one"}, {.host = "two"}}, 0));
+    EXPECT_EQ(generation(second), before);
+    made.publish(view({{.host = "one"}, {.host = "two"}}, 1));
+    EXPECT_NE(generation(second), before);
+    EXPECT_EQ(generation(first), before);
+}
+
 /// How many connections the process may have to its node.
 std::size_t connections_allowed(process& made, const std::shared_ptr<pool_record>& record)
 {
