@@ -4,6 +4,8 @@
 # killed. Here is how an operator (or his tool) fails over with each product, and how clients talk to it.
 
 import contextlib
+import itertools
+import math
 import os
 import shutil
 import signal
@@ -18,9 +20,11 @@ from cluster import PASSWORD, Cluster
 from mysql_cluster import MySqlCluster
 from mysql_penstock import MySqlPenstock
 from penstock import Penstock
-from wait import wait_until
+from wait import Timeout, wait_until
 
 POOL_SIZE = 8
+PROBE_TIMEOUT = 1  # seconds, where answers are delayed
+DIRECT_USER = "other"  # of those who connect directly: "app" comes through Penstock alone
 
 
 class Arena:
@@ -32,6 +36,8 @@ class Arena:
         self.cluster = cluster
         self.nodes = [cluster.primary, *cluster.replicas]
         self.primary = cluster.primary
+        self.delayers = {}     # {node: what stands in front of it}
+        self.promoted_at = {}  # {node: when it became the primary; infinite: it becomes it now}
         self.frozen = None  # a node that stands still now
         self.old = None     # what was the primary before the last fault, where that has ended it
 
@@ -46,14 +52,27 @@ class Arena:
         self.cluster.stop()
 
     def ask(self, statement):
-        return self.primary.sql(statement, user=self.owner, database="app")
+        return self.primary.sql(statement, database="app")
+
+    def port_of(self, node):
+        """Where clients and Penstock reach it."""
+        return self.delayers.get(node, node).port
+
+    def address_of(self, node):
+        return f"127.0.0.1:{self.port_of(node)}"
+
+    def connect_seconds(self):
+        """What a client waits for a connection without Penstock."""
+        return 10 if self.delayers else 2
 
     def replicas(self):
         return [node for node in self.nodes if node not in (self.primary, self.frozen) and node.process is not None]
 
     def settings(self):
-        cluster = {"name": "main", "engine": self.engine, "nodes": [f"127.0.0.1:{node.port}" for node in self.nodes],
+        cluster = {"name": "main", "engine": self.engine, "nodes": [self.address_of(node) for node in self.nodes],
                    "monitor_user": self.monitor, "monitor_password": PASSWORD, "read_write_split": True}
+        if self.delayers:  # then one answer that comes too late is enough
+            cluster |= {"probe_timeout": f"{PROBE_TIMEOUT}s", "probe_failures": 1}
         return {"log": {"level": "info"}, "cluster": [cluster],
                 "pool": {"pool_size": POOL_SIZE, "connection_borrow_timeout": "30s"}}
 
@@ -63,15 +82,19 @@ class Arena:
         """After a fault: what was the primary before it is a replica."""
         if self.old is not None:
             self.rebuild(self.old)
-        self.wait_until_safe()
+        try:
+            self.wait_until_safe()
+        except Timeout as late:
+            raise Timeout(f"{late}\n{self.state()}") from late
 
     def promote_best(self):
         """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did."""
         self.old = self.primary
         best = max(self.replicas(), key=self.received)
+        self.promoted_at[best] = math.inf
         self.promote(best)
         self.primary = best
-        promoted = time.monotonic()
+        promoted = self.promoted_at[best] = time.monotonic()
         for other in self.replicas():
             if other is not self.old:
                 self.follow(other, best)
@@ -79,8 +102,9 @@ class Arena:
 
 
 class PostgreSql(Arena):
-    engine, title, owner, monitor, penstock = "postgresql", "PostgreSQL", "app", "lookup", Penstock
+    engine, title, owner, superuser, monitor, penstock = "postgresql", "PostgreSQL", "app", "postgres", "lookup", Penstock
     errors = (psycopg2.Error,)
+    count_sessions = "select count(*) from pg_stat_activity where usename = 'app' and backend_type = 'client backend'"
 
     def __init__(self):
         super().__init__(Cluster(replicas=2, settings={"wal_log_hints": "on", "wal_keep_size": "512MB", "max_slot_wal_keep_size": "64MB"}))
@@ -143,9 +167,9 @@ class PostgreSql(Arena):
 
     def connect_directly(self):
         """By libpq's own means: all hosts, and the one that takes writes is wanted."""
-        ports = ",".join(str(node.port) for node in self.nodes)
+        ports = ",".join(str(self.port_of(node)) for node in self.nodes)
         return lambda: PostgreSqlConnection(psycopg2.connect(
-            host=",".join("127.0.0.1" for _ in self.nodes), port=ports, user="app", password=PASSWORD, dbname="app", connect_timeout=2,
+            host=",".join("127.0.0.1" for _ in self.nodes), port=ports, user=DIRECT_USER, password=PASSWORD, dbname="app", connect_timeout=self.connect_seconds(),
             target_session_attrs="read-write", tcp_user_timeout=3000))
 
     @staticmethod
@@ -172,8 +196,9 @@ class PostgreSqlConnection:
 
 
 class MySql(Arena):
-    engine, owner, monitor, penstock = "mysql", "app", "monitor", MySqlPenstock
+    engine, owner, superuser, monitor, penstock = "mysql", "app", "root", "monitor", MySqlPenstock
     errors = (pymysql.err.MySQLError,)
+    count_sessions = "select count(*) from information_schema.processlist where user = 'app'"
 
     def __init__(self, product="mysql"):
         settings = {"rpl_semi_sync_master_timeout" if product == "mariadb" else "rpl_semi_sync_source_timeout": "600000"}
@@ -206,18 +231,30 @@ class MySql(Arena):
         wait_until(lambda: int(node.sql(count)[0][1]) > 0, "a replica confirms what it receives", 60)
 
     def received(self, node):
-        position = node.sql("select @@global.gtid_slave_pos" if self.is_mariadb else "select received_transaction_set from "
-                            "performance_schema.replication_connection_status")[0][0]
-        numbers = [int(part.split("-")[-1].split(":")[-1]) for part in position.replace("\n", "").split(",") if part]
-        return sum(numbers)
+        """How many transactions it has, replayed or not. MySQL tells what it has received from its present source alone."""
+        if self.is_mariadb:
+            position = self.replication(node)["Gtid_IO_Pos"]
+        else:
+            (executed,), (received,) = node.sql("select @@global.gtid_executed union all select received_transaction_set from "
+                                                "performance_schema.replication_connection_status")
+            position = f"{executed},{received}"
+        last = {}
+        for each in position.replace("\n", "").split(","):
+            server, separator, numbers = each.strip().rpartition("-" if self.is_mariadb else ":")
+            if separator:
+                last[server] = max(last.get(server, 0), int(numbers.rpartition("-")[2]))
+        return max(last.values()) if self.is_mariadb else sum(last.values())
 
     def kill(self, node):
         node.stop(signal.SIGKILL)
 
     def restart(self, node):
         """As its settings would have it, a replica stays read-only."""
+        self.start_as_replica(node)
+
+    def start_as_replica(self, node, more=""):
         as_made = node.defaults.read_text()
-        node.defaults.write_text(as_made + f"read_only = ON\nrpl_semi_sync_{self.name(False)}_enabled = ON\n")
+        node.defaults.write_text(as_made + f"read_only = ON\nrpl_semi_sync_{self.name(False)}_enabled = ON\n{more}")
         node.restart()
         node.defaults.write_text(as_made)
 
@@ -234,11 +271,15 @@ class MySql(Arena):
         node.sql("create or replace view announced as select 1", database="app")
 
     def has_replayed_all(self, node):
-        with contextlib.closing(node.connect("root")) as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
-            cursor.execute(self.cluster.product.replication_status)
-            state = cursor.fetchone()
+        state = self.replication(node)
         waiting = state.get("Replica_SQL_Running_State") or state.get("Slave_SQL_Running_State") or ""
         return "read all relay log" in waiting.lower()
+
+    def replication(self, node):
+        """The row of SHOW REPLICA STATUS."""
+        with contextlib.closing(node.connect("root")) as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(self.cluster.product.replication_status)
+            return cursor.fetchone()
 
     def follow(self, node, source):
         for statement in self.cluster.product.stop_replication:
@@ -248,21 +289,28 @@ class MySql(Arena):
                 node.sql(statement)
 
     def rebuild(self, node):
-        """A new server, which replays everything from the first transaction on; with a number of its own, since a replica passes over
-        transactions that bear its number."""
+        """A copy of a replica that stands still meanwhile, as a kill -9 would leave it; with a number of its own, since a replica passes
+        over transactions that bear its number."""
         shutil.rmtree(node.data)
         node.server_id += len(self.nodes)
-        node.make()
-        node.start()
-        node.sql(f"set global rpl_semi_sync_{self.name(False)}_enabled = on")
-        for statement in (*self.cluster.product.follow(self.primary.port), *self.cluster.product.read_only):
+        source = next(replica for replica in self.replicas() if replica is not node)
+        with processes.frozen(source.process.pid):
+            time.sleep(0.02)  # until the kernel has written what it was given
+            node.make(source.data)
+        of_its_own = ["auto.cnf", *(("master.info", "*relay*") if self.is_mariadb else ())]  # MySQL has the others in tables
+        for path in itertools.chain.from_iterable(map(node.data.glob, of_its_own)):
+            path.unlink()
+        self.start_as_replica(node, "skip_slave_start = ON\n" if self.is_mariadb else "skip_replica_start = ON\n")
+        self.follow(node, self.primary)
+        for statement in self.cluster.product.read_only:
             node.sql(statement)
 
     def state(self):
-        return self.primary.sql("show global status like 'Rpl_semi_sync%'")
+        return [self.primary.sql("show global status like 'Rpl_semi_sync%'"), self.primary.sql(self.cluster.product.written_so_far),
+                *(self.replication(node) for node in self.replicas())]
 
     def wait_until_safe(self):
-        self.primary.wait_until_replicated()
+        self.primary.wait_until_replicated(60)
         self.protect(self.primary)
 
     def connect_through(self, penstock):
@@ -272,8 +320,8 @@ class MySql(Arena):
         def connect():
             for node in self.nodes:
                 with contextlib.suppress(pymysql.err.MySQLError):
-                    connection = pymysql.connect(host="127.0.0.1", port=node.port, user="app", password=PASSWORD, database="app",
-                                                 connect_timeout=2, read_timeout=3, autocommit=True)
+                    connection = pymysql.connect(host="127.0.0.1", port=self.port_of(node), user=DIRECT_USER, password=PASSWORD, database="app",
+                                                 connect_timeout=self.connect_seconds(), read_timeout=3, autocommit=True)
                     with connection.cursor() as cursor:
                         cursor.execute("select @@global.read_only")
                         if cursor.fetchone()[0] == 0:

@@ -4,6 +4,7 @@
 # keeps in mind what it was told of every write: that it was done, that it was not, or that nobody knows. Afterwards the tables are held
 # against that.
 
+import bisect
 import contextlib
 import random
 import threading
@@ -15,6 +16,8 @@ SCHEMA = (
     "create table account(id int primary key, balance bigint not null)",
     "create table transfer(id bigint not null, client int not null)",
     "create table list(id bigint not null, client int not null)",
+    "create index transfer_id on transfer(id)",  # for replicas of MySQL's, which look for each row to delete; not unique, to see what is there twice
+    "create index list_id on list(id)",
 )
 
 DONE, NOT_DONE, UNKNOWN = "done", "not done", "unknown"
@@ -23,26 +26,35 @@ DONE, NOT_DONE, UNKNOWN = "done", "not done", "unknown"
 class Client:
     """One client on a connection from `connect`; `verdict(error)` tells whether what failed was done (it knows the driver and the errors)."""
 
-    def __init__(self, number, connect, verdict, errors):
+    def __init__(self, number, connect, verdict, errors, pause=0.005):
         self.number, self.connect, self.verdict, self.errors = number, connect, verdict, errors
+        self.pause = pause        # seconds between two requests
         self.transfers, self.items = {}, {}
         self.successes = []       # when something of it succeeded
         self.faults = {}          # {text: how often}, of writes
         self.read_faults = {}
         self.ended_in_transaction = self.ended_otherwise = 0  # connections
+        self.foreign = []         # answers to what it had not asked
         self.stuck = False
         self.connection = None
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.chance = random.Random(number)
         self.end = threading.Event()
+        self.goes_on, self.rests = threading.Event(), threading.Event()
+        self.goes_on.set()
         self.serial = 0
+        self.last_item = None     # that is on the list for certain
+        self.reads = 0
 
     def run(self):
         while not self.end.is_set():
+            if not self.goes_on.is_set():
+                self.rests.set()
+                self.goes_on.wait()
             if self.connection is None and not self.open():
                 continue
             self.chance.choice((self.transfer, self.append, self.read))()
-            self.end.wait(0.005)
+            self.end.wait(self.pause)
         if self.connection is not None:
             self.connection.close()
 
@@ -87,17 +99,24 @@ class Client:
                 cursor.execute("insert into list values (%s, %s)", (number, self.number))
             self.succeeded()
             self.items[number] = DONE
+            self.last_item = number
         except self.errors as error:
             self.count(self.faults, error)
             self.items[number] = self.verdict(error)
             self.recover(error)
 
     def read(self):
+        """An account, or what it has appended last; with a word of its own, by which it knows its answers."""
+        table, row = ("list", self.last_item) if self.last_item and self.chance.random() < 0.5 else ("account", self.chance.randrange(ACCOUNTS))
+        self.reads += 1
+        word = f"read {self.reads} of {self.number}"
         try:
             self.connection.autocommit_on()
             with self.connection.cursor() as cursor:
-                cursor.execute("select balance from account where id = %s", (self.chance.randrange(ACCOUNTS),))
-                cursor.fetchall()
+                cursor.execute(f"select %s, id from {table} where id = %s", (word, row))
+                answer = cursor.fetchall()
+            if list(answer) != [(word, row)]:
+                self.foreign.append(f"{answer} for ({word!r}, {row}) of {table}")
             self.succeeded(is_write=False)
         except self.errors as error:
             self.count(self.read_faults, error)
@@ -127,6 +146,17 @@ class Client:
     def has_worked_since(self, moment):
         return bool(self.successes) and self.successes[-1] > moment
 
+    def first_success_since(self, moment):
+        return self.successes[bisect.bisect_right(self.successes, moment)]
+
+    def halt(self):
+        """It rests once it has its answer, until go_on()."""
+        self.rests.clear()
+        self.goes_on.clear()
+
+    def go_on(self):
+        self.goes_on.set()
+
     def longest_gap(self, begin, end):
         """The longest time without a write that succeeded, of those that touch that span."""
         times = [begin, *(each for each in self.successes if begin <= each <= end), end]
@@ -146,13 +176,26 @@ class Bank:
     def stop(self, seconds=30):
         for client in self.clients:
             client.end.set()
+            client.go_on()
         for client in self.clients:
             client.thread.join(seconds)
             client.stuck = client.thread.is_alive()
 
+    @contextlib.contextmanager
+    def resting(self, seconds=30):
+        """Nobody does anything meanwhile."""
+        for client in self.clients:
+            client.halt()
+        for client in self.clients:
+            client.stuck = not client.rests.wait(seconds)
+        yield
+        for client in self.clients:
+            client.go_on()
+
     def check(self, ask):
         """What is wrong in the tables, by what clients were told: a list of sentences. `ask(statement)` gives the primary's rows."""
         wrong = [f"client {client.number} is stuck" for client in self.clients if client.stuck]
+        wrong += [f"client {client.number} got {each}" for client in self.clients for each in client.foreign[:3]]
         total = int(ask("select sum(balance) from account")[0][0])
         if total != ACCOUNTS * START_BALANCE:
             wrong.append(f"the accounts have {total}, not {ACCOUNTS * START_BALANCE}")

@@ -3,9 +3,12 @@
 # What is done to a cluster under load. Each fault gives the moment from which a primary was there again (or, planned, when it was over).
 # The node that was hit is `arena.old`, and is made a replica of the present primary afterwards.
 
+import contextlib
 import time
 
 import processes
+from arenas import PROBE_TIMEOUT
+from delayer import Delayer
 from wait import wait_until
 
 
@@ -22,9 +25,9 @@ def freeze(arena, penstock):
         promoted = arena.promote_best()
         wait_until(lambda: is_written_to(penstock, arena), "the new primary is written to", 30)
     arena.frozen = None
-    before = arena.old.sql(HOW_MUCH, user="app", database="app")
-    wait_until(lambda: state_of(penstock, arena.old) == "quarantined", "the old primary is quarantined", 30)
-    if arena.old.sql(HOW_MUCH, user="app", database="app") != before:
+    before = arena.old.sql(HOW_MUCH, database="app")
+    wait_until(lambda: state_of(penstock, arena, arena.old) == "quarantined", "the old primary is quarantined", 30)
+    if arena.old.sql(HOW_MUCH, database="app") != before:
         raise AssertionError("the old primary was written to")
     arena.kill(arena.old)
     return promoted
@@ -35,7 +38,7 @@ def two_primaries(arena, penstock):
     promoted = arena.promote_best()
     arena.announce(arena.primary)
     wait_until(lambda: is_written_to(penstock, arena), "the new primary is written to", 30)
-    wait_until(lambda: state_of(penstock, arena.old) == "quarantined", "the old primary is quarantined", 30)
+    wait_until(lambda: state_of(penstock, arena, arena.old) == "quarantined", "the old primary is quarantined", 30)
     arena.kill(arena.old)
     return promoted
 
@@ -57,18 +60,66 @@ def restart_replicas(arena, _):
     return time.monotonic()
 
 
+def delay(arena, _):
+    """Whatever is said takes its time, in either direction; then for a while nothing passes, shorter and longer than probes wait."""
+    arena.old = None
+    for least, most, seconds in ((0.01, 0.01, 0.5), (0, 0.1, 1)):
+        set_delay(arena, least, most)
+        time.sleep(seconds)
+    set_delay(arena, 0, 0.03)
+    stall(arena, [arena.primary], PROBE_TIMEOUT / 2)
+    stall(arena, [arena.primary, arena.replicas()[0]], PROBE_TIMEOUT * 1.5)
+    return time.monotonic()
+
+
+def kill_delayed(arena, penstock):
+    """The primary is killed where all that is said takes its time."""
+    set_delay(arena, 0, 0.05)
+    arena.delayers[arena.primary].refuse()
+    return kill(arena, penstock)
+
+
+def set_delay(arena, least, most):
+    for delayer in arena.delayers.values():
+        delayer.delay = (least, most)
+
+
+def stall(arena, nodes, seconds):
+    """Nothing passes for so long; then all that has waited does, and work goes on for a moment."""
+    for node in nodes:
+        arena.delayers[node].stall()
+    time.sleep(seconds)
+    for node in nodes:
+        arena.delayers[node].go_on()
+    time.sleep(0.3)
+
+
+@contextlib.contextmanager
+def surroundings(arena, penstock, fault):
+    """The Penstock that clients meet: for faults that need delayers another one, with these between it and the servers."""
+    if fault not in DELAYED:
+        yield penstock
+        return
+    with contextlib.ExitStack() as ends:
+        ends.callback(arena.delayers.clear)
+        for node in arena.nodes:
+            arena.delayers[node] = ends.enter_context(contextlib.closing(Delayer(node.port)))
+        yield ends.enter_context(arena.penstock(arena.cluster, arena.settings()))
+
+
 def is_written_to(penstock, arena):
     """Penstock calls it the primary."""
-    return any(row["node"] == f"127.0.0.1:{arena.primary.port}" and (row["role"], row["state"]) == ("primary", "up")
+    return any(row["node"] == arena.address_of(arena.primary) and (row["role"], row["state"]) == ("primary", "up")
                for row in penstock.nodes())
 
 
-def state_of(penstock, node):
-    return next(row["state"] for row in penstock.nodes() if row["node"] == f"127.0.0.1:{node.port}")
+def state_of(penstock, arena, node):
+    return next(row["state"] for row in penstock.nodes() if row["node"] == arena.address_of(node))
 
 
 HOW_MUCH = "select (select count(*) from transfer) + (select count(*) from list)"
 FAULTS = {"kill": kill, "freeze": freeze, "two-primaries": two_primaries, "restart-replicas": restart_replicas,
-          "restart-penstock": restart_penstock}
-PLANNED = ("restart-replicas",)         # in which no write may fail
+          "restart-penstock": restart_penstock, "delay": delay, "kill-delayed": kill_delayed}
+PLANNED = ("restart-replicas", "delay")  # in which no write may fail
+DELAYED = ("delay", "kill-delayed")
 ENDING_SESSIONS = ("restart-penstock",)  # and in which every client notices

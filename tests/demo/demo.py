@@ -16,6 +16,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "support"), str(TESTS / "chaos")]
 
 import chaos  # noqa: E402
+import rounds  # noqa: E402
 import stages  # noqa: E402
 import telling  # noqa: E402
 from penstock import Penstock  # noqa: E402
@@ -121,7 +122,7 @@ def read(stage, penstock, seconds):
 def fail_over(stage):
     telling.step(f"{stage.title}, another cluster, of three: under load its primary is killed with kill -9, and a replica is promoted")
     with chaos.ENGINES[stage.product]() as arena, arena.penstock(arena.cluster, arena.settings()) as penstock:
-        played = chaos.play_round(arena, penstock, "kill")
+        played = rounds.play_round(arena, penstock, "kill")
         telling.failover(played)
         return not played.wrong
 

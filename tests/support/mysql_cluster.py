@@ -20,7 +20,7 @@ from certificates import Authority
 from mysql_products import PASSWORD, SERVER_USER, owner, product
 from wait import wait_until
 
-UNREACHABLE = (1158, 1159, 2002, 2003, 2013)  # a replica that cannot reach its source tries again
+UNREACHABLE = (1158, 1159, 2002, 2003, 2013, 2026)  # a replica that cannot reach its source tries again
 
 
 class Node:
@@ -37,8 +37,8 @@ class Node:
         self.server_id = server_id
         self.process = None
 
-    def make(self):
-        shutil.copytree(self.cluster.template, self.data, symlinks=True)
+    def make(self, template=None):
+        shutil.copytree(template or self.cluster.template, self.data, symlinks=True)
         for path in [self.data, *self.data.rglob("*")]:
             os.chown(path, self.cluster.owner.pw_uid, self.cluster.owner.pw_gid)
         mysql_template.write_defaults(self.defaults, self.cluster.options() | {
@@ -95,12 +95,12 @@ class Node:
         """Connection ids of the server's sessions of that user."""
         return [row[0] for row in self.sql("select id from information_schema.processlist where user = %s order by id", (user,))]
 
-    def wait_until_replicated(self):
+    def wait_until_replicated(self, seconds=20):
         """Until every other server that runs has replayed what this one has written so far."""
         position = self.sql(self.cluster.product.written_so_far)[0][0]
         for node in self.cluster.nodes():
             if node is not self and node.process is not None:
-                wait_until(lambda node=node: node.has_replayed(position), f"{node.name} has caught up: {node.log}")
+                wait_until(lambda node=node: node.has_replayed(position), f"{node.name} has caught up: {node.log}", seconds)
 
     def has_replayed(self, position):
         if self.sql(self.cluster.product.has_replayed, (position,))[0][0] == 1:
