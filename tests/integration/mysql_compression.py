@@ -213,7 +213,7 @@ class Settings(Base):
                 self.assertEqual(len(wire.value(query)), 20000)
             grown[how] = processes.memory_kib(penstock.pid)["Rss"] - before
         for how in self.methods[1:]:
-            self.assertLess(grown[how] - max(grown["off"], grown["again"]), 150, f"KiB more for 100 clients: {grown}")
+            self.assertLess(grown[how] - max(grown["off"], grown["again"]), processes.memory_bound(150), f"KiB more for 100 clients: {grown}")
 
 
 @each_product
