@@ -8,16 +8,15 @@ namespace penstock::router {
 
 namespace {
 
-constexpr node_preference usual{};
-
 const node_preference& preference_of(const policy& rules, std::size_t node)
 {
-    return node < rules.nodes.size() ? rules.nodes[node] : usual;
+    return node < rules.nodes.size() ? rules.nodes[node] : rules.others;
 }
 
 bool may_serve(const node& which)
 {
-    return which.role == node_role::replica && which.is_up() && !which.drained && !which.endpoints.empty();
+    return which.role == node_role::replica && which.is_up() && !which.drained && !which.spared &&
+           !which.endpoints.empty();
 }
 
 /// Of two replicas that cannot serve, the one that nearly could gives the reason.

@@ -18,7 +18,8 @@
 
 namespace penstock::router {
 
-/// A node's place in the configuration; the same in every version of a view.
+/// A node's place: configured ones first, in their order, then those that were found. The same in every version of a
+/// view; that of a node that was left long ago may be given to another one.
 struct node_id {
     std::uint32_t value = 0;
     friend auto operator<=>(node_id, node_id) = default;
@@ -34,6 +35,7 @@ enum class node_state : std::uint8_t {
     up,           ///< it answers, or nothing speaks against it yet
     down,         ///< several probes in a row failed
     quarantined,  ///< it answers, but must not be used; its reason tells why
+    left,         ///< it was found once, and its cluster lists it no more: not used, not probed
 };
 
 /// One database server.
@@ -50,6 +52,7 @@ struct node {
     std::string version_text{};              ///< MySQL and MariaDB: as their greeting has it; empty until a probe told
     std::string reason{};                    ///< one sentence: why this role and state
     bool drained = false;                    ///< an operator wants no new work to go there
+    bool spared = false;                     ///< its cluster wants no reads to go there
     [[nodiscard]] bool is_up() const { return state == node_state::up; }
     friend bool operator==(const node&, const node&) = default;
 };
@@ -57,7 +60,7 @@ struct node {
 struct cluster_view {
     std::string cluster{};
     std::uint64_t version = 0;  ///< grows with every publication, beginning at 1
-    std::vector<node> nodes{};  ///< in the order of the configuration
+    std::vector<node> nodes{};  ///< by place
     std::optional<std::size_t> primary_index{};
     std::string reason{};  ///< why there is no primary; empty where there is one
 
@@ -91,6 +94,7 @@ using cluster_view_ptr = std::shared_ptr<const cluster_view>;
     switch (state) {
         case node_state::up: return "up";
         case node_state::quarantined: return "quarantined";
+        case node_state::left: return "left";
         case node_state::down: break;
     }
     return "down";

@@ -41,7 +41,8 @@ struct policy {
     duration write_window{};  ///< how long a write holds its scope's reads where positions cannot be had
     balance_method method = balance_method::least_outstanding;
     bool read_only_fallback = true;        ///< who has come for replicas gets the primary where none serves
-    std::vector<node_preference> nodes{};  ///< by place in the view; missing ones have the defaults
+    std::vector<node_preference> nodes{};  ///< by place in the view
+    node_preference others{};              ///< of nodes that were found
     friend bool operator==(const policy&, const policy&) = default;
 };
 

@@ -142,6 +142,9 @@ void add_nodes(families& to, const snapshot& from)
     for (const auto& cluster : from.clusters) {
         add(primary, {{"cluster", cluster->cluster}}, cluster->primary() == nullptr ? 0 : 1);
         for (const auto& node : cluster->nodes) {
+            if (node.state == router::node_state::left) {
+                continue;
+            }
             const label_list labels{{"cluster", cluster->cluster},
                                     {"node", settings::address{node.host, node.port}.text()}};
             add(up, labels, node.is_up() ? 1 : 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/translate.hpp"
 
+#include "control/patroni.hpp"
 #include "protocols/mysql/auth_rsa.hpp"
 #include "protocols/mysql/auth_secret.hpp"
 #include "settings/lookup.hpp"
@@ -52,6 +53,25 @@ router::node_role role_of(settings::node_role role)
         case settings::node_role::automatic: break;
     }
     return router::node_role::unknown;
+}
+
+control::discovery_options discovery_of(const settings::discovery_settings& wanted)
+{
+    using source = control::discovery_options::source;
+    control::discovery_options options;
+    switch (wanted.from) {
+        case settings::discovery::none: break;
+        case settings::discovery::aurora: options.from = source::aurora; break;
+        case settings::discovery::patroni: options.from = source::patroni; break;
+    }
+    options.interval = wanted.interval;
+    options.aurora_endpoint = wanted.aurora_endpoint;
+    for (const auto& url : wanted.patroni_urls) {
+        if (auto where = control::read_patroni_url(url)) {
+            options.patroni.push_back(std::move(*where));
+        }
+    }
+    return options;
 }
 
 /// Whether a server of that engine can be told this; what the one takes for a hash is a password to the other.
@@ -130,6 +150,7 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     options.probe_interval = cluster.monitor.probe_interval;
     options.probe_timeout = cluster.monitor.probe_timeout;
     options.failures_until_down = cluster.monitor.probe_failures;
+    options.discovery = discovery_of(cluster.discovery);
     auto account = account_on(cluster);
     account.user = cluster.monitor.user;
     account.password = cluster.monitor.password;

@@ -4,6 +4,8 @@
 // logged and published.
 #include "control/monitor.hpp"
 
+#include "control/aurora.hpp"
+#include "control/patroni_watch.hpp"
 #include "telemetry/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -31,6 +33,9 @@ struct watch {
     bool hurry = false;      ///< somebody suspects the node: skip the rest of the nap
     bool resolving = false;  ///< a question is under way
     bool numeric = false;    ///< the address needs no resolver
+    std::string host{};      ///< whom the rest is about; another one where the place was given away
+    std::uint16_t port = 0;
+    std::uint64_t tenant = 0;  ///< counts those
     time_point resolve_again{};
     std::vector<net::endpoint> client_endpoints{};  ///< what `client` was made for
     std::unique_ptr<sql_client> client{};
@@ -74,7 +79,7 @@ struct monitor::state : std::enable_shared_from_this<state> {
           options{std::move(chosen)},
           surroundings{std::move(around)},
           names{where, surroundings.resolve},
-          nodes{options.cluster, options.nodes, options.failures_until_down},
+          nodes{options.cluster, options.nodes, options.failures_until_down, options.discovery.is_on()},
           newest{std::make_shared<const router::cluster_view>(nodes.view())}
     {
     }
@@ -82,6 +87,13 @@ struct monitor::state : std::enable_shared_from_this<state> {
     void start();
     void spawn(std::size_t index);
     static asio::awaitable<void> keep_watch(std::shared_ptr<state> self, std::size_t index);
+    void see_to_places();
+    void move_in(std::size_t index);
+    void start_discovery();
+    [[nodiscard]] bool is_to_list_members(std::size_t index) const;
+    asio::awaitable<void> ask_for_members(std::size_t index);
+    void take_members(const member_list& seen);
+    [[nodiscard]] duration discovery_pause() const;
     void see_to_name(std::size_t index);
     void take_addresses(std::size_t index, const addresses& found);
     asio::awaitable<void> probe(std::size_t index);
@@ -91,6 +103,7 @@ struct monitor::state : std::enable_shared_from_this<state> {
     [[nodiscard]] duration pause() const;
     template <class Observation>
     void report(const Observation& seen);
+    static void tell(const std::vector<topology_event>& events);
     void publish();
     void stop();
 
@@ -99,7 +112,10 @@ struct monitor::state : std::enable_shared_from_this<state> {
     monitor_surroundings surroundings;
     resolver names;
     topology nodes;
-    std::vector<std::unique_ptr<watch>> watches{};
+    std::vector<std::unique_ptr<watch>> watches{};  ///< by place; there for good, and so are their coroutines
+    std::unique_ptr<patroni_watch> patroni{};
+    time_point list_again{};   ///< when members are to be asked for next
+    std::string list_fault{};  ///< why they could not be had the last time; empty: they could
     bool stopped = false;
 
     mutable std::mutex mutex{};  ///< guards newest
@@ -151,18 +167,61 @@ std::optional<sql_target> monitor::target_in(const router::cluster_view& view, s
 
 void monitor::state::start()
 {
-    for (std::size_t index = 0; index < options.nodes.size(); ++index) {
-        watches.push_back(std::make_unique<watch>(on.context()));
-        const auto& address = options.nodes[index];
-        if (auto numeric = net::numeric_endpoint(address.host, address.port); numeric.has_value()) {
-            watches.back()->numeric = true;
-            nodes.observe(address_observation{{static_cast<std::uint32_t>(index)}, {*numeric}, {}});
+    see_to_places();
+    publish();
+    start_discovery();
+}
+
+/// A watch and a coroutine for each place, and in a place that was given away another node's.
+void monitor::state::see_to_places()
+{
+    for (std::size_t index = 0; index < nodes.view().nodes.size(); ++index) {
+        const auto& node = nodes.view().nodes[index];
+        if (index >= watches.size()) {
+            watches.push_back(std::make_unique<watch>(on.context()));
+            move_in(index);
+            spawn(index);
+        } else if (watches[index]->host != node.host || watches[index]->port != node.port) {
+            move_in(index);
+            hasten(index);
         }
     }
-    publish();
-    for (std::size_t index = 0; index < watches.size(); ++index) {
-        spawn(index);
+}
+
+void monitor::state::move_in(std::size_t index)
+{
+    const auto& node = nodes.view().nodes[index];
+    auto& own = *watches[index];
+    ++own.tenant;
+    own.host = node.host;
+    own.port = node.port;
+    own.client_endpoints.clear();  // so that the next probe makes a client of its own
+    own.resolving = false;
+    own.resolve_again = {};
+    const auto numeric = net::numeric_endpoint(own.host, own.port);
+    own.numeric = numeric.has_value();
+    if (own.numeric) {
+        nodes.observe(address_observation{{static_cast<std::uint32_t>(index)}, {*numeric}, {}});
     }
+}
+
+void monitor::state::start_discovery()
+{
+    if (options.discovery.from != discovery_options::source::patroni) {
+        return;
+    }
+    patroni_surroundings around{names, {}, {}};
+    around.pause = [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        return self ? self->discovery_pause() : duration{seconds{1}};
+    };
+    around.tell = [weak = weak_from_this()](const member_list& seen) {
+        if (const auto self = weak.lock(); self && !self->stopped) {
+            self->take_members(seen);
+        }
+    };
+    patroni = std::make_unique<patroni_watch>(on, options.discovery.patroni, options.probe_timeout, std::move(around));
+    patroni->start();
 }
 
 /// A coroutine that ended by an exception is begun again after an interval.
@@ -190,8 +249,13 @@ void monitor::state::spawn(std::size_t index)
 asio::awaitable<void> monitor::state::keep_watch(std::shared_ptr<state> self, std::size_t index)
 {
     while (!self->stopped) {
-        self->see_to_name(index);
-        if (self->options.account && !self->nodes.view().nodes[index].endpoints.empty()) {
+        const bool is_left = self->nodes.view().nodes[index].state == router::node_state::left;
+        if (is_left) {
+            self->watches[index]->client.reset();
+        } else {
+            self->see_to_name(index);
+        }
+        if (!is_left && self->options.account && !self->nodes.view().nodes[index].endpoints.empty()) {
             co_await self->probe(index);
         }
         if (!self->stopped) {
@@ -209,12 +273,12 @@ void monitor::state::see_to_name(std::size_t index)
     }
     own.resolving = true;
     own.resolve_again = clock::now() + options.resolve_interval;
-    const auto& address = options.nodes[index];
-    names.resolve(address.host, address.port, [weak = weak_from_this(), index](const addresses& found) {
-        if (const auto self = weak.lock(); self && !self->stopped) {
+    const auto take = [weak = weak_from_this(), index, tenant = own.tenant](const addresses& found) {
+        if (const auto self = weak.lock(); self && !self->stopped && self->watches[index]->tenant == tenant) {
             self->take_addresses(index, found);
         }
-    });
+    };
+    names.resolve(own.host, own.port, take);
 }
 
 void monitor::state::take_addresses(std::size_t index, const addresses& found)
@@ -230,7 +294,7 @@ void monitor::state::take_addresses(std::size_t index, const addresses& found)
         return;
     }
     own.resolve_again = clock::now() + options.probe_interval;
-    seen.fault = "cannot resolve " + options.nodes[index].host;
+    seen.fault = "cannot resolve " + own.host;
     if (found.has_error()) {
         seen.fault += ": " + found.error().message();
     }
@@ -249,11 +313,12 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.client_endpoints = node.endpoints;
     }
     own.hurry = false;
+    const auto tenant = own.tenant;
     const auto until = clock::now() + options.probe_timeout;
     const auto probing = begin_probe(options.account->engine, {static_cast<std::uint32_t>(index)});
     while (auto question = probing->question()) {
         const auto answer = co_await ask(*own.client, std::move(*question), until - clock::now());
-        if (stopped) {
+        if (stopped || own.tenant != tenant) {
             co_return;
         }
         probing->take(answer);
@@ -263,6 +328,60 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.resolve_again = {};  // a failover may have moved the name
     }
     report(seen);
+    if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
+        co_await ask_for_members(index);
+    }
+}
+
+/// The primary knows best; where there is doubt about it, any node is asked.
+bool monitor::state::is_to_list_members(std::size_t index) const
+{
+    return options.discovery.from == discovery_options::source::aurora && clock::now() >= list_again &&
+           (nodes.view().primary_index == index || nodes.is_in_doubt());
+}
+
+asio::awaitable<void> monitor::state::ask_for_members(std::size_t index)
+{
+    auto& own = *watches[index];
+    const auto tenant = own.tenant;
+    list_again = clock::now() + discovery_pause();
+    auto question = aurora_question(options.account->engine);
+    const auto answer = co_await ask(*own.client, std::move(question), options.probe_timeout);
+    if (!stopped && own.tenant == tenant) {
+        take_members(read_aurora(answer, options.discovery.aurora_endpoint, own.port));
+    }
+}
+
+/// What cannot be had is told once, and that it can be had again.
+void monitor::state::take_members(const member_list& seen)
+{
+    if (list_fault != seen.fault) {
+        list_fault = seen.fault;
+        if (list_fault.empty()) {
+            log::info("members of the cluster are known again", {{"cluster", options.cluster}});
+        } else {
+            log::warning("members of the cluster cannot be had: its nodes stay as they are",
+                         {{"cluster", options.cluster}, {"reason", list_fault}});
+        }
+    }
+    if (!seen.fault.empty()) {
+        return;
+    }
+    const bool changed = nodes.observe(seen);
+    tell(nodes.events());
+    if (changed) {
+        see_to_places();
+        publish();
+    }
+    if (changed || nodes.contradicts(seen)) {
+        hasten_all();
+    }
+}
+
+duration monitor::state::discovery_pause() const
+{
+    return nodes.is_in_doubt() ? std::min<duration>(options.discovery.interval, seconds{1})
+                               : options.discovery.interval;
 }
 
 asio::awaitable<void> monitor::state::take_nap(std::size_t index)
@@ -313,15 +432,19 @@ void monitor::state::report(const Observation& seen)
     if (!was_in_doubt && nodes.is_in_doubt()) {
         hasten_all();
     }
-    if (!changed) {
-        return;
+    if (changed) {
+        tell(nodes.events());
+        publish();
     }
-    for (const auto& event : nodes.events()) {
+}
+
+void monitor::state::tell(const std::vector<topology_event>& events)
+{
+    for (const auto& event : events) {
         log::write(event.needs_attention ? log::level::warning : log::level::info,
                    event.what,
                    {{"subject", event.subject}, {"detail", event.detail}});
     }
-    publish();
 }
 
 void monitor::state::publish()
@@ -339,6 +462,7 @@ void monitor::state::publish()
 void monitor::state::stop()
 {
     stopped = true;
+    patroni.reset();
     for (auto& own : watches) {
         own->nap.cancel();
         own->client.reset();

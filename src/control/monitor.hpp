@@ -3,7 +3,8 @@
 // Watches the nodes of one cluster and publishes what it finds as router::cluster_view.
 //
 // One coroutine per node resolves its name, probes, reports to topology (which decides), and sleeps. The first view is
-// published by start() itself, so that a single node with a numeric address is usable at once.
+// published by start() itself, so that a single node with a numeric address is usable at once. Whoever lists the
+// cluster's members is asked too: an Aurora instance behind its probe, Patroni by a coroutine of its own.
 #pragma once
 
 #include "control/loop.hpp"
@@ -22,6 +23,16 @@
 
 namespace penstock::control {
 
+/// Who lists the members of the cluster, if anybody is to be asked.
+struct discovery_options {
+    enum class source : std::uint8_t { none, aurora, patroni };
+    source from = source::none;
+    duration interval = seconds{10};
+    std::string aurora_endpoint{};  ///< how an instance is reached: aurora.hpp
+    std::vector<place> patroni{};   ///< asked one after the other until one answers
+    [[nodiscard]] bool is_on() const { return from != source::none; }
+};
+
 struct monitor_options {
     std::string cluster{"main"};
     std::vector<node_address> nodes{};
@@ -35,6 +46,7 @@ struct monitor_options {
     duration doubtful_pause = milliseconds{200};
     std::uint32_t failures_until_down = 3;
     duration resolve_interval = seconds{30};  ///< how often host names are asked for again
+    discovery_options discovery{};
 };
 
 struct monitor_surroundings {

@@ -16,7 +16,8 @@ namespace {
 using kind = probe_observation::kind;
 
 constexpr const char* variables_query =
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'offline_mode', 'max_connections',"
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only', 'offline_mode', "
+    "'max_connections',"
     " 'server_uuid', 'version', 'version_comment', 'wsrep_on', 'group_replication_group_name')";
 constexpr const char* galera_query =
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_status', 'wsrep_local_state_comment',"
@@ -138,8 +139,9 @@ void mysql_probe::take_variables(const sql_answer& answer)
 /// From the variables; what else is to be asked may change it.
 void mysql_probe::read_role()
 {
-    seen_.in_recovery = is_on(variable("read_only")) || is_on(variable("super_read_only"));
-    seen_.says = seen_.in_recovery ? "read_only" : "not read_only";
+    const bool is_reader = is_on(variable("innodb_read_only"));  // what Aurora's readers have in place of read_only
+    seen_.in_recovery = is_on(variable("read_only")) || is_on(variable("super_read_only")) || is_reader;
+    seen_.says = is_reader ? "innodb_read_only" : seen_.in_recovery ? "read_only" : "not read_only";
     if (const auto uuid = variable("server_uuid"); !uuid.empty()) {
         seen_.writes_with = "server " + std::string{uuid};
     }

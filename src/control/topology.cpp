@@ -28,6 +28,7 @@ std::string_view sentence_of(node_state state)
     switch (state) {
         case node_state::up: return "node is up";
         case node_state::quarantined: return "node is quarantined";
+        case node_state::left: return "node is left: its cluster lists it no more";
         case node_state::down: break;
     }
     return "node is down";
@@ -41,8 +42,11 @@ constexpr int role_changes_of_one_that_flaps = 6;
 
 }  // namespace
 
-topology::topology(std::string cluster, const std::vector<node_address>& nodes, std::uint32_t failures_until_down)
-    : past_(nodes.size()), failures_until_down_{failures_until_down}
+topology::topology(std::string cluster,
+                   const std::vector<node_address>& nodes,
+                   std::uint32_t failures_until_down,
+                   bool grows)
+    : past_(nodes.size()), failures_until_down_{failures_until_down}, grows_{grows}
 {
     view_.cluster = std::move(cluster);
     view_.version = 1;
@@ -60,7 +64,7 @@ topology::topology(std::string cluster, const std::vector<node_address>& nodes, 
         }
         view_.nodes.push_back(std::move(each));
     }
-    if (view_.nodes.size() == 1 && !past_.front().role_is_given) {
+    if (stands_alone() && !past_.front().role_is_given) {
         view_.nodes.front().role = node_role::primary;
         past_.front().reason = "presumed to be the primary, being the only node";
     }
@@ -71,9 +75,13 @@ topology::topology(std::string cluster, const std::vector<node_address>& nodes, 
 bool topology::observe(const probe_observation& seen)
 {
     PENSTOCK_ASSERT(seen.node.value < view_.nodes.size());
-    const auto before = view_;
     auto& node = view_.nodes[seen.node.value];
     auto& past = past_[seen.node.value];
+    if (past.alive == node_state::left) {
+        events_.clear();
+        return false;  // it was under way
+    }
+    const auto before = view_;
     past.was_heard = true;
     past.last_probe_answered = seen.how == probe_observation::kind::answered;
     switch (seen.how) {
@@ -236,7 +244,7 @@ void topology::forgive(std::size_t index)
 void topology::choose_primary()
 {
     view_.reason.clear();
-    if (view_.nodes.size() == 1) {
+    if (stands_alone()) {
         view_.primary_index = 0;
         return;
     }
@@ -269,7 +277,7 @@ const router::node* topology::first_unheard() const
         if (past.role_is_given && each.role == node_role::primary) {
             return nullptr;
         }
-        if (found == nullptr && !past.was_heard && !past.role_is_given) {
+        if (found == nullptr && !past.was_heard && !past.role_is_given && past.alive != node_state::left) {
             found = &each;
         }
     }
@@ -384,7 +392,7 @@ bool topology::are_apart(const std::vector<std::size_t>& nodes) const
 std::string topology::why_quarantined(std::size_t index) const
 {
     const auto& past = past_[index];
-    if (view_.nodes.size() == 1) {
+    if (stands_alone()) {
         return {};
     }
     if (past.told && !past.told->database.empty() && !database_.empty() && past.told->database != database_) {
@@ -432,12 +440,17 @@ bool topology::publish_if_changed(const router::cluster_view& before)
 void topology::note_changes(const router::cluster_view& before)
 {
     for (std::size_t index = 0; index < view_.nodes.size(); ++index) {
-        const auto& was = before.nodes[index];
         const auto& now = view_.nodes[index];
-        if (was.state != now.state) {
-            events_.push_back({sentence_of(now.state), name_of(now), now.reason, !now.is_up()});
+        if (index >= before.nodes.size() || name_of(before.nodes[index]) != name_of(now)) {
+            events_.push_back({"node is found", name_of(now), "its cluster lists it"});
+            continue;
         }
-        if (was.role != now.role) {
+        const auto& was = before.nodes[index];
+        if (was.state != now.state) {
+            const bool needs_attention = !now.is_up() && now.state != node_state::left;
+            events_.push_back({sentence_of(now.state), name_of(now), now.reason, needs_attention});
+        }
+        if (was.role != now.role && now.state != node_state::left) {
             events_.push_back({"node has another role", name_of(now), router::name_of(now.role)});
         }
         if (!was.endpoints.empty() && was.endpoints != now.endpoints) {

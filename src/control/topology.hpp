@@ -10,12 +10,17 @@
 // only one that can be. A node that takes writes but replicates from another one is a replica, unless all that take
 // writes do.
 //
+// Nodes are found and left where whoever manages the cluster lists its members. A list decides who is probed, and no
+// role: one that was found is left once several lists in a row do not have it, unless it is the primary by its own
+// probes. What the configuration names is never left.
+//
 // Quarantined, which means that nothing is sent there but probes, are: a primary that another one has replaced, until
 // it is a replica or has gone on from its successor; a node of another database than the primary's; and one whose role
 // changes with every few probes.
 #pragma once
 
 #include "control/history.hpp"
+#include "control/members.hpp"
 #include "router/cluster_view.hpp"
 
 #include <cstddef>
@@ -78,12 +83,24 @@ struct topology_event {
 
 class topology {
 public:
-    topology(std::string cluster, const std::vector<node_address>& nodes, std::uint32_t failures_until_down = 3);
+    /// Lists in a row without a node that was found, until it is left; and then until its place may be another one's.
+    static constexpr std::uint32_t lists_until_left = 3;
+    static constexpr std::uint32_t lists_until_reused = 60;
+
+    /// `grows`: more nodes may be found, so that a single one is not presumed to be the primary.
+    topology(std::string cluster,
+             const std::vector<node_address>& nodes,
+             std::uint32_t failures_until_down = 3,
+             bool grows = false);
 
     /// Takes an observation in. True where the view changed; then it has a new version.
     bool observe(const probe_observation& seen);
     bool observe(const address_observation& seen);
+    /// A list with a fault changes nothing.
+    bool observe(const member_list& seen);
 
+    /// Whether that list has another primary than is known.
+    [[nodiscard]] bool contradicts(const member_list& seen) const;
     [[nodiscard]] const router::cluster_view& view() const { return view_; }
     /// Whether the primary has failed to answer, or none is known.
     [[nodiscard]] bool is_in_doubt() const;
@@ -108,12 +125,20 @@ private:
         std::optional<std::size_t> later{};  ///< a node that is known to have gone on from what this one has
         std::optional<std::size_t> apart{};  ///< a node that takes writes that this one does not have
         std::optional<std::size_t> successor{};  ///< the primary that has replaced this one
+        bool is_found = false;                   ///< in a list, not in the configuration
+        std::uint32_t unlisted = 0;              ///< lists in a row that do not have it
     };
 
     static void take_addresses(router::node& node, const address_observation& seen);
     static void take_answer(router::node& node, memory& past, const probe_observation& seen);
     static void take_refusal(memory& past, const probe_observation& seen);
     void take_failure(memory& past, const probe_observation& seen) const;
+    [[nodiscard]] bool stands_alone() const { return !grows_ && view_.nodes.size() == 1; }
+    [[nodiscard]] std::optional<std::size_t> place_of(const member& listed) const;
+    std::optional<std::size_t> place_for(const member& found);
+    [[nodiscard]] std::optional<std::size_t> reusable_place() const;
+    void take_member(std::size_t index, const member& listed);
+    void leave(std::size_t index);
     void set_roles();
     void compare_histories(std::size_t index);
     void forgive(std::size_t index);
@@ -137,6 +162,8 @@ private:
     router::cluster_view view_{};
     std::vector<memory> past_{};
     std::uint32_t failures_until_down_;
+    bool grows_;
+    bool is_full_ = false;  ///< a member was passed over for want of a place
     std::optional<std::size_t> last_primary_{};
     std::string database_{};  ///< the primary's, and so the cluster's; empty: not told
     std::vector<topology_event> events_{};

@@ -132,7 +132,8 @@ router::cluster_view_ptr process::view_of(const std::string& cluster) const
 void process::publish(router::cluster_view_ptr view)
 {
     const std::lock_guard lock{guard_};
-    observed_[view->cluster] = view;
+    const auto before = std::exchange(observed_[view->cluster], view);
+    forget_lost_locked(before.get(), *view);
     view = marked_locked(view);
     for (auto* each : workers_) {
         each->see(view);
@@ -142,6 +143,7 @@ void process::publish(router::cluster_view_ptr view)
     set_limits_locked();
     if (primary == nullptr) {
         hold_locked(*view);
+        apply_stops_locked();
         return;
     }
     for (const auto& [key, record] : pools_) {
@@ -153,8 +155,21 @@ void process::publish(router::cluster_view_ptr view)
     fence_locked(*view);
 }
 
+/// How far a node was that was left, or another one in its place, tells nothing of who comes there next.
+void process::forget_lost_locked(const router::cluster_view* before, const router::cluster_view& now)
+{
+    const auto board = boards_.find(now.cluster);
+    for (std::size_t place = 0; board != boards_.end() && place < now.nodes.size(); ++place) {
+        const bool is_another = before != nullptr && place < before->nodes.size() &&
+                                text_of(before->nodes[place]) != text_of(now.nodes[place]);
+        if (is_another || now.nodes[place].state == router::node_state::left) {
+            board->second->set(place, {});
+        }
+    }
+}
+
 /// What the last primary has under way is lost, unless it knows that it is none any more: then it refuses writes
-/// itself, and may end what it has begun.
+/// itself, and may end what it has begun. One that was left is not asked any more what it knows.
 void process::fence_locked(const router::cluster_view& view)
 {
     const auto [last, first] = written_to_.try_emplace(view.cluster, *view.primary_index);
@@ -163,7 +178,11 @@ void process::fence_locked(const router::cluster_view& view)
         return;
     }
     retire_readers_locked(view);
-    if (replaced >= view.nodes.size() || view.nodes[replaced].role != router::node_role::primary) {
+    if (replaced >= view.nodes.size()) {
+        return;
+    }
+    const auto& last_one = view.nodes[replaced];
+    if (last_one.role != router::node_role::primary && last_one.state != router::node_state::left) {
         return;
     }
     for (auto* each : workers_) {
@@ -228,7 +247,7 @@ std::shared_ptr<pool_record> process::pool_for(const pool::pool_key& key,
         }
         record->shared = std::make_shared<pool::shared_pool>(
             budget_, key, settings::effective_limits(tree, database, user), std::move(node));
-        record->shared->take_in(stops_.intake_of(key, record->shared->node()));
+        record->shared->take_in(intake_locked(*record));
     }
     record->learn(std::move(account));
     return record;
@@ -249,7 +268,7 @@ std::shared_ptr<pool_record> process::pool_on_replica(const std::shared_ptr<pool
         record->primary = primary;
         record->follow(primary->mode(), primary->init_query());
         record->shared = std::make_shared<pool::shared_pool>(budget_, key, primary->shared->limits(), node);
-        record->shared->take_in(stops_.intake_of(key, node));
+        record->shared->take_in(intake_locked(*record));
     }
     return record;
 }

@@ -181,6 +181,8 @@ private:
     void set_limits_locked();
     void set_rates_locked();
     void hold_locked(const router::cluster_view& view);
+    void forget_lost_locked(const router::cluster_view* before, const router::cluster_view& now);
+    [[nodiscard]] pool::intake intake_locked(const pool_record& pool) const;
     void fence_locked(const router::cluster_view& view);
     void retire_readers_locked(const router::cluster_view& view);
     [[nodiscard]] std::vector<std::string> nodes_called_locked(const std::string& name) const;

@@ -211,8 +211,23 @@ router::cluster_view_ptr process::marked_locked(const router::cluster_view_ptr& 
 void process::apply_stops_locked()
 {
     for (const auto& [key, record] : pools_) {
-        record->shared->take_in(stops_.intake_of(key, record->shared->node()));
+        record->shared->take_in(intake_locked(*record));
     }
+}
+
+/// A replica that its cluster has no more is left as one that an operator drains.
+pool::intake process::intake_locked(const pool_record& pool) const
+{
+    const auto wanted = stops_.intake_of(pool.key, pool.shared->node());
+    const auto view = observed_.find(pool.key.cluster);
+    if (wanted != pool::intake::open || pool.key.node.empty() || view == observed_.end()) {
+        return wanted;
+    }
+    const auto& nodes = view->second->nodes;
+    const bool is_there = std::any_of(nodes.begin(), nodes.end(), [&pool](const router::node& each) {
+        return each.state != router::node_state::left && text_of(each) == pool.key.node;
+    });
+    return is_there ? wanted : pool::intake::elsewhere;
 }
 
 /// Names may lead elsewhere now.

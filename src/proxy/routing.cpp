@@ -21,6 +21,7 @@ router::policy policy_of(const settings::cluster_settings& cluster)
         const bool near = split.zone.empty() || node.zone == split.zone;
         rules.nodes.push_back({.weight = node.weight, .backup = node.backup, .near = near});
     }
+    rules.others = {.near = split.zone.empty()};  // where found nodes stand, nobody says
     return rules;
 }
 

@@ -147,9 +147,27 @@ void worker::see(router::cluster_view_ptr view)
     driver_.post([this, view = std::move(view)] {
         if (const auto known = clusters_.find(view->cluster);
             known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
+            forget_moved(known->second.view.get(), *view);
             known->second.view = view;
         }
     });
+}
+
+/// A place that was given to another node leads to other pools.
+void worker::forget_moved(const router::cluster_view* before, const router::cluster_view& now)
+{
+    for (std::size_t place = 0; before != nullptr && place < before->nodes.size(); ++place) {
+        if (place < now.nodes.size() && text_of(before->nodes[place]) == text_of(now.nodes[place])) {
+            continue;
+        }
+        for_each_side([place, &now](auto& side) {
+            for (auto& [key, pool] : side.pools) {
+                if (key.cluster == now.cluster && place < pool->replicas.size()) {
+                    pool->replicas[place] = nullptr;
+                }
+            }
+        });
+    }
 }
 
 void worker::believe(std::string cluster, std::string database, function_catalogue_ptr functions)

@@ -116,6 +116,7 @@ cluster_settings merged(const cluster_settings& running, const cluster_settings&
     out.engine = running.engine;
     out.nodes = running.nodes;
     out.monitor = running.monitor;
+    out.discovery = running.discovery;
     out.split.position_interval = running.split.position_interval;
     return out;
 }

@@ -86,6 +86,11 @@ inline constexpr auto node_roles = std::to_array<named<node_role>>({
     {"primary", node_role::primary},
     {"replica", node_role::replica},
 });
+inline constexpr auto discoveries = std::to_array<named<discovery>>({
+    {"none", discovery::none},
+    {"aurora", discovery::aurora},
+    {"patroni", discovery::patroni},
+});
 inline constexpr auto consistencies = std::to_array<named<router::consistency>>({
     {"session", router::consistency::session},
     {"user", router::consistency::user},
@@ -220,6 +225,10 @@ void visit_cluster(Visitor& to, Section& from)
     to.time("probe_interval", from.monitor.probe_interval, up_to_an_hour, applies::on_restart);
     to.time("probe_timeout", from.monitor.probe_timeout, up_to_an_hour, applies::on_restart);
     to.count("probe_failures", from.monitor.probe_failures, bounds{1, 100}, applies::on_restart);
+    to.choice("discovery", from.discovery.from, discoveries, applies::on_restart);
+    to.text("aurora_endpoint", from.discovery.aurora_endpoint, applies::on_restart);
+    to.names("patroni_urls", from.discovery.patroni_urls, applies::on_restart);
+    to.time("discovery_interval", from.discovery.interval, up_to_an_hour, applies::on_restart);
     to.text("application_name", from.application_name);
     to.text("options", from.options);
     to.flag("fetch_public_key", from.fetch_public_key);

@@ -140,6 +140,21 @@ struct monitor_settings {
     friend bool operator==(const monitor_settings&, const monitor_settings&) = default;
 };
 
+/// Who lists the members of a cluster.
+enum class discovery : std::uint8_t {
+    none,  ///< nobody: its nodes are those of the configuration
+    aurora,
+    patroni,
+};
+
+struct discovery_settings {
+    discovery from = discovery::none;         ///< discovery
+    std::string aurora_endpoint{};            ///< how an instance is reached; has {server_id} in it
+    std::vector<std::string> patroni_urls{};  ///< asked one after the other until one answers
+    duration interval = seconds{10};          ///< discovery_interval
+    friend bool operator==(const discovery_settings&, const discovery_settings&) = default;
+};
+
 /// [[cluster]]: a primary and its replicas.
 struct cluster_settings {
     std::string name{"main"};
@@ -150,6 +165,7 @@ struct cluster_settings {
     std::uint32_t max_connections_percent = 100;  ///< of the server's max_connections (less what it reserves)
     std::uint32_t max_connections_per_node = 0;   ///< 0: only the percentage counts
     monitor_settings monitor{};                   ///< monitor_user, monitor_password, ..., probe_interval, ...
+    discovery_settings discovery{};               ///< discovery, aurora_endpoint, ...
     wire_compression compression = wire_compression::off;
     std::string application_name{};  ///< told to servers where the client gives none
     std::string options{};           ///< start-up `options` of every server connection

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings/validate.hpp"
 
+#include "control/aurora.hpp"
+#include "control/patroni.hpp"
 #include "control/userlist.hpp"
 #include "protocols/wire/route_comment.hpp"
 #include "protocols/wire/route_rules.hpp"
@@ -101,7 +103,7 @@ void check_addresses(const tree& all, const complaint& complain)
         const auto& reading = all.listen.for_reading(each);
         check(key, reading);
         const auto has_replicas = [each](const cluster_settings& cluster) {
-            return cluster.engine == each && cluster.nodes.size() > 1;
+            return cluster.engine == each && (cluster.nodes.size() > 1 || cluster.discovery.from != discovery::none);
         };
         if (!reading.empty() && !all.clusters.empty() &&
             std::none_of(all.clusters.begin(), all.clusters.end(), has_replicas)) {
@@ -162,6 +164,40 @@ void check_cluster(const cluster_settings& cluster, const std::string& path, con
     }
 }
 
+void check_discovery(const cluster_settings& cluster, const std::string& path, const complaint& complain)
+{
+    const auto& wanted = cluster.discovery;
+    const bool is_aurora = wanted.from == discovery::aurora;
+    const bool is_patroni = wanted.from == discovery::patroni;
+    if (wanted.from != discovery::none && cluster.monitor.user.empty()) {
+        complain(path + ".discovery",
+                 "nodes that are found are probed, and nothing says as whom",
+                 "add monitor_user and monitor_password");
+    }
+    if (is_aurora) {
+        const auto where =
+            control::read_aurora(control::sql_answer{.rows = {{"1", "1", "0"}}}, wanted.aurora_endpoint, 1);
+        if (!where.fault.empty() || wanted.aurora_endpoint.find(control::server_id_mark) == std::string::npos) {
+            complain(path + ".aurora_endpoint",
+                     "aurora_endpoint does not say how an instance is reached",
+                     "write it as in: \"{server_id}.abc123.eu-west-1.rds.amazonaws.com\"");
+        }
+    }
+    if (is_patroni && cluster.engine != engine::postgresql) {
+        complain(path + ".discovery", "Patroni manages PostgreSQL, and this cluster is none", "leave discovery out");
+    }
+    if (is_patroni && wanted.patroni_urls.empty()) {
+        complain(path + ".patroni_urls", "nothing says where Patroni is", "write it as in: [\"http://db1:8008\"]");
+    }
+    for (const auto& url : wanted.patroni_urls) {
+        if (!control::read_patroni_url(url)) {
+            complain(path + ".patroni_urls",
+                     in_quotes(url) + " is no address of Patroni's REST interface",
+                     "write it as in: \"http://db1:8008\"; https is not known here");
+        }
+    }
+}
+
 /// What reads on replicas need.
 void check_split(const cluster_settings& cluster, const std::string& path, const complaint& complain)
 {
@@ -169,7 +205,7 @@ void check_split(const cluster_settings& cluster, const std::string& path, const
     const auto serves = [](const node_settings& node) { return node.role != node_role::primary && node.weight > 0; };
     const bool has_replica =
         std::any_of(cluster.nodes.begin(), cluster.nodes.end(), serves) && cluster.nodes.size() > 1;
-    if (split.enabled && !cluster.nodes.empty() && !has_replica) {
+    if (split.enabled && !cluster.nodes.empty() && !has_replica && cluster.discovery.from == discovery::none) {
         complain(path + ".read_write_split",
                  "no node could serve reads as a replica",
                  "name the replicas in nodes too, or leave read_write_split out");
@@ -420,6 +456,7 @@ void validate(const tree& all, const complaint& complain)
     check_auth(all, complain);
     for (std::size_t index = 0; index < all.clusters.size(); ++index) {
         check_cluster(all.clusters[index], entry("cluster", index), complain);
+        check_discovery(all.clusters[index], entry("cluster", index), complain);
         check_split(all.clusters[index], entry("cluster", index), complain);
     }
     for (std::size_t index = 0; index < all.databases.size(); ++index) {

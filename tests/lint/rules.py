@@ -51,11 +51,11 @@ THIRD_PARTY = {
     "prometheus/": {"telemetry"},
     "spdlog/": {"telemetry"},
     "CLI/": {"main", "app"},
-    "boost/beast": {"admin"},
+    "boost/beast": {"admin", "control"},
     "boost/asio": {"control", "admin", "app"},
     "openssl/": {"core", "net", "wire", "postgresql", "mysql", "control"},
     "openssl/rand.h": {"core", "net", "postgresql", "mysql", "proxy", "admin"},
-    "boost/json": {"admin", "telemetry", "postgresql"},
+    "boost/json": {"admin", "control", "telemetry", "postgresql"},
 }
 
 # Headers that one file alone may include: they would otherwise spread a library's types.

@@ -135,6 +135,26 @@ std::size_t connections_allowed(process& made, const std::shared_ptr<pool_record
     return taken.size();
 }
 
+TEST_F(ProcessTest, ForgetsHowFarANodeWasThatWasLeftOrGaveItsPlaceAway)
+{
+    const auto now = clock::now();
+    const auto board = std::make_shared<router::freshness_board>();
+    made.set_board("main", board);
+    std::vector<router::node> nodes{{.id = {0}, .host = "a"}, {.id = {1}, .host = "b"}, {.id = {2}, .host = "c"}};
+    made.publish(view(nodes, 0));
+    for (std::size_t place = 0; place < nodes.size(); ++place) {
+        board->set(place, now);
+    }
+    nodes[1].state = router::node_state::left;
+    made.publish(view(nodes, 0));
+    EXPECT_EQ(board->covers(1), time_point{});
+    EXPECT_EQ(board->covers(2), now);
+    nodes[2].host = "d";
+    made.publish(view(nodes, 0));
+    EXPECT_EQ(board->covers(2), time_point{});
+    EXPECT_EQ(board->covers(0), now);
+}
+
 TEST_F(ProcessTest, LeavesTheServerWhatItReservesAndTheProbeItsConnection)
 {
     const auto record = pool(with_password("a"));

@@ -43,6 +43,28 @@ TEST_F(Validate, NamesAreUnique)
     EXPECT_FAULT("[[cluster]]\nnodes=['x']\n[[database]]", "5:1", "another cluster called \"main\"");
 }
 
+TEST_F(Validate, DiscoveryIsComplete)
+{
+    const auto fault_in = [this](const std::string& lines, const std::string& account = "monitor_user='m'\n") {
+        return fault_of("[[cluster]]\nnodes=['x']\n" + account + lines + "\n[[user]]\nname='app'\npassword='pw'",
+                        false);
+    };
+    const std::vector<std::pair<std::string, std::string>> faults{
+        {fault_in("discovery='patroni'\npatroni_urls=['http://a:8008']", ""), "add monitor_user"},
+        {fault_in("discovery='patroni'"), "nothing says where Patroni is"},
+        {fault_in("discovery='patroni'\npatroni_urls=['https://a:8008']"), "https is not known"},
+        {fault_in("discovery='aurora'"), "does not say how an instance is reached"},
+        {fault_in("discovery='aurora'\naurora_endpoint='db1'"), "does not say how an instance is reached"},
+        {fault_in("discovery='aurora'\naurora_endpoint='{server_id}.a b'"), "does not say how an instance is reached"},
+        {fault_in("engine='mysql'\ndiscovery='patroni'\npatroni_urls=['http://a:8008']"), "Patroni manages PostgreSQL"},
+    };
+    for (const auto& [found, wanted] : faults) {
+        EXPECT_NE(found.find(wanted), std::string::npos) << found;
+    }
+    EXPECT_EQ(fault_in("discovery='aurora'\naurora_endpoint='{server_id}.a.com:5433'\nread_write_split=true"), "none")
+        << "one node is enough where more are found";
+}
+
 TEST_F(Validate, NamesAreGiven)
 {
     EXPECT_FAULT("[[user]]\npassword='x'", "1:1", "a user has no usable name");
