@@ -130,15 +130,13 @@ void balance::note_state(const node& which, memory& past, time_point now)
     past.was_up = up;
 }
 
-/// A node that has just come back begins with a tenth of its share.
-double balance::weight_of(const memory& past, const node_preference& wanted, time_point now)
+/// Of its weight: a node that has just come back begins with a tenth.
+double balance::share_of(const memory& past, time_point now)
 {
-    const double full = wanted.weight;
     if (past.returned_at == time_point{} || now - past.returned_at >= slow_start) {
-        return full;
+        return 1;
     }
-    const double share = seconds_of(now - past.returned_at) / seconds_of(slow_start);
-    return full * std::max(0.1, share);
+    return std::max(0.1, seconds_of(now - past.returned_at) / seconds_of(slow_start));
 }
 
 std::size_t balance::pick(std::size_t count, const policy& rules, time_point now)
@@ -146,7 +144,8 @@ std::size_t balance::pick(std::size_t count, const policy& rules, time_point now
     candidates_.clear();
     for (std::size_t each = 0; each < count; ++each) {
         const auto place = places_[each];
-        candidates_.push_back({place, weight_of(nodes_[place], preference_of(rules, place), now)});
+        const double weight = preference_of(rules, place).weight;
+        candidates_.push_back({place, weight, share_of(nodes_[place], now)});
     }
     switch (rules.method) {
         case balance_method::round_robin: return take_turns(true);
@@ -163,8 +162,7 @@ std::size_t balance::take_turns(bool equal)
     double sum = 0;
     const candidate* chosen = nullptr;
     for (const auto& each : candidates_) {
-        // Of equals, one that has just come back still serves less.
-        const double earned = equal ? std::min(1.0, each.weight) : each.weight;
+        const double earned = (equal ? 1.0 : each.weight) * each.share;
         sum += earned;
         at(each.node).credit += earned;
         if (chosen == nullptr || at(each.node).credit > at(chosen->node).credit) {
@@ -175,20 +173,39 @@ std::size_t balance::take_turns(bool equal)
     return chosen->node;
 }
 
+/// One that has just come back is looked at in a share of the choices: were its share part of its load, nobody would
+/// ever choose it where few requests are under way, nor see that it serves.
+bool balance::takes_part(const candidate& which)
+{
+    if (which.share >= 1) {
+        return true;
+    }
+    auto& part = at(which.node).part;
+    part += which.share;
+    if (part < 1) {
+        return false;
+    }
+    part -= 1;
+    return true;
+}
+
+/// Ties go to the one that was chosen longest ago.
 std::size_t balance::least_loaded(bool by_latency)
 {
+    const auto taking_part = std::partition(
+        candidates_.begin(), candidates_.end(), [this](const candidate& each) { return takes_part(each); });
+    const auto end = taking_part == candidates_.begin() ? candidates_.end() : taking_part;  // somebody must serve
     const candidate* chosen = nullptr;
     double least = 0;
-    ++turn_;
-    for (std::size_t step = 0; step < candidates_.size(); ++step) {
-        const auto& each = candidates_[(turn_ + step) % candidates_.size()];
-        const auto& past = at(each.node);
-        const double load = (1.0 + past.outstanding) * (by_latency ? past.latency + 1e-6 : 1.0) / each.weight;
-        if (chosen == nullptr || load < least) {
-            chosen = &each;
+    for (auto each = candidates_.begin(); each != end; ++each) {
+        const auto& past = at(each->node);
+        const double load = (1.0 + past.outstanding) * (by_latency ? past.latency + 1e-6 : 1.0) / each->weight;
+        if (chosen == nullptr || load < least || (load == least && past.chosen < at(chosen->node).chosen)) {
+            chosen = &*each;
             least = load;
         }
     }
+    at(chosen->node).chosen = ++choices_;
     return chosen->node;
 }
 

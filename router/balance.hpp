@@ -63,12 +63,15 @@ private:
         bool was_up = true;
         double latency = 0;  ///< seconds, the newest counting an eighth
         double credit = 0;   ///< of the ways that take turns
+        double part = 0;     ///< of the ways that go by load: earned by one that has come back, 1 lets it take part
+        std::uint64_t chosen = 0;  ///< at which choice, the last time
     };
     /// Whom to ask first; the others only where there is none of these.
     enum class tier : std::uint8_t { near, far, backup, none };
     struct candidate {
         std::size_t node;
         double weight;
+        double share;  ///< of its weight: below 1 after a return
     };
 
     memory& at(std::size_t node)
@@ -79,13 +82,14 @@ private:
         return nodes_[node];
     }
     static void note_state(const node& which, memory& past, time_point now);
-    [[nodiscard]] static double weight_of(const memory& past, const node_preference& wanted, time_point now);
+    [[nodiscard]] static double share_of(const memory& past, time_point now);
     std::size_t pick(std::size_t count, const policy& rules, time_point now);
     std::size_t take_turns(bool equal);
+    [[nodiscard]] bool takes_part(const candidate& which);
     std::size_t least_loaded(bool by_latency);
 
     std::vector<memory> nodes_;
-    std::size_t turn_ = 0;               ///< where ties begin
+    std::uint64_t choices_ = 0;
     std::vector<std::size_t> places_;    ///< those of the best tier that has any, as many as choose() has found
     std::vector<candidate> candidates_;  ///< and what they weigh, where there are several
 };

@@ -220,4 +220,40 @@ TEST_F(Balance, StartsSlowlyAfterAReturn)
     EXPECT_GE(choose_often(100).at(1), 49);
 }
 
+TEST_F(Balance, IsServedAShareOfTheReadsByOneThatReturnsHoweverFewThereAre)
+{
+    for (const auto method : {balance_method::least_outstanding, balance_method::latency}) {
+        own = {};
+        rules.method = method;
+        view.nodes[1].state = node_state::down;
+        choose_often(10);
+        view.nodes[1].state = node_state::up;
+        const int served = choose_often(200)[1];
+        EXPECT_GE(served, 9);
+        EXPECT_LE(served, 20);
+        now += balance::slow_start;
+        EXPECT_GE(choose_often(200)[1], 99);
+    }
+}
+
+TEST_F(Balance, IsServedByThoseThatReturnWhereThereAreNoOthers)
+{
+    view.nodes[1].state = view.nodes[2].state = node_state::down;
+    choose_often(1);
+    view.nodes[1].state = view.nodes[2].state = node_state::up;
+    const auto chosen = choose_often(100);
+    EXPECT_NEAR(chosen.at(1), 50, 5);
+    EXPECT_NEAR(chosen.at(2), 50, 5);
+}
+
+TEST_F(Balance, GivesTiesToTheOneChosenLongestAgo)
+{
+    view = cluster_of(3);
+    view.nodes[3].drained = true;
+    choose_often(9);
+    view.nodes[3].drained = false;
+    EXPECT_EQ(choose().replica, 3U);
+    EXPECT_EQ(choose_often(99), (std::map<std::size_t, int>{{1, 33}, {2, 33}, {3, 33}}));
+}
+
 }  // namespace
