@@ -73,7 +73,7 @@ class RateLimits(ProxyTest):
         self.penstock.settings = merged(self.penstock.settings, {"user": [dict(USERS[0], max_transactions_per_second=0), USERS[1]]})
         self.penstock.reload()
         try:
-            self.wait_for_room(wire)
+            wait_until(lambda: all(self.is_allowed(wire) for _ in range(4 * LIMIT)), "the limit is lifted")
             for _ in range(100 * LIMIT):
                 self.assert_works(wire)
         finally:
