@@ -46,7 +46,7 @@ bool topology::observe(const member_list& seen)
     }
     for (std::size_t index = 0; index < past_.size(); ++index) {
         const auto& past = past_[index];
-        if (past.is_found && past.alive != node_state::left && past.unlisted >= lists_until_left &&
+        if (view_.nodes[index].found && past.alive != node_state::left && past.unlisted >= lists_until_left &&
             !claims_to_be_primary(index)) {
             leave(index);
         }
@@ -76,7 +76,7 @@ std::optional<std::size_t> topology::place_of(const member& listed) const
     for (std::size_t index = 0; index < view_.nodes.size(); ++index) {
         const auto& each = view_.nodes[index];
         if (each.port == listed.port && is_same_host(each.host, listed.host)) {
-            return by_address && !past_[*by_address].is_found ? by_address : index;
+            return by_address && !view_.nodes[*by_address].found ? by_address : index;
         }
         if (numeric.has_value() && !by_address && past_[index].alive != node_state::left &&
             std::find(each.endpoints.begin(), each.endpoints.end(), *numeric) != each.endpoints.end()) {
@@ -104,7 +104,6 @@ std::optional<std::size_t> topology::place_for(const member& found)
     one.port = found.port;
     view_.nodes[index] = std::move(one);
     past_[index] = {};
-    past_[index].is_found = true;
     past_[index].reason = "found and not probed yet";
     return index;
 }
@@ -113,6 +112,7 @@ std::optional<std::size_t> topology::place_for(const member& found)
 std::optional<std::size_t> topology::reusable_place() const
 {
     for (std::size_t index = 0; index < past_.size(); ++index) {
+    one.found = true;
         const auto& past = past_[index];
         const bool is_free = past.alive == node_state::left && past.unlisted >= lists_until_left + lists_until_reused;
         const bool is_needed =
@@ -158,3 +158,4 @@ void topology::leave(std::size_t index)
 }
 
 }  // namespace penstock::control
+    past.database.clear();

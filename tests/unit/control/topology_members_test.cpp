@@ -189,6 +189,71 @@ TEST(TopologyMembers, AnOldPrimaryThatReturnsIsNotWrittenTo)
     EXPECT_EQ(nodes.view().primary_index, 2U);
 }
 
+probe_observation of_database(const std::string& database, probe_observation seen)
+{
+    seen.past = history{.database = database, .timeline = 1};
+    return seen;
+}
+
+TEST(TopologyMembers, WhatIsConfiguredTellsWhichClusterItIsHoweverManyWereFound)
+{
+    topology nodes{"main", {{"db0", 5432}}, 3, true};
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    nodes.observe(of_database("9", told(1, false)));
+    nodes.observe(of_database("9", told(2, true)));
+    nodes.observe(of_database("7", told(0, false)));
+    EXPECT_EQ(nodes.view().primary_index, 0U);
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined);
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+}
+
+TEST(TopologyMembers, WhereNoConfiguredNodeAnswersThoseThatWereFoundTell)
+{
+    topology nodes{"main", {{"db0", 5432}}, 3, true};
+    nodes.observe(listing({"db0", "db1", "db2", "db3"}));
+    nodes.observe(of_database("7", told(1, false)));
+    nodes.observe(of_database("7", told(2, true)));
+    nodes.observe(of_database("9", told(3, false)));
+    nodes.observe(probe_observation{.node = {0}, .how = kind::failed, .fault = "connection refused"});
+    EXPECT_EQ(nodes.view().primary_index, 1U);
+}
+
+TEST(TopologyMembers, AFoundNodeThatDoesNotTellWhichClusterItIsOfIsNotUsed)
+{
+    topology nodes{"main", {{"db0", 5432}, {"db1", 5432}}, 3, true};
+    nodes.observe(of_database("7", told(0, false)));
+    nodes.observe(told(1, true));
+    EXPECT_TRUE(nodes.view().nodes[1].is_up()) << "what is configured need not tell";
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    EXPECT_TRUE(nodes.view().nodes[2].is_up()) << "it has not been asked yet";
+    nodes.observe(told(2, true));
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    for (int each = 0; each < 3; ++each) {
+        nodes.observe(probe_observation{.node = {0}, .how = kind::failed, .fault = "connection refused"});
+    }
+    nodes.observe(told(2, false));
+    EXPECT_EQ(nodes.view().primary(), nullptr);
+    nodes.observe(of_database("7", told(2, false)));
+    EXPECT_EQ(nodes.view().primary_index, 2U);
+}
+
+TEST(TopologyMembers, ANodeIsOfTheClusterThatItToldLast)
+{
+    auto nodes = one_node();
+    nodes.observe(of_database("7", told(0, false)));
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    nodes.observe(of_database("7", told(1, true)));
+    nodes.observe(of_database("9", told(2, true)));
+    nodes.observe(told(1, true));
+    EXPECT_TRUE(nodes.view().nodes[1].is_up());
+    nodes.observe(told(2, true));
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    observe_often(nodes, listing({"db0"}), topology::lists_until_left);
+    nodes.observe(listing({"db0", "db1"}));
+    nodes.observe(told(1, true));
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined) << "another server may be there now";
+}
+
 TEST(TopologyMembers, OneThatDoesNotRunYetIsNoNewNode)
 {
     auto nodes = one_node();
