@@ -290,6 +290,18 @@ TEST(TopologyMembers, AnAddressOfAConfiguredNodeIsThatNode)
     EXPECT_TRUE(nodes.observe(list)) << "another server there";
 }
 
+TEST(TopologyMembers, ANameOfAllServersIsNoneOfThem)
+{
+    auto nodes = one_node();
+    const auto first = *net::numeric_endpoint("10.0.0.1", 5432);
+    nodes.observe(address_observation{{0}, {first, *net::numeric_endpoint("10.0.0.2", 5432)}, {}});
+    nodes.observe(listing({"10.0.0.1", "10.0.0.2"}));
+    EXPECT_EQ(nodes.view().nodes.size(), 3U);
+    auto other = one_node();
+    other.observe(address_observation{{0}, {*net::numeric_endpoint("::1", 5432), first}, {}});
+    EXPECT_FALSE(other.observe(listing({"10.0.0.1"}))) << "one server has an address of each kind";
+}
+
 TEST(TopologyMembers, OneFoundByAddressBeforeTheNameWasResolvedIsLeft)
 {
     auto nodes = one_node();
