@@ -154,7 +154,10 @@ void monitor::suspect(router::node_id node)
 
 std::optional<sql_target> monitor::target_in(const router::cluster_view& view, sql_target account)
 {
-    const auto usable = [](const router::node& node) { return node.is_up() && !node.endpoints.empty(); };
+    const auto usable = [](const router::node& node) {
+        const bool is_known = !node.found || node.role != router::node_role::unknown;
+        return is_known && node.is_up() && !node.endpoints.empty();
+    };
     if (const auto* primary = view.primary(); primary != nullptr && !primary->endpoints.empty()) {
         return aimed_at(*primary, std::move(account));
     }

@@ -75,8 +75,8 @@ public:
     /// Somebody lost a connection to this node: probe it now rather than at the next interval. From any thread.
     void suspect(router::node_id node);
 
-    /// Where a query of our own goes now: the primary, else a node that is up, as `account` (whose host and port are
-    /// replaced); nothing where no address is known. From any thread.
+    /// Where a query of our own goes now: the primary, else a node that is up (one that was found: once it was probed),
+    /// as `account` (whose host and port are replaced); nothing where no address is known. From any thread.
     [[nodiscard]] static std::optional<sql_target> target_in(const router::cluster_view& view, sql_target account);
 
 private:

@@ -210,6 +210,20 @@ TEST(TargetIn, PrefersThePrimaryAndNeedsAnAddress)
     EXPECT_EQ(target->user, "u");
 }
 
+TEST(TargetIn, IsNoNodeThatWasOnlyFound)
+{
+    topology nodes{"main", {{"a", 1}}, 1, true};
+    nodes.observe(address_observation{.node = {0}, .endpoints = {*net::numeric_endpoint("10.0.0.1", 1)}});
+    nodes.observe(probe_observation{.node = {0}, .how = probe_observation::kind::failed, .fault = "refused"});
+    member_list list;
+    list.members = {{.host = "a", .port = 1}, {.host = "b", .port = 2}};
+    nodes.observe(list);
+    nodes.observe(address_observation{.node = {1}, .endpoints = {*net::numeric_endpoint("10.0.0.2", 2)}});
+    EXPECT_FALSE(monitor::target_in(nodes.view(), {})) << "nobody knows what it is";
+    nodes.observe(probe_observation{.node = {1}, .how = probe_observation::kind::answered, .in_recovery = true});
+    EXPECT_EQ(monitor::target_in(nodes.view(), {})->host, "b");
+}
+
 TEST_F(Monitor, AsksMySqlInItsOwnWordsUntilEnoughIsKnown)
 {
     auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
