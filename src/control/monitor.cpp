@@ -336,11 +336,11 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
     }
 }
 
-/// The primary knows best; where there is doubt about it, any node is asked.
+/// The primary knows best; where there is doubt about it, any node is asked that nothing speaks against.
 bool monitor::state::is_to_list_members(std::size_t index) const
 {
     return options.discovery.from == discovery_options::source::aurora && clock::now() >= list_again &&
-           (nodes.view().primary_index == index || nodes.is_in_doubt());
+           (nodes.view().primary_index == index || (nodes.is_in_doubt() && nodes.view().nodes[index].is_up()));
 }
 
 asio::awaitable<void> monitor::state::ask_for_members(std::size_t index)
@@ -434,6 +434,10 @@ void monitor::state::report(const Observation& seen)
     const bool changed = nodes.observe(seen);
     if (!was_in_doubt && nodes.is_in_doubt()) {
         hasten_all();
+        list_again = {};
+        if (patroni) {
+            patroni->hasten();
+        }
     }
     if (changed) {
         tell(nodes.events());

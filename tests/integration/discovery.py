@@ -145,6 +145,19 @@ class Discovery:
             cursor.execute("insert into counted values (1000, 0)")
         self.assertEqual(first.sql("select n from counted where client = 1000"), [(0,)])
 
+    def test_a_promoted_node_that_is_listed_only_since_the_last_list_is_found_at_once(self):
+        first, second = self.cluster.replicas
+        self.list_members([self.cluster.primary, first])
+        self.start(**self.discovery() | {"discovery_interval": "1h"})
+        wait_until(lambda: self.state_of(first) == ("replica", "up"), "the replica is found")
+        self.list_members([self.cluster.primary, first, second])
+        self.cluster.wait_for_replicas()
+        self.cluster.primary.stop()
+        second.sql("select pg_promote()")
+        with contextlib.closing(self.penstock.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("insert into counted values (1000, 0)")
+        self.assertEqual(second.sql("select n from counted where client = 1000"), [(0,)])
+
 
 class Aurora(Discovery, unittest.TestCase):
     def setUp(self):

@@ -91,7 +91,7 @@ protected:
 
     std::unique_ptr<patroni_watch> watch(std::vector<place> at, duration patience = seconds{5})
     {
-        patroni_surroundings around{names, [] { return duration{milliseconds{1}}; }, {}};
+        patroni_surroundings around{names, [this] { return pause; }, {}};
         around.tell = [this](member_list list) { lists.push_back(std::move(list)); };
         auto made = std::make_unique<patroni_watch>(on, std::move(at), patience, std::move(around));
         made->start();
@@ -104,7 +104,9 @@ protected:
     }
 
     loop on;
-    resolver names{on};
+    resolver names{on, [this](const std::string&, std::uint16_t) { return addresses{resolved}; }};
+    std::vector<net::endpoint> resolved;
+    duration pause = milliseconds{1};
     std::vector<member_list> lists;
 };
 
@@ -176,9 +178,21 @@ TEST_F(PatroniWatch, GivesUpOnASilentServerAndOnOneThatIsNotThere)
         on.run_until([this] { return lists.back().fault.find("cannot connect") != std::string::npos; }, seconds{5}));
 }
 
+TEST_F(PatroniWatch, AsksAtOnceWhereItIsToldTo)
+{
+    scripted_http server{on};
+    server.answer = members("5433");
+    pause = std::chrono::hours{1};
+    const auto watching = watch({server.where()});
+    ASSERT_TRUE(wait_for_list());
+    watching->hasten();
+    EXPECT_TRUE(wait_for_list());
+}
+
 TEST_F(PatroniWatch, TellsNothingOnceItIsGone)
 {
     scripted_http server{on};
+    server.answer = members("5433");
     auto watching = watch({server.where()});
     ASSERT_TRUE(on.run_until([&] { return !server.requests.empty(); }, seconds{5}));
     watching.reset();
