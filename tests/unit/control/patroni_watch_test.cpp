@@ -81,6 +81,26 @@ private:
     std::vector<std::shared_ptr<guest>> guests_;
 };
 
+/// Listens, and lets nobody in: its queue is full.
+class full_listener {
+public:
+    explicit full_listener(loop& on) : acceptor_{on.context()}, first_{on.context()}, second_{on.context()}
+    {
+        acceptor_.open(tcp::v4());
+        acceptor_.bind({asio::ip::address_v4::loopback(), 0});
+        acceptor_.listen(0);
+        for (auto* each : {&first_, &second_}) {
+            each->async_connect(acceptor_.local_endpoint(), [](const boost::system::error_code&) {});
+        }
+    }
+    [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+private:
+    tcp::acceptor acceptor_;
+    tcp::socket first_;
+    tcp::socket second_;
+};
+
 class PatroniWatch : public testing::Test {
 protected:
     void SetUp() override
@@ -176,6 +196,19 @@ TEST_F(PatroniWatch, GivesUpOnASilentServerAndOnOneThatIsNotThere)
     const auto another = watch({where});
     ASSERT_TRUE(
         on.run_until([this] { return lists.back().fault.find("cannot connect") != std::string::npos; }, seconds{5}));
+}
+
+TEST_F(PatroniWatch, ASilentAddressOfAServerLeavesTheOthersTheirTime)
+{
+    const full_listener silent{on};
+    scripted_http server{on};
+    server.answer = members("5433");
+    resolved = {*net::numeric_endpoint("127.0.0.1", silent.port()),
+                *net::numeric_endpoint("127.0.0.1", server.where().port)};
+    const auto watching = watch({{.host = "patroni.internal", .port = 8008}}, milliseconds{300});
+    ASSERT_TRUE(wait_for_list());
+    EXPECT_EQ(lists[0].fault, "");
+    EXPECT_EQ(lists[0].members.size(), 1U);
 }
 
 TEST_F(PatroniWatch, AsksAtOnceWhereItIsToldTo)
