@@ -169,7 +169,7 @@ void process::forget_lost_locked(const router::cluster_view* before, const route
 }
 
 /// What the last primary has under way is lost, unless it knows that it is none any more: then it refuses writes
-/// itself, and may end what it has begun. One that was left is not asked any more what it knows.
+/// itself, and may end what it has begun. Of one that was left nothing is known until it has answered again.
 void process::fence_locked(const router::cluster_view& view)
 {
     const auto [last, first] = written_to_.try_emplace(view.cluster, *view.primary_index);
@@ -178,11 +178,7 @@ void process::fence_locked(const router::cluster_view& view)
         return;
     }
     retire_readers_locked(view);
-    if (replaced >= view.nodes.size()) {
-        return;
-    }
-    const auto& last_one = view.nodes[replaced];
-    if (last_one.role != router::node_role::primary && last_one.state != router::node_state::left) {
+    if (replaced >= view.nodes.size() || view.nodes[replaced].role == router::node_role::replica) {
         return;
     }
     for (auto* each : workers_) {
