@@ -159,10 +159,15 @@ void process::publish(router::cluster_view_ptr view)
 void process::forget_lost_locked(const router::cluster_view* before, const router::cluster_view& now)
 {
     const auto board = boards_.find(now.cluster);
-    for (std::size_t place = 0; board != boards_.end() && place < now.nodes.size(); ++place) {
-        const bool is_another = before != nullptr && place < before->nodes.size() &&
-                                text_of(before->nodes[place]) != text_of(now.nodes[place]);
-        if (is_another || now.nodes[place].state == router::node_state::left) {
+    const auto known = before == nullptr ? 0 : std::min(before->nodes.size(), now.nodes.size());
+    for (std::size_t place = 0; place < known; ++place) {
+        const auto& former = before->nodes[place];
+        const bool is_lost = now.nodes[place].state == router::node_state::left;
+        if (!is_lost && text_of(former) == text_of(now.nodes[place])) {
+            continue;
+        }
+        std::erase_if(greetings_, [&](const auto& each) { return each.first.second == text_of(former); });
+        if (board != boards_.end()) {
             board->second->set(place, {});
         }
     }
@@ -327,7 +332,8 @@ server_greeting process::greeting_of(engine which) const
             continue;
         }
         for (const auto& node : view->nodes) {
-            if (!node.version_text.empty() && !greetings_.contains({which, text_of(node)})) {
+            const bool is_used = node.state == router::node_state::up || node.state == router::node_state::down;
+            if (is_used && !node.version_text.empty() && !greetings_.contains({which, text_of(node)})) {
                 known.push_back({.version = node.version_text});
             }
         }
@@ -433,13 +439,14 @@ void process::set_limits_locked()
         const auto view = views_.find(cluster.name);
         if (view != views_.end()) {
             for (const auto& node : view->second->nodes) {
-                if (node.max_connections == 0) {
-                    continue;
+                if (node.max_connections == 0 || node.state == router::node_state::quarantined) {
+                    continue;  // nothing goes there: it may be anybody's
                 }
                 const std::uint32_t probes = cluster.split.enabled ? 2 : 1;  // the monitor's own, and the sampler's
                 const auto kept = node.reserved_connections + probes;
                 const auto usable = node.max_connections - std::min(node.max_connections - 1, kept);
-                const auto share = std::max(1U, usable * cluster.max_connections_percent / 100);
+                const auto part = std::uint64_t{usable} * cluster.max_connections_percent / 100;
+                const auto share = std::max(1U, static_cast<std::uint32_t>(part));
                 allowed = allowed == 0 ? share : std::min(allowed, share);
             }
         }
