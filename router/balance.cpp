@@ -121,6 +121,14 @@ void balance::withdrew(std::size_t node)
     one.outstanding -= one.outstanding > 0 ? 1 : 0;
 }
 
+void balance::forget(std::size_t node)
+{
+    auto& one = at(node);
+    memory fresh;
+    fresh.outstanding = one.outstanding;
+    one = fresh;
+}
+
 void balance::note_state(const node& which, memory& past, time_point now)
 {
     const bool up = which.is_up();

@@ -44,6 +44,8 @@ public:
     void failed(std::size_t node, time_point now);
     /// No longer under way, for a reason that says nothing of the node.
     void withdrew(std::size_t node);
+    /// Another node has its place from now on; what is under way at the former one still ends.
+    void forget(std::size_t node);
 
     [[nodiscard]] std::uint32_t outstanding(std::size_t node) const
     {

@@ -147,19 +147,20 @@ void worker::see(router::cluster_view_ptr view)
     driver_.post([this, view = std::move(view)] {
         if (const auto known = clusters_.find(view->cluster);
             known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
-            forget_moved(known->second.view.get(), *view);
+            forget_moved(known->second, *view);
             known->second.view = view;
         }
     });
 }
 
-/// A place that was given to another node leads to other pools.
-void worker::forget_moved(const router::cluster_view* before, const router::cluster_view& now)
+/// A place that was given to another node leads to other pools, and nothing is known of how that one serves.
+void worker::forget_moved(cluster_side& of, const router::cluster_view& now)
 {
-    for (std::size_t place = 0; before != nullptr && place < before->nodes.size(); ++place) {
-        if (place < now.nodes.size() && text_of(before->nodes[place]) == text_of(now.nodes[place])) {
+    for (std::size_t place = 0; of.view && place < of.view->nodes.size(); ++place) {
+        if (place < now.nodes.size() && text_of(of.view->nodes[place]) == text_of(now.nodes[place])) {
             continue;
         }
+        of.replicas.forget(place);
         for_each_side([place, &now](auto& side) {
             for (auto& [key, pool] : side.pools) {
                 if (key.cluster == now.cluster && place < pool->replicas.size()) {

@@ -181,7 +181,7 @@ public:
     void look_up(const user_question& question, const std::shared_ptr<look_up_answer_slot>& into);
 
 private:
-    void forget_moved(const router::cluster_view* before, const router::cluster_view& now);
+    void forget_moved(cluster_side& of, const router::cluster_view& now);
     void sweep();
     void begin(int descriptor, engine speaks, entrance by);
     template <protocol P>

@@ -64,6 +64,22 @@ TEST_F(Balance, SendsNothingToADrainedNode)
     EXPECT_EQ(choose().replica, std::nullopt);
 }
 
+TEST_F(Balance, KnowsNothingOfANodeThatHasAnothersPlace)
+{
+    own.began(1);
+    own.failed(1, now);
+    own.began(1);
+    ASSERT_TRUE(own.is_set_aside(1, now));
+    own.forget(1);
+    EXPECT_FALSE(own.is_set_aside(1, now));
+    EXPECT_EQ(own.outstanding(1), 1U) << "what is under way there has yet to end";
+    own.ended(1, seconds{10}, now);
+    rules.method = balance_method::latency;
+    EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{2, 10}}));
+    own.forget(1);
+    EXPECT_EQ(choose_often(10).count(1), 1U) << "its own latency is not known";
+}
+
 TEST_F(Balance, GivesTheIdleOnesEqualShares)
 {
     const auto chosen = choose_often(100);
