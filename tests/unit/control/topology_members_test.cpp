@@ -344,5 +344,80 @@ TEST(TopologyMembers, APlaceIsGivenAwayOnlyWhenThereIsNoOtherAndAfterLong)
     EXPECT_TRUE(nodes.view().nodes[1].endpoints.empty());
 }
 
+/// As many as there may be; db1 is the primary.
+topology full_cluster()
+{
+    auto nodes = one_node();
+    nodes.observe(listing(hosts(1, router::most_nodes)));
+    nodes.observe(told(1, false));
+    nodes.observe(told(0, true));
+    return nodes;
+}
+
+void fail(topology& nodes, std::uint32_t node, int times)
+{
+    for (int each = 0; each < times; ++each) {
+        nodes.observe(probe_observation{.node = {node}, .how = kind::failed, .fault = "connection refused"});
+    }
+}
+
+/// All but that one, and one that has no place.
+member_list without(std::size_t left)
+{
+    auto list = listing(hosts(1, router::most_nodes + 1));
+    list.members.erase(list.members.begin() + static_cast<std::ptrdiff_t>(left));
+    return list;
+}
+
+constexpr auto long_enough = 2 * (topology::lists_until_left + topology::lists_until_reused);
+
+TEST(TopologyMembers, TheLastPrimarysPlaceIsNotGivenAway)
+{
+    auto nodes = full_cluster();
+    ASSERT_EQ(nodes.view().primary_index, 1U);
+    fail(nodes, 1, 3);
+    observe_often(nodes, without(1), long_enough);
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::left);
+    EXPECT_EQ(nodes.view().nodes[1].host, "db1");
+    nodes.observe(told(0, false));
+    ASSERT_EQ(nodes.view().primary_index, 0U);
+    nodes.observe(without(1));
+    EXPECT_EQ(nodes.view().nodes[1].host, "db64") << "now there is another one";
+}
+
+TEST(TopologyMembers, ThePlaceOfOneThatHasReplacedAPrimaryIsNotGivenAway)
+{
+    auto nodes = full_cluster();
+    fail(nodes, 1, 1);
+    nodes.observe(told(2, false));
+    ASSERT_EQ(nodes.view().primary_index, 2U);
+    fail(nodes, 2, 3);
+    nodes.observe(told(3, false));
+    ASSERT_EQ(nodes.view().primary_index, 3U);
+    nodes.observe(told(1, false));
+    ASSERT_EQ(nodes.view().nodes[1].state, node_state::quarantined);
+    observe_often(nodes, without(2), long_enough);
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::left);
+    EXPECT_EQ(nodes.view().nodes[2].host, "db2");
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined) << "db2 has replaced it";
+    nodes.observe(told(1, true));
+    nodes.observe(without(2));
+    EXPECT_EQ(nodes.view().nodes[2].host, "db64") << "db1 is a replica, whoever replaced it";
+}
+
+TEST(TopologyMembers, ANodeInAnothersPlaceIsNotTakenForIt)
+{
+    auto nodes = full_cluster();
+    nodes.observe(of_database("7", told(1, false)));
+    nodes.observe(of_database("9", told(2, true)));
+    ASSERT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    observe_often(nodes, without(2), long_enough);
+    ASSERT_EQ(nodes.view().nodes[2].host, "db64");
+    EXPECT_TRUE(nodes.view().nodes[2].is_up());
+    nodes.observe(of_database("7", told(2, true)));
+    EXPECT_EQ(nodes.view().nodes[2].role, node_role::replica);
+    EXPECT_TRUE(nodes.view().nodes[2].is_up());
+}
+
 }  // namespace
 }  // namespace penstock::control
