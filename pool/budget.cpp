@@ -121,6 +121,19 @@ permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* bl
     return refused == refusal::none ? take_locked(of) : permit{};
 }
 
+bool budget::has_room(const account& of) const
+{
+    const std::lock_guard lock{mutex_};
+    const auto refused = refused_by(of, purpose::demand);
+    if (refused == refusal::none || refused == refusal::stopped) {
+        return refused == refusal::none;
+    }
+    const auto has_idle = [](const auto& each) { return each->has_idle->load(std::memory_order_relaxed); };
+    return std::any_of(of.joint->kinds.begin(), of.joint->kinds.end(), [&](const account* kind) {
+        return std::any_of(kind->seats.begin(), kind->seats.end(), has_idle);
+    });
+}
+
 refusal budget::refused_by(const account& of, purpose why) const
 {
     if (of.takes != intake::open) {

@@ -105,6 +105,7 @@ private:
     // --- reads on replicas: session_routing_impl.hpp ---
     void begin_routing();
     worker_pool<P>& choose_pool();
+    [[nodiscard]] bool has_room(std::size_t replica);
     void note_write();
     void end_writes();
     void distrust_functions();

@@ -87,7 +87,14 @@ worker_pool<P>& session<P>::choose_pool()
             auto& board = *cluster.board;
             const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
             const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
-            way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now, only);
+            const auto choose = [&, wish = way.reason](const router::node_set& full) {
+                return cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, wish, now, only, full);
+            };
+            way = choose({});
+            for (router::node_set full; way.replica && !full[*way.replica] && !has_room(*way.replica);) {
+                full.set(*way.replica);
+                way = choose(full);
+            }
             if (way.reason == router::route_reason::own_write) {
                 board.want(known.written_at);
             } else if (cluster.rules.max_lag > duration::zero() &&
@@ -103,6 +110,13 @@ worker_pool<P>& session<P>::choose_pool()
         }
     }
     return *pool_;
+}
+
+/// Whether a request would not have to wait there for others to end.
+template <protocol P>
+bool session<P>::has_room(std::size_t replica)
+{
+    return worker_.on_replica(*pool_, *routes_->cluster->view, replica).shard->has_room();
 }
 
 /// The connection that is held cannot have the next request: a replica's goes back, and one that cannot be brought to
