@@ -22,6 +22,7 @@
 namespace penstock {
 
 struct route_rule {
+    std::string name{};  ///< for reports
     // Patterns, in which '*' stands for any text; empty: whatever it is.
     std::string user{};
     std::string database{};  ///< as clients call it

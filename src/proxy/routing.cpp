@@ -37,7 +37,8 @@ route_rules_ptr rules_of(const settings::tree& all, const settings::cluster_sett
         const auto wanted = read_route_comment("penstock:" + each.route);
         const auto place = wanted.hint == route_hint::node ? names.place_of(wanted.node) : 0;
         if (place != route_rules::unknown) {
-            rules.push_back({.user = each.user,
+            rules.push_back({.name = each.name,
+                             .user = each.user,
                              .database = each.database,
                              .application_name = each.application_name,
                              .statement = each.statement,
