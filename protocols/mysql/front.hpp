@@ -297,6 +297,8 @@ private:
     void note_diagnostics(const expected_reply& reply, back& server);
     void add_diagnostics(const expected_reply& reply, back& server);
     void forget_diagnostics();
+    void pin_diagnostics();
+    void end_diagnostics_pin();
 
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
@@ -387,6 +389,14 @@ private:
     std::uint16_t warning_count_ = 0;
     std::uint16_t told_warnings_ = 0;  ///< what COM_PING tells of them on MySQL: nothing once they were read
     kept_warnings kept_;
+    /// What the session asks for of earlier statements that their server alone can tell.
+    struct habits {
+        bool for_more = false;         ///< diagnostics beyond SHOW WARNINGS
+        bool for_counts = false;       ///< ROW_COUNT() and the like, in a text that cannot be changed
+        std::uint32_t statements = 0;  ///< prepared ones that do
+        bool the_server = false;       ///< whether it still has diagnostics has to be asked
+        bool server_has_any = false;   ///< as it answers
+    } asks_;
     bool was_on_mariadb_ = false;    ///< the last server was
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()

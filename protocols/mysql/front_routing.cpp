@@ -248,7 +248,7 @@ bool front::stays_on_primary()
     if (const auto* const logs = state_.current()->find("sql_log_bin")) {
         own.has_unlogged = own.has_unlogged || !(*logs == "ON" || *logs == "1");
     }
-    return own.has_unlogged || ((status_ & server_status::autocommit) == 0 && !reads_by_default());
+    return own.has_unlogged || asks_.for_more || ((status_ & server_status::autocommit) == 0 && !reads_by_default());
 }
 
 /// Before the first server is met nobody knows how it reads quotes and backslashes.

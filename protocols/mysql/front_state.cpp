@@ -88,6 +88,11 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::ask_insert_id:
         case purpose::ask_locks:
         case purpose::ask_found_rows: break;
+        case purpose::ask_warnings:
+            if (!reply.failed && !asks_.server_has_any) {
+                pins_.remove(pin_reason::diagnostics);
+            }
+            break;
         case purpose::warnings:
             if (!kept_.can_answer()) {
                 kept_.clear();  // they are not asked for again
@@ -357,6 +362,10 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
         }
         return;
     }
+    if (during.why == purpose::ask_warnings) {
+        asks_.server_has_any = true;
+        return;
+    }
     if (during.why == purpose::ask_locks) {
         wire_reader answer{payload};
         if (const auto count = answer.nullable_string(); !answer.failed() && count == "0") {
@@ -407,6 +416,8 @@ void front::forget_session(back* server)
     row_count_ = 0;
     ++sent_;
     forget_diagnostics();
+    asks_.for_more = asks_.for_counts = asks_.the_server = false;
+    asks_.statements = 0;
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;
