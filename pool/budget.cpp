@@ -67,6 +67,7 @@ void permit::give_back()
 {
     if (account_) {
         const auto keep = std::exchange(account_, nullptr);
+        const auto owed_to = owed_to_;  // as its shard's place goes, so may messages, and with them permits
         const std::lock_guard lock{keep->shared->mutex_};
         account_ = keep;
         keep->shared->put_back_locked(*this);

@@ -44,7 +44,8 @@ class FullReplicas(Split):
         for worker in (1, 0):
             for wire in self.wires_of(worker, 2):
                 self.assertEqual(self.ports_of(wire), {self.free.port})
-        holders[0].simple("commit")
+        for each in holders:
+            each.simple("commit")  # all of them: the first worker reads where it has least under way
         for worker in (1, 0):
             (wire,) = self.wires_of(worker, 1)
             self.assertEqual(self.ports_of(wire), {self.busy.port, self.free.port})

@@ -98,7 +98,7 @@ TABLE = {
         ends([*CURIOUS, "selec"], "insert into counted values (null)", "diagnostics", ["show count(*) warnings", ping], outlives=()),
         only("mysql", ends([*CURIOUS, "selec"], "do 1", "diagnostics", outlives=())),
         only("mariadb", ends([*CURIOUS, "selec"], "select count(*) from counted", "diagnostics")),
-        ends(prepare("select @@warning_count"), close_prepared, "diagnostics")],
+        only("mariadb", ends(prepare("select @@warning_count"), close_prepared, "diagnostics"))],  # MySQL does not prepare it
     "executable comments `/*! */`, `/*M! */`": [carried("select 1 /*!50000 + 1 */"), elsewhere("mysql_wire_details.py")],
     "`CALL`, stored functions, `EXECUTE IMMEDIATE`, `BEGIN NOT ATOMIC`": [lasts("call nothing_much()", reason="opaque")],
     "sequences (MariaDB)": [only("mariadb", lasts("select nextval(numbers)", reason="sequence"))],
