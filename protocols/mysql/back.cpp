@@ -156,7 +156,7 @@ bool back::has_only_begun() const
 advance_result back::take(bytes chunk, front& client, outbox& to_client)
 {
     while (!chunk.empty()) {
-        if (expected_.empty()) {
+        if (expected_.empty() || doubt_ != doubt::none) {
             return unasked(chunk);
         }
         if (frame_left_ > 0) {

@@ -144,7 +144,7 @@ void front::note_outcome(front_need need, bytes whole, const back* server)
         return;
     }
     if (need == front_need::server) {
-        if (server != nullptr && server->is_replica && !own.only_replicas) {
+        if (server != nullptr && server->is_replica && !own.only_replicas && !server->is_ending) {
             // That cannot be brought to the session's state.
             own.facts = {.verdict = read_verdict::refused};
         }
@@ -326,6 +326,7 @@ bool front::leave_replica(const err_packet& why, bool unseen, back& server)
     }
     auto& own = *routing_;
     server.must_close = server.must_close || leaves;
+    server.is_ending = server.is_ending || leaves;
     if (server.in_transaction() || own.only_replicas) {
         return false;  // in a transaction that only reads the primary would refuse it, too
     }

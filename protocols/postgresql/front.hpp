@@ -84,6 +84,8 @@ public:
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas = false);
     /// Where requests are not judged before they are sent: what judges those that are lost with a server.
     void prove_by(read_judge& judge) { judge_ = &judge; }
+    /// Rules that hold for the request at which those octets begin, by their places.
+    [[nodiscard]] std::uint64_t rules_for(bytes octets, read_judge& by) const;
     /// What the request is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routes_ ? routes_->facts : request_facts{}; }
     /// Something was sent to the primary that was not proved a read.

@@ -51,11 +51,11 @@ std::array<condition, 3> conditions_of(const route_rule& rule, const explain_con
             condition{"application_name", rule.application_name, in.application_name}};
 }
 
-/// Those of the rules for its shape that hold for the session; or those that hold as far as is known, but not wholly.
+/// Those of the rules with a route for its shape that hold for the session; or those that hold as far as is known, but not wholly.
 std::uint64_t rules_for(const request_facts& facts, const explain_context& in, bool open)
 {
     std::uint64_t found = 0;
-    for (auto left = in.rules ? facts.rules : 0; left != 0; left &= left - 1) {
+    for (auto left = in.rules ? facts.rules & in.rules->with_route() : 0; left != 0; left &= left - 1) {
         const auto place = static_cast<std::size_t>(std::countr_zero(left));
         const auto conditions = conditions_of(in.rules->at(place), in);
         const auto may_hold = [](const condition& each) { return each.is_open() || each.holds(); };

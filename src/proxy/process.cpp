@@ -29,6 +29,25 @@ std::uint32_t database_rate(const settings::tree& tree, engine which, const std:
     return database != nullptr ? database->max_transactions_per_second : 0;
 }
 
+std::uint32_t rule_rate(const settings::tree& tree, const std::string& name)
+{
+    const auto rule = std::find_if(
+        tree.rules.begin(), tree.rules.end(), [&name](const settings::rule_settings& each) { return each.name == name; });
+    return rule != tree.rules.end() ? rule->max_transactions_per_second : 0;
+}
+
+/// The one that is in use, or another one.
+std::shared_ptr<pool::rate_limit> shared(std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second)
+{
+    auto found = known.lock();
+    if (!found) {
+        found = std::make_shared<pool::rate_limit>();
+        found->set(per_second);
+        known = found;
+    }
+    return found;
+}
+
 }  // namespace
 
 server_account pool_record::account() const
@@ -379,24 +398,32 @@ void process::dismiss_from_database(const std::string& database)
 
 process::rates process::rates_of(engine which, const std::string& user, const std::string& database)
 {
-    const auto shared = [](std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second) {
-        auto found = known.lock();
-        if (!found) {
-            found = std::make_shared<pool::rate_limit>();
-            found->set(per_second);
-            known = found;
-        }
-        return found;
-    };
     const std::lock_guard lock{guard_};
     const auto& tree = *configuration_->settings;
     return {.of_user = shared(user_rates_[user], user_rate(tree, user)),
             .of_database = shared(database_rates_[{which, database}], database_rate(tree, which, database))};
 }
 
+std::vector<std::shared_ptr<pool::rate_limit>> process::limits_of(const route_rules& rules)
+{
+    std::vector<std::shared_ptr<pool::rate_limit>> limits(rules.size());
+    const std::lock_guard lock{guard_};
+    for (std::size_t place = 0; place < limits.size(); ++place) {
+        if (const auto& name = rules.at(place).limit; !name.empty()) {
+            limits[place] = shared(rule_rates_[name], rule_rate(*configuration_->settings, name));
+        }
+    }
+    return limits;
+}
+
 void process::set_rates_locked()
 {
     const auto& tree = *configuration_->settings;
+    for (const auto& [name, limit] : rule_rates_) {
+        if (const auto kept = limit.lock()) {
+            kept->set(rule_rate(tree, name));
+        }
+    }
     for (const auto& [name, limit] : user_rates_) {
         if (const auto kept = limit.lock()) {
             kept->set(user_rate(tree, name));

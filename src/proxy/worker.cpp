@@ -124,15 +124,15 @@ void worker::configure(configuration_ptr next)
     driver_.post([this, next = std::move(next)] {
         configuration_ = next;
         for (auto& [name, side] : clusters_) {
-            if (const auto* cluster = settings::find_cluster(*next->settings, name)) {
-                side.rules = policy_of(*cluster);
-                side.wishes = rules_of(*next->settings, *cluster);
-            }
+            take_settings(name, side);
         }
         for_each_side([this](auto& side) {
             if constexpr (requires { side.judges.begin()->second->follow(nullptr); }) {
                 for (auto& [key, judge] : side.judges) {
                     judge->follow(cluster(key.first).wishes);
+                }
+                for (auto& [name, judge] : side.judges.of_limits) {
+                    judge->follow(cluster(name).wishes);
                 }
             }
             for (auto& [key, pool] : side.pools) {
@@ -149,6 +149,9 @@ void worker::see(router::cluster_view_ptr view)
             known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
             forget_moved(known->second, *view);
             known->second.view = view;
+        }
+        for (const auto& [number, who] : sessions_) {
+            who->note_view();
         }
     });
 }
@@ -191,12 +194,19 @@ cluster_side& worker::cluster(const std::string& name)
     if (!side.view) {
         side.view = process_.view_of(name);
         side.board = process_.board_of(name);
-        if (const auto* cluster = settings::find_cluster(*configuration_->settings, name)) {
-            side.rules = policy_of(*cluster);
-            side.wishes = rules_of(*configuration_->settings, *cluster);
-        }
+        take_settings(name, side);
     }
     return side;
+}
+
+void worker::take_settings(const std::string& name, cluster_side& side) const
+{
+    const auto& tree = *configuration_->settings;
+    if (const auto* cluster = settings::find_cluster(tree, name)) {
+        side.rules = policy_of(*cluster);
+        side.wishes = rules_of(tree, *cluster);
+        side.limits = process_.limits_of(*side.wishes);
+    }
 }
 
 template <protocol P>
