@@ -67,7 +67,6 @@ void permit::give_back()
 {
     if (account_) {
         const auto keep = std::exchange(account_, nullptr);
-        const auto owed_to = owed_to_;  // as its shard's place goes, so may messages, and with them permits
         const std::lock_guard lock{keep->shared->mutex_};
         account_ = keep;
         keep->shared->put_back_locked(*this);
@@ -122,19 +121,6 @@ permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* bl
     return refused == refusal::none ? take_locked(of) : permit{};
 }
 
-bool budget::has_room(const account& of) const
-{
-    const std::lock_guard lock{mutex_};
-    const auto refused = refused_by(of, purpose::demand);
-    if (refused == refusal::none || refused == refusal::stopped) {
-        return refused == refusal::none;
-    }
-    const auto has_idle = [](const auto& each) { return each->has_idle->load(std::memory_order_relaxed); };
-    return std::any_of(of.joint->kinds.begin(), of.joint->kinds.end(), [&](const account* kind) {
-        return std::any_of(kind->seats.begin(), kind->seats.end(), has_idle);
-    });
-}
-
 refusal budget::refused_by(const account& of, purpose why) const
 {
     if (of.takes != intake::open) {
@@ -170,6 +156,7 @@ permit budget::take_locked(const std::shared_ptr<account>& of)
     taken.account_ = of;
     taken.node_ = of->node_tally;
     taken.node_name_ = of->node;
+    of->joint->turn = ++turns_;
     ++of->joint->total.held;
     ++of->user_tally->held;
     if (taken.node_) {
@@ -209,7 +196,7 @@ void budget::put_back_locked(permit& of)
     }
     put_back(process_);
     if (of.owed_to_) {
-        --of.owed_to_->room;
+        take_back_room(*of.owed_to_);
     }
     of.node_.reset();
     of.owed_to_.reset();

@@ -72,8 +72,7 @@ struct application::state {
     [[nodiscard]] std::string urls_for_clients() const;
     void count_averages();
     void start_monitors();
-    using watched = std::pair<control::monitor*, router::node_id>;
-    [[nodiscard]] watched find(const std::string& cluster, const std::string& node) const;
+    void suspect(const std::string& cluster, const std::string& node);
     void start_catalog();
     void watch_signals();
     std::optional<client_error> reload();
@@ -263,27 +262,20 @@ void application::state::start_monitors()
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
-    process->set_note_fault([this](const std::string& cluster, const std::string& node) {
-        const auto [watching, place] = find(cluster, node);
-        watching != nullptr ? watching->suspect(place) : void();
-    });
-    process->set_examine([this](const std::string& cluster, const std::string& node, const auto& tell) {
-        const auto [watching, place] = find(cluster, node);
-        watching != nullptr ? watching->examine(place, tell) : tell(router::node_finding::unknown);
-    });
+    process->set_note_fault([this](const std::string& cluster, const std::string& node) { suspect(cluster, node); });
 }
 
-/// That node, where it is watched. Workers have ended before the monitors do.
-auto application::state::find(const std::string& cluster, const std::string& node) const -> watched
+/// Workers have ended before the monitors do.
+void application::state::suspect(const std::string& cluster, const std::string& node)
 {
     for (const auto& each : monitors) {
-        for (const auto view = each->current(); const auto& one : view->nodes) {
-            if (view->cluster == cluster && proxy::text_of(one) == node) {
-                return {each.get(), one.id};
+        const auto view = each->current();
+        for (const auto& one : view->nodes) {
+            if (view->cluster == cluster && one.host + ":" + std::to_string(one.port) == node) {
+                each->suspect(one.id);
             }
         }
     }
-    return {};
 }
 
 /// The functions of a database are read once the first session judges reads there.

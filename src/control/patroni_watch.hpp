@@ -30,8 +30,6 @@ public:
 
     /// Begins to ask. Once; before run() or on the control thread.
     void start();
-    /// Asks now, unless it does already. On the control thread.
-    void hasten();
 
 private:
     struct state;

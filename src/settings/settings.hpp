@@ -222,8 +222,7 @@ struct user_settings {
     friend bool operator==(const user_settings&, const user_settings&) = default;
 };
 
-/// [[rule]]: where requests go for which somebody knows better, or how many of them may come. Of those that say where,
-/// the first one counts that holds; limits all count.
+/// [[rule]]: where requests go for which somebody knows better. The first one counts that holds.
 struct rule_settings {
     std::string name{};
     // Patterns, in which '*' stands for any text; empty: whatever it is.
@@ -232,8 +231,7 @@ struct rule_settings {
     std::string application_name{};
     std::string statement{};  ///< of the statement's shape
     std::string digest{};     ///< of the statement's shape, as `penstock explain` tells it; empty: any
-    std::string route{};      ///< "primary", "replica", or "node=" and one of the nodes; empty: wherever they belong
-    std::uint32_t max_transactions_per_second = 0;  ///< of all that it holds for together; 0: no limit
+    std::string route{};      ///< "primary", "replica", or "node=" and one of the nodes
     friend bool operator==(const rule_settings&, const rule_settings&) = default;
 };
 

@@ -23,11 +23,10 @@ class carried:
 
 
 class ends:
-    """Pinned by the first for that reason, and not any more after the second. Without `in_between` it is all one transaction. `outlives`:
-    what any other statement does not end."""
+    """Pinned by the first for that reason, and not any more after the second. Without `in_between` it is all one transaction."""
 
-    def __init__(self, begin, end, reason, in_between=(), outlives=("do 1",)):
-        self.begin, self.end, self.reason, self.in_between, self.outlives = begin, end, reason, in_between, outlives
+    def __init__(self, begin, end, reason, in_between=()):
+        self.begin, self.end, self.reason, self.in_between = begin, end, reason, in_between
 
 
 class lasts:
