@@ -88,7 +88,7 @@ std::string_view standard_text(error_kind kind)
     return "Internal error of the proxy";
 }
 
-told_error told_of(const client_error& error)
+std::uint8_t encode_error(const client_error& error, std::string& out, std::uint8_t sequence)
 {
     auto code = code_of(error.kind);
     if (error.number != 0) {
@@ -98,13 +98,7 @@ told_error told_of(const client_error& error)
         code.sqlstate = error.sqlstate;
     }
     const std::string_view text = error.detail.empty() ? standard_text(error.kind) : error.detail;
-    return {code, text.substr(0, longest_text)};
-}
-
-std::uint8_t encode_error(const client_error& error, std::string& out, std::uint8_t sequence)
-{
-    const auto told = told_of(error);
-    return encode_err(told.code, told.text, out, sequence);
+    return encode_err(code, text, out, sequence);
 }
 
 std::uint8_t encode_err(error_code code, std::string_view text, std::string& out, std::uint8_t sequence)

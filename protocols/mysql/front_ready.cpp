@@ -129,10 +129,12 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
 {
     if (effects.load_local && !has(capabilities_, capability::local_files)) {
         const auto [code, text] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
-        return answer(code, text, to_client);
+        encode_err(code, text, to_client.made(), command_sequence_);
+        return front_need::more;
     }
-    if (const auto failed = std::exchange(injection_error_, {})) {
-        return answer(*failed, to_client);
+    if (auto failed = std::exchange(injection_error_, {})) {
+        to_client.made().append(*failed);
+        return front_need::more;  // that is the command's answer
     }
     if (clean_for(effects, server, to_server)) {
         return front_need::answers;
@@ -159,12 +161,8 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
         if (!kept_.is_empty()) {
             pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
         }
-        if (own_error_) {
-            signal_own_error(server, to_server);
-        } else {
-            // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
-            inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
-        }
+        // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
+        inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
         server.last_statement = {stamp_, sent_};
         server.diagnostics_of = {stamp_, diagnosed_};
         server.foreign_diagnostics = false;
@@ -282,7 +280,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
             keeps_rows_ = true;
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
-    } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer() && !own_error_) {
+    } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer()) {
         keeps_rows_ = false;  // these are others', but how they are described holds for any
         ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
     }

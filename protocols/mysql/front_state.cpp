@@ -13,22 +13,13 @@ namespace penstock::mysql {
 
 namespace {
 
-constexpr std::uint16_t er_parse_error = 1064, er_unknown_character_set = 1115, er_unknown_collation = 1273,
-                        er_signal_exception = 1644;
+constexpr std::uint16_t er_unknown_character_set = 1115, er_unknown_collation = 1273, er_signal_exception = 1644;
 
 std::uint64_t to_number(std::string_view text)
 {
     std::uint64_t number = 0;
     std::from_chars(text.data(), text.data() + text.size(), number);
     return number;
-}
-
-/// With the server's own codes.
-client_error error_of(const expected_reply& reply, const back& server)
-{
-    auto why = server.last_error();
-    why.number = reply.error_code;
-    return why;
 }
 
 /// By "@@name =", of which MariaDB says nothing.
@@ -57,9 +48,7 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::prepare:
             prepare_failed_ = reply.failed;
             if (reply.failed && !reply.answers_client) {
-                stream_error_ = error_of(reply, server);
-            } else if (reply.failed) {
-                note_own_error(told_of(error_of(reply, server)));
+                stream_error_ = server.last_error();
             }
             ++counters_.server_parses;
             ++counters_.reprepared;
@@ -88,10 +77,11 @@ void front::on_done(expected_reply& reply, back& server)
             if (reply.failed) {  // killed, perhaps: what the server has is another session's, so the command must not
                                  // run
                 server.insert_id.reset();
-                injection_error_ = error_of(reply, server);
+                const auto& why = server.last_error();
+                injection_error_.emplace();
+                encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
             }
             break;
-        case purpose::own_error: on_signalled(reply, server); break;
         case purpose::ask_isolation:
             server.isolation = reply.failed ? "SERIALIZABLE" : server.isolation;  // so none begins here
             break;
@@ -101,8 +91,6 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::warnings:
             if (!kept_.can_answer()) {
                 kept_.clear();  // they are not asked for again
-            } else if (kept_.is_empty()) {
-                own_error_.reset();
             }
             break;
     }
@@ -221,9 +209,7 @@ void front::apply(const expected_reply& reply, back& server)
         } else if (effects.pins.has(pin_reason::advisory_lock)) {
             pins_.add(pin_reason::advisory_lock);
         }
-        const bool may_write = !effects.user_variables.empty() || effects.pins.has(pin_reason::user_variable);
-        const bool has_run = in_part || effects.runs_code || reply.error_code != er_parse_error;
-        if (may_write && has_run) {  // even where no value was set, its type may have been
+        if (!effects.user_variables.empty()) {  // even where no value was set, its type may have been
             pins_.add(pin_reason::user_variable);
             for (const auto& [name, literal] : effects.user_variables) {
                 server.claim_variable(name);
@@ -463,7 +449,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         return true;
     }
     if (server.owes_client()) {
-        tell_lost(error, server, to_client);
+        tell_error(error, &server, to_client.made());
     }
     prepare_failed_ = false;
     return true;

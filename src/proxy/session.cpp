@@ -95,22 +95,13 @@ void session<P>::sweep(time_point now)
         return;
     }
     stuck_since_ = {};
-    const auto is_over = [&](duration limit) { return limit > duration::zero() && now - rests_since_ > limit; };
     const bool idle = !lease_ && !ticket_;
-    if (idle && is_over(limits.idle_client_timeout)) {
+    if (idle && limits.idle_client_timeout > duration::zero() && now - since_ > limits.idle_client_timeout) {
         stop({error_kind::idle_timeout, {}}, false);
-    } else if (lease_ && makes_server_wait() && is_over(limits.idle_transaction_timeout)) {
+    } else if (lease_ && limits.idle_transaction_timeout > duration::zero() && lease_->half().is_quiet() &&
+               lease_->half().in_transaction() && now - since_ > limits.idle_transaction_timeout) {
         stop({error_kind::idle_transaction_timeout, {}}, false);
     }
-}
-
-/// Its server waits for it and for nothing else: in a transaction, or for the rest of a long request.
-template <protocol P>
-bool session<P>::makes_server_wait() const
-{
-    const auto& server = lease_->half();
-    const bool stops_midway = front_->is_mid_message() && !lease_->wire().congested() && !client_.readable();
-    return stops_midway || (server.is_quiet() && server.in_transaction());
 }
 
 template <protocol P>

@@ -117,9 +117,6 @@ private:
     [[nodiscard]] pin_rules pin_rules_of_user() const;
     void excuse_pins();
 
-    // --- deadlines: session.cpp ---
-    [[nodiscard]] bool makes_server_wait() const;
-
     // --- leaving: session.cpp ---
     task<void> leave();
     void leave_pool();
@@ -168,7 +165,6 @@ private:
     bool read_only_ = false;     ///< it has come to where clients get replicas
 
     time_point since_{};           ///< last octets from the client
-    time_point rests_since_{};     ///< its last request, or piece of one, was taken, or had its answer
     time_point asked_at_{};        ///< first request of the answers under way
     time_point sent_at_{};         ///< when it went to a server
     time_point transaction_at_{};  ///< the lease began

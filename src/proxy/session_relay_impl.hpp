@@ -48,7 +48,10 @@ bool session<P>::step()
         if (take_lease()) {
             return true;
         }
-        over_ = left_by_itself_ = client_.peer_gone();
+        if (client_.peer_gone()) {
+            left_by_itself_ = true;
+            over_ = true;
+        }
         return over_;
     }
     if (lease_ && lease_->wire().readable() && !client_.congested() && take_from_server()) {
@@ -156,7 +159,6 @@ void session<P>::consume(bytes input, bool from_pending)
             send_both(to_server, to_client);
         }
         taken += progress.consumed;
-        rests_since_ = progress.consumed > 0 ? worker_.driver().now() : rests_since_;
         const bool moves = static_cast<bool>(lease_);
         switch (progress.need) {
             case front_need::more: break;
@@ -420,7 +422,6 @@ void session<P>::count_answers()
             std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(now - from).count()));
     };
     if (asked_at_ != time_point{}) {
-        rests_since_ = now;
         pool_->counters->query_time.add(micros(asked_at_));
         asked_at_ = {};
         if (server.is_idle()) {

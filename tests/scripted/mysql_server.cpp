@@ -308,18 +308,6 @@ bool mysql_server_end::resume()
     return paused;
 }
 
-std::string mysql_response(bool deprecates_eof)
-{
-    const auto wanted = (offers & ~capability::transactions) | (deprecates_eof ? capability::deprecate_eof : 0);
-    std::string response;
-    wire_writer to{response};
-    to.u32(static_cast<std::uint32_t>(wanted)).u32(1U << 24).u8(45).zeros(23).c_string("ann").u8(0);
-    to.c_string("shop").c_string("caching_sha2_password");
-    std::string out;
-    append_packet(out, 1, response);
-    return out;
-}
-
 mysql_server::mysql_server(bool deprecates_eof)
     : listener_{socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)}, deprecates_eof_{deprecates_eof}
 {

@@ -71,9 +71,6 @@ private:
     bool erred_ = false;
 };
 
-/// What user "ann" answers to the greeting, for database "shop" and without a password.
-std::string mysql_response(bool deprecates_eof = true);
-
 class mysql_server final : public played_server {
 public:
     explicit mysql_server(bool deprecates_eof = true);

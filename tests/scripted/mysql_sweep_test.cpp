@@ -137,7 +137,15 @@ struct mysql_world {
         auto& made = all.connect();
         settle();
         EXPECT_FALSE(made.take().empty()) << "no greeting";
-        made.send(mysql_response(deprecates_eof));
+        std::string response;
+        const auto wanted = capability::long_password | capability::protocol_41 | capability::connect_with_db |
+                            capability::secure_connection | capability::multi_statements | capability::multi_results |
+                            capability::ps_multi_results | capability::plugin_auth | capability::session_track |
+                            capability::local_files | (deprecates_eof ? capability::deprecate_eof : 0);
+        wire_writer to{response};
+        to.u32(static_cast<std::uint32_t>(wanted)).u32(1U << 24).u8(45).zeros(23).c_string("ann").u8(0);
+        to.c_string("shop").c_string("caching_sha2_password");
+        made.send(go_on(1, response));
         settle();
         const auto answer = made.take();
         EXPECT_TRUE(answer.size() > header_size && answer[header_size] == '\0') << answer;
