@@ -135,6 +135,8 @@ struct seat : std::enable_shared_from_this<seat> {
     std::uint32_t idle_count = 0;  ///< as of its last housekeeping
     bool asked = false;            ///< a look or make_room is on its way to it, or being answered
 
+    const std::atomic<bool>* has_idle = nullptr;  ///< its shard's own word, unasked; there from join to leave
+
     [[nodiscard]] bool wants_more() const { return hungry.load(std::memory_order_relaxed) > promised; }
     [[nodiscard]] bool wants_permit() const { return wants_more() && openable > promised; }
     [[nodiscard]] bool wants_room() const

@@ -67,6 +67,7 @@ void permit::give_back()
 {
     if (account_) {
         const auto keep = std::exchange(account_, nullptr);
+        const auto owed_to = owed_to_;  // as its shard's place goes, so may messages, and with them permits
         const std::lock_guard lock{keep->shared->mutex_};
         account_ = keep;
         keep->shared->put_back_locked(*this);
@@ -119,6 +120,19 @@ permit budget::take(const std::shared_ptr<account>& of, purpose why, refusal* bl
         *blocked_by = refused;
     }
     return refused == refusal::none ? take_locked(of) : permit{};
+}
+
+bool budget::has_room(const account& of) const
+{
+    const std::lock_guard lock{mutex_};
+    const auto refused = refused_by(of, purpose::demand);
+    if (refused == refusal::none || refused == refusal::stopped) {
+        return refused == refusal::none;
+    }
+    const auto has_idle = [](const auto& each) { return each->has_idle->load(std::memory_order_relaxed); };
+    return std::any_of(of.joint->kinds.begin(), of.joint->kinds.end(), [&](const account* kind) {
+        return std::any_of(kind->seats.begin(), kind->seats.end(), has_idle);
+    });
 }
 
 refusal budget::refused_by(const account& of, purpose why) const

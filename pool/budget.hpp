@@ -111,6 +111,9 @@ public:
     /// A permit, or an empty one and the limit that stood in the way.
     permit take(const std::shared_ptr<account>& of, purpose why, refusal* blocked_by = nullptr);
 
+    /// Whether somebody who came now would soon be served: a permit is to be had, or a connection of the pool is idle.
+    [[nodiscard]] bool has_room(const account& of) const;
+
     // The board, for the shards (shard_core.hpp). `seat` is a shard's place on it.
 
     void join(const std::shared_ptr<seat>& who);

@@ -217,6 +217,10 @@ public:
     /// An idle, usable connection at once, if nobody waits ahead; else an empty lease.
     [[nodiscard]] lease<C> try_acquire();
 
+    /// Whether a ticket would be served soon: the pool is not all lent out, on whatever worker. Where nothing is idle
+    /// here it takes the budget's mutex, as enqueue() does.
+    [[nodiscard]] bool has_room() const;
+
     /// Queues an unused ticket. May grant or reject it at once (then `tell` is not notified): look at its state before
     /// waiting. `tell` outlives the ticket's waiting.
     void enqueue(ticket<C>& waiter, net::event& tell);

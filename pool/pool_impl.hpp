@@ -55,6 +55,12 @@ lease<C> shard<C>::try_acquire()
 }
 
 template <class C>
+bool shard<C>::has_room() const
+{
+    return body_->has_room();
+}
+
+template <class C>
 void shard<C>::enqueue(ticket<C>& waiter, net::event& tell)
 {
     body_->enqueue(waiter, tell);

@@ -342,6 +342,7 @@ void pool_state::push_idle(slot_id slot)
     entry.previous = no_slot;
     entry.next = std::exchange(first_idle_, slot);
     (entry.next == no_slot ? last_idle_ : slots_[entry.next].previous) = slot;
+    has_idle_.store(true, std::memory_order_relaxed);
 }
 
 void pool_state::unlink_idle(slot_id slot)
@@ -349,6 +350,7 @@ void pool_state::unlink_idle(slot_id slot)
     const auto& entry = slots_[slot];
     (entry.previous == no_slot ? first_idle_ : slots_[entry.previous].next) = entry.next;
     (entry.next == no_slot ? last_idle_ : slots_[entry.next].previous) = entry.previous;
+    has_idle_.store(first_idle_ != no_slot, std::memory_order_relaxed);
 }
 
 void pool_state::reject(waiter_id waiter, time_point now, const client_error& error)

@@ -15,6 +15,7 @@
 #include "core/error.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -165,6 +166,8 @@ public:
     [[nodiscard]] slot_state state_of(slot_id slot) const { return slots_[slot].state; }
     [[nodiscard]] bool is_draining() const { return draining_; }
     [[nodiscard]] intake takes() const { return intake_; }
+    /// Whether a connection lies idle; a hint to whoever looks from another thread.
+    [[nodiscard]] const std::atomic<bool>& has_idle() const { return has_idle_; }
     /// Waiters for whom no connection is being opened or cleaned.
     [[nodiscard]] std::uint32_t uncovered_waiters() const;
     /// Since when the first in the queue waits; only where somebody does.
@@ -221,6 +224,7 @@ private:
     std::vector<slot_id> free_slots_;
     slot_id first_idle_ = no_slot;                            ///< used last
     slot_id last_idle_ = no_slot;                             ///< used longest ago
+    std::atomic<bool> has_idle_{false};                       ///< there are any
     std::array<std::uint32_t, slot_state_count> in_state_{};  ///< slots by state
 
     std::vector<waiter_entry> waiters_;

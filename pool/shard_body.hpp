@@ -209,6 +209,7 @@ public:
     }
 
     [[nodiscard]] const shard_core& core() const { return core_; }
+    [[nodiscard]] bool has_room() const { return core_.has_room(); }
 
     task<void> closed()
     {

@@ -17,6 +17,7 @@ shard_core::shard_core(std::shared_ptr<shared_pool> pool,
       state_{pool_->limits(), std::move(jitter), seat_->of->joint->waiters},
       next_housekeeping_{now + housekeeping_interval}
 {
+    seat_->has_idle = &state_.has_idle();
     shared().join(seat_);
     follow_settings();
 }

@@ -33,6 +33,9 @@ public:
 
     /// The idle slot used last, leased now, or no_slot.
     slot_id take_idle() { return state_.take_idle(); }
+    /// Whether somebody who came now would be served at once, or as soon as a connection has been opened or handed
+    /// over.
+    [[nodiscard]] bool has_room() const { return state_.oldest_idle() != no_slot || shared().has_room(*seat_->of); }
     waiter_id request(time_point now, void* tag);
     void withdraw(waiter_id waiter, time_point now);
 

@@ -44,7 +44,8 @@ route balance::choose(const cluster_view& view,
                       const freshness_needed& needed,
                       route_reason wish,
                       time_point now,
-                      std::optional<std::size_t> only)
+                      std::optional<std::size_t> only,
+                      const node_set& full)
 {
     if (places_.size() < view.nodes.size()) {
         places_.resize(view.nodes.size());
@@ -60,7 +61,8 @@ route balance::choose(const cluster_view& view,
         const auto& wanted = preference_of(rules, place);
         auto& past = nodes_[place];
         note_state(which, past, now);
-        if (!may_serve(which) || (only ? *only != place : wanted.weight == 0)) {
+        const bool is_wanted = only ? *only == place : wanted.weight != 0;
+        if (!may_serve(which) || !is_wanted || place >= most_nodes) {
             continue;
         }
         if (needed.own_write != time_point{} && board.covers(place) <= needed.own_write) {
@@ -75,7 +77,7 @@ route balance::choose(const cluster_view& view,
             why_not = worse(why_not, route_reason::set_aside);
             continue;
         }
-        const auto among = wanted.backup ? tier::backup : wanted.near ? tier::near : tier::far;
+        const auto among = tier_of(wanted, full[place]);
         if (among < best) {
             best = among;
             count = 0;
@@ -88,6 +90,17 @@ route balance::choose(const cluster_view& view,
         return {.replica = {}, .reason = why_not};
     }
     return {.replica = count == 1 ? places_[0] : pick(count, rules, now), .reason = wish};
+}
+
+balance::tier balance::tier_of(const node_preference& wanted, bool is_full)
+{
+    if (wanted.backup) {
+        return is_full ? tier::full_backup : tier::backup;
+    }
+    if (wanted.near) {
+        return is_full ? tier::full_near : tier::near;
+    }
+    return is_full ? tier::full_far : tier::far;
 }
 
 void balance::ended(std::size_t node, duration took, time_point now)
@@ -119,6 +132,14 @@ void balance::withdrew(std::size_t node)
 {
     auto& one = at(node);
     one.outstanding -= one.outstanding > 0 ? 1 : 0;
+}
+
+void balance::forget(std::size_t node)
+{
+    auto& one = at(node);
+    memory fresh;
+    fresh.outstanding = one.outstanding;
+    one = fresh;
 }
 
 void balance::note_state(const node& which, memory& past, time_point now)

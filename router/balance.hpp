@@ -3,8 +3,9 @@
 // Which replica serves a read: a worker's own view of them, pure but for what it remembers.
 //
 // Candidates are up, known to be replicas, fresh enough and of a weight above 0. Those near us come first, then the
-// others, then backups. A node that fails is set aside for a time that doubles with each further failure, and comes
-// back slowly; while there is no primary none is, since then each of them may be the last.
+// others, then backups; one whose connections are all lent out comes behind all that have room. A node that fails is
+// set aside for a time that doubles with each further failure, and comes back slowly; while there is no primary none
+// is, since then each of them may be the last.
 #pragma once
 
 #include "router/cluster_view.hpp"
@@ -15,6 +16,7 @@
 
 #include "core/clock.hpp"
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,20 +24,25 @@
 
 namespace penstock::router {
 
+/// Some of a cluster's nodes, by place.
+using node_set = std::bitset<most_nodes>;
+
 class balance {
 public:
     static constexpr duration first_rest = seconds{1};
     static constexpr duration longest_rest = seconds{60};
     static constexpr duration slow_start = seconds{30};
 
-    /// A replica and `wish`, or the primary and why none serves. `only`: this one, whatever its weight.
+    /// A replica and `wish`, or the primary and why none serves. `only`: this one, whatever its weight. `full`: those
+    /// where a request would wait; they serve only where no other can.
     [[nodiscard]] route choose(const cluster_view& view,
                                const policy& rules,
                                const freshness_board& board,
                                const freshness_needed& needed,
                                route_reason wish,
                                time_point now,
-                               std::optional<std::size_t> only = {});
+                               std::optional<std::size_t> only = {},
+                               const node_set& full = {});
 
     /// A request was sent there; ended() or failed() follows.
     void began(std::size_t node) { ++at(node).outstanding; }
@@ -44,6 +51,8 @@ public:
     void failed(std::size_t node, time_point now);
     /// No longer under way, for a reason that says nothing of the node.
     void withdrew(std::size_t node);
+    /// Another node has its place from now on; what is under way at the former one still ends.
+    void forget(std::size_t node);
 
     [[nodiscard]] std::uint32_t outstanding(std::size_t node) const
     {
@@ -67,7 +76,8 @@ private:
         std::uint64_t chosen = 0;  ///< at which choice, the last time
     };
     /// Whom to ask first; the others only where there is none of these.
-    enum class tier : std::uint8_t { near, far, backup, none };
+    enum class tier : std::uint8_t { near, far, backup, full_near, full_far, full_backup, none };
+    [[nodiscard]] static tier tier_of(const node_preference& wanted, bool is_full);
     struct candidate {
         std::size_t node;
         double weight;

@@ -53,6 +53,7 @@ struct node {
     std::string reason{};                    ///< one sentence: why this role and state
     bool drained = false;                    ///< an operator wants no new work to go there
     bool spared = false;                     ///< its cluster wants no reads to go there
+    bool found = false;                      ///< a list of its cluster's members has named it, not the configuration
     [[nodiscard]] bool is_up() const { return state == node_state::up; }
     friend bool operator==(const node&, const node&) = default;
 };

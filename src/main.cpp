@@ -202,6 +202,7 @@ int main(int count, char** values)
     explain_command->add_option("-c,--config", explained_file, "the settings file, whose rules count");
     explain_command->add_option("--database", question.database, "as clients call it");
     explain_command->add_option("--user", question.user, "who asks for it, for rules");
+    explain_command->add_option("--application-name", question.application_name, "with which program, for rules");
     try {
         parser.parse(count, values);
     } catch (const CLI::ParseError& wrong) {

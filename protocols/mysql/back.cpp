@@ -156,7 +156,7 @@ bool back::has_only_begun() const
 advance_result back::take(bytes chunk, front& client, outbox& to_client)
 {
     while (!chunk.empty()) {
-        if (expected_.empty()) {
+        if (expected_.empty() || doubt_ != doubt::none) {
             return unasked(chunk);
         }
         if (frame_left_ > 0) {
@@ -237,7 +237,8 @@ bool back::captures() const
 {
     const auto why = expected_.front().why;
     return why == purpose::ask_insert_id || why == purpose::ask_found_rows || why == purpose::warnings ||
-           why == purpose::ask_tracking || why == purpose::ask_locks || why == purpose::ask_isolation;
+           why == purpose::ask_warnings || why == purpose::ask_tracking || why == purpose::ask_locks ||
+           why == purpose::ask_isolation;
 }
 
 bool back::must_be_whole(message_role role)

@@ -15,6 +15,7 @@
 #include "protocols/mysql/packet.hpp"
 #include "protocols/mysql/reply_follower.hpp"
 #include "protocols/mysql/statement.hpp"
+#include "protocols/wire/doubt.hpp"
 #include "protocols/wire/login_types.hpp"
 #include "protocols/wire/kept_request.hpp"
 #include "protocols/wire/outbox.hpp"
@@ -52,6 +53,7 @@ enum class purpose : std::uint8_t {
     ask_insert_id,   ///< LAST_INSERT_ID(), for later
     ask_found_rows,  ///< FOUND_ROWS(), likewise
     warnings,        ///< SHOW WARNINGS, for a client that may ask for them later
+    ask_warnings,    ///< whether there are any
     ask_locks,       ///< whether the session has still a lock by GET_LOCK()
     ask_isolation,   ///< what transactions are on this connection that do not say so
     begin,           ///< a transaction that the client began before
@@ -116,6 +118,9 @@ public:
 
     advance_result advance(bytes chunk, front& client, outbox& to_client)
     {
+        if (doubt_ != doubt::none) {
+            return unasked(chunk);
+        }
         if (is_replica) {
             return advance_replica(chunk, client, to_client);
         }
@@ -123,6 +128,12 @@ public:
         relayed_ = relayed_ || !to_client.empty();
         return outcome;
     }
+    /// Why it cannot be told what the server is. Then its answer to the command under way is kept, and nothing else may
+    /// come, until settle_doubt() says how that ended.
+    [[nodiscard]] doubt doubted() const { return doubt_; }
+    /// `again`: the command goes to another server, by way of the front's take_healed_batch(); else its client gets the
+    /// answer.
+    void settle_doubt(bool again, front& client, outbox& to_client);
     /// Takes bytes that came while nobody held the connection. False: it cannot be used any more.
     bool advance_idle(bytes chunk) { return chunk.empty() || unasked(chunk) == advance_result::ok; }
 
@@ -200,6 +211,8 @@ public:
     /// Warnings of whoever had the connection before may still be there: MariaDB keeps them while no table is used.
     bool foreign_diagnostics = false;
     bool must_close = false;
+    /// The server has said that it ends.
+    bool is_ending = false;
     /// It leads to a replica, which gets nothing but reads; and refuses all else of this connection, whoever asks.
     bool is_replica = false;
     bool is_guarded = false;
@@ -239,6 +252,7 @@ private:
     advance_result on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);
     advance_result on_eof(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client);
     advance_result on_err(bytes whole, bool copied, front& client, outbox& to_client);
+    void end_in_error(const err_packet& why, bytes whole, bool copied, front& client, outbox& to_client);
     advance_result on_column_count(bytes whole, bool copied, const front& client, outbox& to_client);
     advance_result on_definition(bytes whole, bool copied, front& client, outbox& to_client);
     advance_result on_prepared(bytes whole, front& client, outbox& to_client);
@@ -277,7 +291,9 @@ private:
     std::string version_;         ///< as its greeting gave it
     bool relayed_ = false;
     bool relayed_before_ = false;  ///< than what has come now
-    std::string beginning_;        ///< of a replica's answer, kept until more of it has come
+    std::string beginning_;        ///< of an answer, kept until more of it has come, or the server is in doubt no more
+    doubt doubt_ = doubt::none;
+    std::string doubtful_;  ///< the answer that is kept
     std::string initial_schema_;
     std::string default_sql_mode_;
     client_error last_error_{};

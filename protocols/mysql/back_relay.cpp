@@ -133,32 +133,62 @@ advance_result back::on_err(bytes whole, bool copied, front& client, outbox& to_
     if (!err) {
         return fault("a malformed ERR packet");
     }
-    auto& head = expected_.front();
-    head.failed = true;
-    head.error_code = err->code;
-    last_error_ = {error_kind::server_lost, std::string{err->message}, std::string{err->sqlstate}};
-    follower_.on_err();
-    head.moved = is_replica ? move_elsewhere(*err, client, to_client) : repeat_elsewhere(*err, client, to_client);
-    if (head.moved) {
-        complete(client);
+    const bool is_unseen = is_replica ? !relayed_before_ : !relayed_;
+    if (expected_.front().why == purpose::client && is_unseen) {
+        doubt_ = client.doubt_by(*err, to_client.empty(), *this);
+    }
+    if (doubt_ != doubt::none) {
+        doubtful_ = whole;
+        beginning_ = to_client.contents();
+        to_client.clear();
         return advance_result::ok;
     }
-    if (head.why == purpose::client && client.has_repeated_a_write(err->code)) {
+    end_in_error(*err, whole, copied, client, to_client);
+    return advance_result::ok;
+}
+
+/// The reply under way ends so.
+void back::end_in_error(const err_packet& why, bytes whole, bool copied, front& client, outbox& to_client)
+{
+    auto& head = expected_.front();
+    head.failed = true;
+    head.error_code = why.code;
+    last_error_ = {error_kind::server_lost, std::string{why.message}, std::string{why.sqlstate}};
+    follower_.on_err();
+    head.moved = is_replica ? move_elsewhere(why, client, to_client) : repeat_elsewhere(why, client, to_client);
+    if (!head.moved && head.why == purpose::client && client.has_repeated_a_write(why.code)) {
         if (owes_eof_) {
             insert_eof(client, to_client);
         }
         client_sequence_ = encode_error({error_kind::outcome_unknown, {}, {}}, to_client.made(), client_sequence_);
-        complete(client);
-        return advance_result::ok;
-    }
-    if (head.relayed || head.answers_client) {
+    } else if (!head.moved && (head.relayed || head.answers_client)) {
         if (owes_eof_) {
             insert_eof(client, to_client);
         }
         relay(whole, copied, to_client);
     }
     complete(client);
-    return advance_result::ok;
+}
+
+void back::settle_doubt(bool again, front& client, outbox& to_client)
+{
+    if (doubt_ == doubt::none) {
+        return;
+    }
+    const auto why_doubted = std::exchange(doubt_, doubt::none);
+    const auto whole = std::exchange(doubtful_, {});
+    const auto beginning = std::exchange(beginning_, {});
+    if (again && client.leave_doubted(why_doubted, *this)) {
+        auto& head = expected_.front();
+        head.failed = true;
+        head.moved = true;
+        complete(client);
+        return;
+    }
+    to_client.made().append(beginning);
+    if (const auto why = decode_err(payload_of(whole))) {
+        end_in_error(*why, whole, true, client, to_client);
+    }
 }
 
 /// A replica cannot do what it was asked, and the client has nothing of its answer: what of it was to go out with this

@@ -93,6 +93,8 @@ public:
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas);
     /// Where commands are not judged before they are sent: what judges those that are lost with a server.
     void prove_by(read_judge& judge) { judge_ = &judge; }
+    /// Rules that hold for the command at which those octets begin, by their places.
+    [[nodiscard]] std::uint64_t rules_for(bytes octets, read_judge& by);
     /// What the command is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routing_ ? routing_->facts : request_facts{}; }
     /// Something was sent to the primary that may have written.
@@ -111,6 +113,11 @@ public:
     /// The primary's error to the command under way, which it ends by ending itself. True where the command is to be
     /// sent again to the next one, by way of take_healed_batch().
     bool repeat_refused(const err_packet& why, back& server);
+    /// Whether that error to the command under way, of which the client has seen nothing, makes it doubtful what the
+    /// server is. `is_first`: nothing has come before it.
+    [[nodiscard]] doubt doubt_by(const err_packet& why, bool is_first, const back& server);
+    /// And it was right. True where the command is to be sent to another server, by way of take_healed_batch().
+    bool leave_doubted(doubt why, back& server);
     /// An error of what is sent again: it is no read after all, and has perhaps run before.
     [[nodiscard]] bool has_repeated_a_write(std::uint16_t code) const;
 
@@ -200,6 +207,10 @@ private:
     [[nodiscard]] bool is_proved_text(bytes text, const sql_reading& how, const back& server);
     [[nodiscard]] parameter_set_ptr settings_on(const back& server, const parameter_set_ptr& wanted) const;
     void end_repeats(back& server);
+
+    // front_doubts.cpp
+    [[nodiscard]] bool is_refused_as_demoted(const err_packet& why, const back& server);
+    [[nodiscard]] bool is_single_statement(bytes whole, const back& server);
 
     // front_lost.cpp
     bool lose_transaction(const back& server, const client_error& error, outbox& to_client);
@@ -297,6 +308,8 @@ private:
     void note_diagnostics(const expected_reply& reply, back& server);
     void add_diagnostics(const expected_reply& reply, back& server);
     void forget_diagnostics();
+    void pin_diagnostics();
+    void end_diagnostics_pin();
 
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
@@ -387,6 +400,14 @@ private:
     std::uint16_t warning_count_ = 0;
     std::uint16_t told_warnings_ = 0;  ///< what COM_PING tells of them on MySQL: nothing once they were read
     kept_warnings kept_;
+    /// What the session asks for of earlier statements that their server alone can tell.
+    struct habits {
+        bool for_more = false;         ///< diagnostics beyond SHOW WARNINGS
+        bool for_counts = false;       ///< ROW_COUNT() and the like, in a text that cannot be changed
+        std::uint32_t statements = 0;  ///< prepared ones that do
+        bool the_server = false;       ///< whether it still has diagnostics has to be asked
+        bool server_has_any = false;   ///< as it answers
+    } asks_;
     bool was_on_mariadb_ = false;    ///< the last server was
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
@@ -415,6 +436,7 @@ private:
     std::optional<client_error> lost_{};  ///< why the transaction is over that the client believes to be in
     read_judge* judge_ = nullptr;         ///< null: nothing is known to be a read
     std::uint8_t repeats_ = 0;            ///< times that the command at hand was lost with a primary, and sent again
+    bool was_refused_ = false;            ///< it was refused by a primary that was none any more, and sent again
     bool repeats_reading_ = false;        ///< what is sent again may have run, and must be nothing but a read
     std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
 };

@@ -208,6 +208,7 @@ std::string front::with_known_counts(bytes text, const text_effects& effects, co
     std::string changed{text};
     if (!is_simple(text)) {
         if (effects.reads_row_count || effects.reads_found_rows) {
+            asks_.for_counts = true;
             pins_.add(pin_reason::diagnostics);
         }
         return changed;
@@ -386,10 +387,7 @@ void front::on_killed(kill_result how, std::string& out)
 void front::show_kept_warnings(const diagnostics_question& question, outbox& to_client)
 {
     kept_.answer(question, warning_count_, capabilities_, status_, command_sequence_, to_client.made());
-    if (question !=
-        diagnostics_question{}) {  // who reads more than SHOW WARNINGS gets what the server itself says next
-        pins_.add(pin_reason::diagnostics);
-    }
+    asks_.for_more = asks_.for_more || question != diagnostics_question{};  // the server itself answers from now on
     row_count_ = -1;
     told_warnings_ = 0;
     found_rows_ = question.what == diagnostics_question::kind::rows ? found_rows_ : 1;

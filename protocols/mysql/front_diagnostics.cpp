@@ -38,6 +38,33 @@ void front::note_diagnostics(const expected_reply& reply, back& server)
     diagnosed_ = sent_;
     server.diagnostics_of = {stamp_, diagnosed_};
     server.foreign_diagnostics = server.foreign_diagnostics && warning_count_ == 0;
+    pin_diagnostics();
+}
+
+/// Who asks for more than can be kept stays with the server that has it.
+void front::pin_diagnostics()
+{
+    if (!asks_.for_more || diagnostics_ != diagnostics::server) {
+        end_diagnostics_pin();
+    } else if (!pins_.has(pin_reason::diagnostics)) {
+        pins_.add(pin_reason::diagnostics);
+        pin_cause_ = nullptr;
+    }
+}
+
+/// MySQL has none behind a statement that tells of none. MariaDB may still have those of an earlier one, for it forgets
+/// them only where a statement uses a table, and no reply says so.
+void front::end_diagnostics_pin()
+{
+    asks_.the_server = false;
+    const bool has_any = asks_.for_more && diagnostics_ == diagnostics::server;
+    if (!pins_.has(pin_reason::diagnostics) || asks_.for_counts || asks_.statements > 0 || has_any) {
+        return;
+    }
+    asks_.the_server = asks_.for_more && was_on_mariadb_;
+    if (!asks_.the_server) {
+        pins_.remove(pin_reason::diagnostics);
+    }
 }
 
 /// SHOW WARNINGS tells nothing from now on, whatever servers have.
@@ -57,6 +84,7 @@ void front::add_diagnostics(const expected_reply& reply, back& server)
     if (has_diagnostics(server)) {
         kept_.clear();
         diagnostics_ = diagnostics::server;
+        pin_diagnostics();
         return;
     }
     kept_.add_error(reply.error_code, server.last_error().detail);

@@ -9,6 +9,7 @@
 // that may have committed leaves its outcome open (08007); all else has been rolled back.
 #include "protocols/mysql/effects.hpp"
 #include "protocols/mysql/errors.hpp"
+#include "protocols/mysql/first_word.hpp"
 #include "protocols/mysql/front.hpp"
 #include "protocols/mysql/plain_text.hpp"
 
@@ -35,26 +36,6 @@ constexpr std::array quiet_words{"delete"sv,
                                  "show"sv,
                                  "update"sv,
                                  "with"sv};
-
-/// In lower case, behind blanks and comments that are nothing but that.
-std::string first_word(bytes text)
-{
-    const auto skip = [&text](std::size_t count) { text.remove_prefix(std::min(count, text.size())); };
-    for (;;) {
-        skip(text.find_first_not_of(" \t\r\n("));
-        const bool is_executed = text.starts_with("/*!") || text.starts_with("/*M!");
-        if (!text.starts_with("/*") || is_executed) {
-            break;
-        }
-        const auto end = text.find("*/", 2);
-        skip(end == bytes::npos ? end : end + 2);
-    }
-    const auto end = std::find_if(text.begin(), text.end(), [](char octet) {
-        const auto folded = static_cast<unsigned char>(octet) | 0x20U;
-        return folded < 'a' || folded > 'z';
-    });
-    return lower_case(text.substr(0, static_cast<std::size_t>(end - text.begin())));
-}
 
 bool is_rollback(bytes text)
 {

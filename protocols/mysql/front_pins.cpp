@@ -98,9 +98,14 @@ void front::end_counted_pins(const text_effects& effects)
 
 bool front::probe_pins(back& server, outbox& to_server, outbox&)
 {
-    const bool is_only_reason = pins_ == pin_set{pin_reason::advisory_lock};
     const bool is_free = server.is_idle() && !server.must_close && !is_mid_message() && holding_ == 0 &&
                          !keeps_server_ && !keeps_found_rows_ && diagnostics_ != diagnostics::server;
+    if (asks_.the_server && is_free && pins_ == pin_set{pin_reason::diagnostics}) {
+        asks_.the_server = asks_.server_has_any = false;
+        inject(purpose::ask_warnings, reply_kind::query, "\3SHOW WARNINGS LIMIT 1", server, to_server);
+        return true;
+    }
+    const bool is_only_reason = pins_ == pin_set{pin_reason::advisory_lock};
     if (!held_.ask_locks || held_.unsure_locks || held_.unsure_names || held_.locks.empty() || !is_only_reason ||
         !is_free) {
         return false;

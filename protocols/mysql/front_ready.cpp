@@ -36,6 +36,7 @@ std::optional<front_need> front::get_ready(back* server,
     if (server == nullptr) {
         repeats_ = refusal_ ? 0 : repeats_;
         repeats_reading_ = repeats_reading_ && !refusal_;
+        was_refused_ = was_refused_ && !refusal_;
         return refusal_ ? answer(*std::exchange(refusal_, {}), to_client) : front_need::server;
     }
     if (server->must_close && (server->in_transaction() || must_stay())) {
@@ -97,7 +98,8 @@ bool front::catch_up(back& server, outbox& to_server, outbox&)
 
 void front::inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server)
 {
-    const bool leaves_found_rows = why == purpose::warnings || why == purpose::ask_found_rows;
+    const bool shows = why == purpose::warnings || why == purpose::ask_warnings;
+    const bool leaves_found_rows = shows || why == purpose::ask_found_rows;
     const bool are_all_found = found_by_ == 0 || server.is_mariadb();  // MySQL finds a cursor's as they are read
     if (!leaves_found_rows && asks_found_rows_ && are_all_found && server.found_rows_of == stamp_) {  // now or never
         asks_found_rows_ = false;
@@ -113,7 +115,7 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
         append_packet(out, 0, payload);
     }
     server.announce(expected_reply{kind, why});
-    if (why != purpose::warnings) {
+    if (!shows) {
         server.found_rows_of = 0;
         server.forget_last_statement();  // its diagnostics are those of this now
     } else {
@@ -158,9 +160,7 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     }
     const bool is_fresh = !has_diagnostics(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
-        if (!kept_.is_empty()) {
-            pins_.add(pin_reason::diagnostics);  // from now on its server is the one that was asked before
-        }
+        asks_.for_more = asks_.for_more || !kept_.is_empty();  // from now on its server will be the one that has them
         // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
         inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
         server.last_statement = {stamp_, sent_};

@@ -80,6 +80,7 @@ bool front::repeat(const back& server)
 bool front::repeat_refused(const err_packet& why, back& server)
 {
     const bool leaves = std::find(shutting_down.begin(), shutting_down.end(), why.code) != shutting_down.end();
+    server.is_ending = server.is_ending || leaves;
     if (!leaves || repeats_ > 0 || !repeat(server)) {  // once: MySQL has the same number for KILL
         return false;
     }

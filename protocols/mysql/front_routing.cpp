@@ -144,7 +144,7 @@ void front::note_outcome(front_need need, bytes whole, const back* server)
         return;
     }
     if (need == front_need::server) {
-        if (server != nullptr && server->is_replica && !own.only_replicas) {
+        if (server != nullptr && server->is_replica && !own.only_replicas && !server->is_ending) {
             // That cannot be brought to the session's state.
             own.facts = {.verdict = read_verdict::refused};
         }
@@ -248,7 +248,7 @@ bool front::stays_on_primary()
     if (const auto* const logs = state_.current()->find("sql_log_bin")) {
         own.has_unlogged = own.has_unlogged || !(*logs == "ON" || *logs == "1");
     }
-    return own.has_unlogged || ((status_ & server_status::autocommit) == 0 && !reads_by_default());
+    return own.has_unlogged || asks_.for_more || ((status_ & server_status::autocommit) == 0 && !reads_by_default());
 }
 
 /// Before the first server is met nobody knows how it reads quotes and backslashes.
@@ -326,6 +326,7 @@ bool front::leave_replica(const err_packet& why, bool unseen, back& server)
     }
     auto& own = *routing_;
     server.must_close = server.must_close || leaves;
+    server.is_ending = server.is_ending || leaves;
     if (server.in_transaction() || own.only_replicas) {
         return false;  // in a transaction that only reads the primary would refuse it, too
     }

@@ -88,6 +88,11 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::ask_insert_id:
         case purpose::ask_locks:
         case purpose::ask_found_rows: break;
+        case purpose::ask_warnings:
+            if (!reply.failed && !asks_.server_has_any) {
+                pins_.remove(pin_reason::diagnostics);
+            }
+            break;
         case purpose::warnings:
             if (!kept_.can_answer()) {
                 kept_.clear();  // they are not asked for again
@@ -126,6 +131,7 @@ void front::on_client_done(expected_reply& reply, back& server)
     if (repeats_ > 0) {
         end_repeats(server);
     }
+    was_refused_ = false;
     status_ = server.status() & server_status::lasting;
     was_on_mariadb_ = server.is_mariadb();
     if (reply.what == command::reset_connection && !reply.failed) {
@@ -357,6 +363,10 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
         }
         return;
     }
+    if (during.why == purpose::ask_warnings) {
+        asks_.server_has_any = true;
+        return;
+    }
     if (during.why == purpose::ask_locks) {
         wire_reader answer{payload};
         if (const auto count = answer.nullable_string(); !answer.failed() && count == "0") {
@@ -407,6 +417,8 @@ void front::forget_session(back* server)
     row_count_ = 0;
     ++sent_;
     forget_diagnostics();
+    asks_.for_more = asks_.for_counts = asks_.the_server = false;
+    asks_.statements = 0;
     keeps_found_rows_ = false;
     keeps_server_ = false;
     must_flush_ = false;
@@ -436,7 +448,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     }
     if (server.owes_client()) {
         repeats_ = 0;
-        repeats_reading_ = false;
+        repeats_reading_ = was_refused_ = false;
     }
     if (server.is_mid_relay() || server.wants_file() || server.has_xa() || must_stay()) {
         return false;

@@ -36,6 +36,13 @@ std::string with_id(bytes payload, std::uint32_t id)
     return made;
 }
 
+/// For what the statement before it has left, whatever that is when it is executed.
+bool asks_of_earlier(const statement& what)
+{
+    return what.effects &&
+           (what.effects->reads_row_count || what.effects->reads_found_rows || what.effects->reads_diagnostics);
+}
+
 }  // namespace
 
 client_statement* front::find_statement(std::uint32_t& id)
@@ -68,8 +75,7 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     }
     expected_reply reply{reply_kind::prepare};
     reply.prepares = store_.intern(payload.substr(1), context_of(payload.substr(1)), reading());
-    if (const auto& effects = reply.prepares->effects;
-        effects && (effects->reads_row_count || effects->reads_found_rows || effects->reads_diagnostics)) {
+    if (asks_of_earlier(*reply.prepares)) {
         pins_.add(pin_reason::diagnostics);
     }
     if (const auto& effects = reply.prepares->effects; effects && !refused_of(*effects).empty()) {
@@ -131,6 +137,7 @@ std::uint32_t front::on_prepared(expected_reply& reply, const prepared_header& h
     made.parameters = header.parameters;
     made.how = reading();
     statement_memory_ += made.cost();
+    asks_.statements += asks_of_earlier(*made.what) ? 1 : 0;
     statements_.emplace(last_id_, std::move(made));
     last_prepared_ = last_id_;
     return last_id_;
@@ -369,7 +376,9 @@ front_need front::close_statement(bytes payload, back* server, outbox& to_server
     }
     holding_ -= wanted->holds_server() ? 1 : 0;
     statement_memory_ -= std::min(statement_memory_, wanted->cost());
+    asks_.statements -= asks_of_earlier(*wanted->what) ? 1 : 0;
     statements_.erase(id);
+    end_diagnostics_pin();
     return front_need::more;
 }
 

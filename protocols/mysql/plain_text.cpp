@@ -92,8 +92,7 @@ bool begins_plainly(bytes text)
     const auto first = first_letters(text);
     const auto is = [&](std::string_view word) {
         const auto rest = 8 * (8 - word.size());
-        return first << rest >> rest == number_of(word) &&
-               (text.size() == word.size() || !is_name(text[word.size()]));
+        return first << rest >> rest == number_of(word) && (text.size() == word.size() || !is_name(text[word.size()]));
     };
     return is("select") || is("insert") || is("update") || is("delete") || is("commit") || is("replace") ||
            is("rollback") || (is("begin") && text.size() == 5);  // BEGIN NOT ATOMIC runs code

@@ -297,6 +297,13 @@ bool back::is_relayed(char type) const
     return expected_.front().how == reply_disposition::relay;
 }
 
+/// An error of the first part of a query ends all of it.
+bool back::is_ready_relayed() const
+{
+    const bool is_first_part = expected_.front().goes_on && !expected_.front().failed;
+    return is_relayed(from_server::ready_for_query) && !is_first_part;
+}
+
 /// `octets` begin with the frame's type.
 void back::relay(bytes octets, outbox& to_client, bool copied)
 {
@@ -362,7 +369,7 @@ advance_result back::on_ready(bytes whole, front& client, outbox& to_client, boo
     }
     transaction_status_ = status[0];
     const auto& ended = expected_.front();
-    const bool relayed = is_relayed(from_server::ready_for_query);
+    const bool relayed = is_ready_relayed();
     if (relayed) {
         client.report_resets(ended, to_client);
     }
@@ -382,7 +389,7 @@ advance_result back::on_ready(bytes whole, front& client, outbox& to_client, boo
 /// with this server.
 void back::last_ready(bytes whole, front& client, outbox& to_client, bool copied)
 {
-    const bool relayed = is_relayed(from_server::ready_for_query);
+    const bool relayed = is_ready_relayed();
     if (expected_.front().why == purpose::probe && ready_withheld_) {
         ready_withheld_ = false;
         append_ready(to_client.made(), transaction_status_);  // before what complete() makes up

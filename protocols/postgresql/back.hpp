@@ -97,9 +97,10 @@ struct expected_reply {
     reply_disposition how;
     purpose why;
     bool failed = false;
-    bool copy_data = false;             ///< CopyData was sent behind this
-    transaction_effect block{};         ///< of a query, or of the portal that an Execute runs
-    std::uint32_t copy_ends = 0;        ///< CopyDone and CopyFail that were sent behind this
+    bool copy_data = false;       ///< CopyData was sent behind this
+    transaction_effect block{};   ///< of a query, or of the portal that an Execute runs
+    std::uint32_t copy_ends = 0;  ///< CopyDone and CopyFail that were sent behind this
+    bool goes_on = false;         ///< the client's query has more, so its ReadyForQuery comes with that, if at all
     std::uint64_t unnamed_version = 0;  ///< what the client's unnamed statement became with this; 0: it is as before
     std::uint64_t batch = 0;            ///< announce() fills it in
     statement_ptr prepares{};           ///< the statement the server has if this succeeds (Close, DEALLOCATE: has lost)
@@ -244,6 +245,7 @@ private:
     bool note_reported(std::string_view name, std::string_view value);
     bool must_hold(char type);
     [[nodiscard]] bool is_relayed(char type) const;
+    [[nodiscard]] bool is_ready_relayed() const;
     void relay(bytes octets, outbox& to_client, bool copied);
     advance_result on_ready(bytes whole, front& client, outbox& to_client, bool copied);
     void last_ready(bytes whole, front& client, outbox& to_client, bool copied);

@@ -156,6 +156,13 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
         }
         return front_need::more;
     }
+    if (first_part_.octets > 0 && !first_part_.succeeded) {
+        first_part_ = {};  // its error was the answer to all of this
+        return front_need::more;
+    }
+    if (server == nullptr && (lost_ || refusal_)) {
+        first_part_ = {};
+    }
     if (server == nullptr && lost_) {
         return in_lost_transaction(header, whole, to_client);
     }
@@ -175,6 +182,8 @@ front_need front::frame(const frame_header& header, bytes whole, back* server, o
     if (outcome == front_need::answers) {
         batch_state_ = batch_state::unfit;  // it will come here a second time
         server->request.drop();
+    } else {
+        first_part_ = {};
     }
     return outcome;
 }

@@ -84,6 +84,8 @@ public:
     void route_by(read_judge& judge, session_wishes wishes, bool patient, bool only_replicas = false);
     /// Where requests are not judged before they are sent: what judges those that are lost with a server.
     void prove_by(read_judge& judge) { judge_ = &judge; }
+    /// Rules that hold for the request at which those octets begin, by their places.
+    [[nodiscard]] std::uint64_t rules_for(bytes octets, read_judge& by) const;
     /// What the request is at which consume() stopped for want of a server.
     [[nodiscard]] request_facts wanted() const { return routes_ ? routes_->facts : request_facts{}; }
     /// Something was sent to the primary that was not proved a read.
@@ -239,6 +241,8 @@ private:
                      reply_disposition how = reply_disposition::swallow_success);
     bool close_stale_names(back& server, outbox& to_server, outbox& to_client);
     void ensure_executed(const text_effects* effects, back& server, outbox& to_server, outbox& to_client);
+    bool send_first_part(std::string_view text, back& server, outbox& to_server, outbox& to_client);
+    [[nodiscard]] std::string rest_of(std::string_view text) const;
     bool ensure_names_for_query(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
     bool end_other_names(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
     bool ensure_names_for_execute(const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
@@ -348,6 +352,11 @@ private:
     transaction_effect done_block_{};           ///< of what was done since the last ReadyForQuery
     std::unique_ptr<lost_transaction> lost_{};  ///< not null: the client is in a transaction whose server is lost
 
+    /// Of the query at hand, where its first statement was sent by itself.
+    struct first_part {
+        std::size_t octets = 0;
+        bool succeeded = false;  ///< else its error has answered all of the query
+    } first_part_{};
     std::optional<client_error> names_error_{};  ///< why a statement that a query names could not be prepared
     std::optional<client_error> refusal_{};
     std::unique_ptr<lost_transaction> refused_block_{};          ///< begins with an Execute of the refused batch

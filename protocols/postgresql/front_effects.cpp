@@ -113,6 +113,9 @@ void front::on_done(expected_reply& reply, back& server)
         }
         return;
     }
+    if (reply.goes_on) {
+        first_part_.succeeded = !reply.failed;
+    }
     if (const auto* const effects = reply.effects()) {
         for (const auto reason : lasting) {
             server.must_close = server.must_close || effects->pins.has(reason);  // once this session is done with it

@@ -9,6 +9,8 @@
 // transaction: those that PREPARE makes stay when it is rolled back.
 #include "protocols/postgresql/front.hpp"
 
+#include "protocols/wire/scanner.hpp"
+
 #include <algorithm>
 
 namespace penstock::postgresql {
@@ -47,6 +49,22 @@ bool changes_one_name(const text_effects& effects)
 {
     const auto use = effects.names.front().use;
     return effects.single() && (use == name_use::deallocates || (use == name_use::prepares && effects.prepared));
+}
+
+/// Where the first statement of a text ends, its semicolon included; 0: not seen.
+std::size_t end_of_first(std::string_view text, lexical_mode mode)
+{
+    scanner tokens;
+    tokens.begin(mode);
+    bool has_begun = false;
+    bytes left{text};
+    for (auto kind = tokens.next(left); kind != token_kind::none; kind = tokens.next(left)) {
+        if (kind == token_kind::semicolon && has_begun) {
+            return text.size() - left.size();
+        }
+        has_begun = has_begun || kind != token_kind::semicolon;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -182,8 +200,37 @@ bool front::ensure_names_for_query(const text_effects& effects, back& server, ou
     return true;
 }
 
-/// A server prepares nothing in a failed transaction. But a text that ends it first is not to find under a name what
-/// the client has given up.
+/// A server prepares nothing in a failed transaction. So the statement that may end it goes by itself, and the rest
+/// when it has. False where the text cannot be divided.
+bool front::send_first_part(std::string_view text, back& server, outbox& to_server, outbox& to_client)
+{
+    first_part_ = {.octets = end_of_first(text, mode_)};
+    if (first_part_.octets == 0) {
+        return false;
+    }
+    const auto first = text.substr(0, first_part_.octets);
+    const auto& effects = store_.inspect_whole(first, mode_);
+    append_query(to_server.made(), first);
+    expected_reply reply{reply_kind::query};
+    reply.goes_on = true;
+    reply.block = effects.block;
+    replace_unnamed(reply, server);
+    unnamed_is_now(server);
+    if (counts(effects)) {
+        announce_effects(reply, std::make_shared<const text_effects>(effects), server);
+    }
+    server.announce(std::move(reply), *this, to_client);
+    return true;
+}
+
+/// Places in errors are those of the client's text.
+std::string front::rest_of(std::string_view text) const
+{
+    return std::string(first_part_.octets, ' ').append(text.substr(first_part_.octets));
+}
+
+/// A text that is too long to be divided, and ends a failed transaction first, is at least not to find under a name
+/// what the client has given up.
 bool front::end_other_names(const text_effects& effects, back& server, outbox& to_server, outbox& to_client)
 {
     if (effects.single() || server.is_unsynced()) {

@@ -71,9 +71,15 @@ front_need front::request(const frame_header& header, bytes whole, back& server,
 front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to_client)
 {
     byte_reader body{body_of(whole)};
-    const auto text = body.c_string();
+    auto text = body.c_string();
     if (!body.finished_cleanly()) {
         return malformed("Query");
+    }
+    std::string rest;
+    if (first_part_.octets > 0) {
+        rest = rest_of(text);
+        text = rest;
+        server.request.drop();  // it cannot be sent again as the client sent it
     }
     const bool is_plain = routes_ && routes_->is_plain;
     const auto& found = is_plain ? statement_store::of_plain_read() : store_.inspect_whole(text, mode_);
@@ -94,6 +100,14 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
     if (resolved && !known) {
         if (auto why = refusal_of_names(effects)) {
             return refuse_query(std::move(*why), server, to_server, to_client);
+        }
+        if (may_leave_failure(effects) && !server.is_unsynced()) {
+            if (server.outstanding() > 0) {
+                return front_need::answers;  // they tell whether the transaction has failed
+            }
+            if (server.transaction_status() == 'E' && send_first_part(text, server, to_server, to_client)) {
+                return front_need::answers;
+            }
         }
         if (ensure_names_for_query(effects, server, to_server, to_client)) {
             return front_need::answers;
@@ -116,6 +130,8 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         append_query(to_server.made(), "DEALLOCATE \"" + known->server_name + "\"");
         server.statements.doubt(known);
         reply.prepares = known;
+    } else if (!rest.empty()) {
+        append_query(to_server.made(), rest);
     } else {
         to_server.pass(whole);
     }

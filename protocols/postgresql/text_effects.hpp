@@ -167,4 +167,13 @@ struct text_effects {
            (effects.first_verb == statement_verb::commit || effects.first_verb == statement_verb::rollback);
 }
 
+/// Several statements of which the first may end a failed transaction, or its failure, so that the others are run.
+[[nodiscard]] inline bool may_leave_failure(const text_effects& effects)
+{
+    const auto first = effects.first_verb;
+    return effects.statements > 1 &&
+           (first == statement_verb::commit || first == statement_verb::rollback ||
+            first == statement_verb::rollback_to || first == statement_verb::prepare_transaction);
+}
+
 }  // namespace penstock::postgresql

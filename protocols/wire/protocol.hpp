@@ -61,6 +61,7 @@ struct front_counters {
     std::uint64_t refused_by_replica = 0;  ///< and sent to the primary unseen
     std::uint64_t lost_with_replica = 0;   ///< and sent to another server unseen
     std::uint64_t lost_with_primary = 0;   ///< likewise
+    std::uint64_t refused_by_primary = 0;  ///< which was none any more, and sent to the next one unseen
     std::uint64_t wrong_hints = 0;         ///< comments about routes that were not understood
 };
 

@@ -16,6 +16,16 @@ bool holds(const std::string& pattern, std::string_view text)
     return pattern.empty() || matches(pattern, text);
 }
 
+template <class Claim>
+std::uint64_t places_of(const std::vector<route_rule>& rules, Claim claim)
+{
+    std::uint64_t found = 0;
+    for (std::size_t place = 0; place < rules.size(); ++place) {
+        found |= std::uint64_t{claim(rules[place])} << place;
+    }
+    return found;
+}
+
 request_facts wished(request_facts facts, route_hint what, node_place node, wish_source by)
 {
     facts.hint = what;
@@ -31,6 +41,9 @@ route_rules::route_rules(std::vector<route_rule> rules, std::vector<std::string>
     : rules_{std::move(rules)}, nodes_{std::move(nodes)}
 {
     rules_.resize(std::min(rules_.size(), most));
+    with_route_ = places_of(rules_, [](const route_rule& each) { return each.route != route_hint::none; });
+    with_limit_ = places_of(rules_, [](const route_rule& each) { return !each.limit.empty(); });
+    of_any_ = places_of(rules_, [](const route_rule& each) { return each.statement.empty() && each.digest.empty(); });
 }
 
 std::uint64_t route_rules::of_session(std::string_view user,
@@ -116,7 +129,7 @@ request_facts with_wishes(request_facts facts, route_hint setting, const route_r
     if (setting != route_hint::none) {
         return wished(facts, setting, 0, wish_source::setting);
     }
-    if (const auto both = facts.rules & of_session; both != 0) {
+    if (const auto both = facts.rules & of_session & rules.with_route(); both != 0) {
         const auto& rule = rules.at(static_cast<std::size_t>(std::countr_zero(both)));
         return wished(facts, rule.route, rule.node, wish_source::rule);
     }

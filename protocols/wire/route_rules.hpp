@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rules of the configuration that say where requests go, and how what is wished for becomes part of what is known of a
-// request.
+// Rules of the configuration that say where requests go, or how many of them may come, and how what is wished for becomes
+// part of what is known of a request.
 //
 // A rule speaks of sessions (user, database, application) and of statements (by their shape); the first one counts that
 // holds for both. What holds for a shape is found out once, when the shape is met for the first time, and kept as a set
@@ -22,14 +22,16 @@
 namespace penstock {
 
 struct route_rule {
+    std::string name{};  ///< for reports
     // Patterns, in which '*' stands for any text; empty: whatever it is.
     std::string user{};
     std::string database{};  ///< as clients call it
     std::string application_name{};
     std::string statement{};  ///< of the shape
     std::string digest{};     ///< of the shape; empty: any
-    route_hint route = route_hint::primary;
+    route_hint route = route_hint::primary;  ///< none: it says nothing of that
     node_place node = 0;  ///< for route_hint::node
+    std::string limit{};  ///< the name of the limit that what it holds for is counted against; empty: none
 };
 
 class route_rules {
@@ -41,7 +43,14 @@ public:
     route_rules(std::vector<route_rule> rules, std::vector<std::string> nodes);
 
     [[nodiscard]] bool empty() const { return rules_.empty(); }
+    [[nodiscard]] std::size_t size() const { return rules_.size(); }
     [[nodiscard]] const route_rule& at(std::size_t place) const { return rules_[place]; }
+    /// Those that say where requests go.
+    [[nodiscard]] std::uint64_t with_route() const { return with_route_; }
+    /// Those that have a limit.
+    [[nodiscard]] std::uint64_t with_limit() const { return with_limit_; }
+    /// Those that hold for any shape.
+    [[nodiscard]] std::uint64_t of_any() const { return of_any_; }
     /// Those that may hold for statements of a session of these.
     [[nodiscard]] std::uint64_t of_session(std::string_view user,
                                            std::string_view database,
@@ -57,6 +66,9 @@ public:
 private:
     std::vector<route_rule> rules_;
     std::vector<std::string> nodes_;
+    std::uint64_t with_route_ = 0;
+    std::uint64_t with_limit_ = 0;
+    std::uint64_t of_any_ = 0;
 };
 
 using route_rules_ptr = std::shared_ptr<const route_rules>;

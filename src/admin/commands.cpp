@@ -142,6 +142,8 @@ command parse_route(word_reader& from)
             out.route.database = ahead.name();
         } else if (word == "AS") {
             out.route.user = ahead.name();
+        } else if (word == "APPLICATION") {
+            out.route.application_name = ahead.name();
         } else if (word == "MYSQL" || word == "POSTGRESQL") {
             out.route.dialect = word;
         } else {

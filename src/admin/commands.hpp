@@ -16,7 +16,7 @@ namespace penstock::admin {
 enum class command_kind : std::uint8_t {
     empty,         ///< nothing, or only a semicolon: lib/pq pings with it
     show,          ///< SHOW [EXTENDED] subject
-    show_route,    ///< SHOW ROUTE [IN database] [AS user] [MYSQL | POSTGRESQL] statement
+    show_route,    ///< SHOW ROUTE [IN database] [AS user] [APPLICATION name] [MYSQL | POSTGRESQL] statement
     set,           ///< SET anything: accepted and without effect, as drivers set client_encoding and the like
     transaction,   ///< BEGIN, COMMIT, ROLLBACK, DISCARD, RESET, ...: drivers send them by themselves; without effect
     reload,        ///< reads the settings again
@@ -34,7 +34,8 @@ struct route_question {
     std::string statement{};
     std::string database{};  ///< empty: of none in particular
     std::string user{};      ///< empty: who asks
-    std::string dialect{};   ///< "MYSQL", "POSTGRESQL", or empty: the database's
+    std::string application_name{};
+    std::string dialect{};  ///< "MYSQL", "POSTGRESQL", or empty: the database's
 };
 
 struct command {

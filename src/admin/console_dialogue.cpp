@@ -55,7 +55,8 @@ std::string help_text()
         before = "|";
     }
     return text +
-           "\n\tSHOW ROUTE [IN database] [AS user] [MYSQL|POSTGRESQL] statement\n\tSET key = value\n\tRELOAD"
+           "\n\tSHOW ROUTE [IN database] [AS user] [APPLICATION name] [MYSQL|POSTGRESQL] statement\n\tSET key = "
+           "value\n\tRELOAD"
            "\n\tPAUSE [database]\n\tRESUME [database]\n\tRECONNECT [database]"
            "\n\tDRAIN NODE node\n\tUNDRAIN NODE node";
 }

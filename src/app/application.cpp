@@ -72,7 +72,8 @@ struct application::state {
     [[nodiscard]] std::string urls_for_clients() const;
     void count_averages();
     void start_monitors();
-    void suspect(const std::string& cluster, const std::string& node);
+    using watched = std::pair<control::monitor*, router::node_id>;
+    [[nodiscard]] watched find(const std::string& cluster, const std::string& node) const;
     void start_catalog();
     void watch_signals();
     std::optional<client_error> reload();
@@ -262,20 +263,27 @@ void application::state::start_monitors()
         monitors.back()->start();
         process->publish(monitors.back()->current());
     }
-    process->set_note_fault([this](const std::string& cluster, const std::string& node) { suspect(cluster, node); });
+    process->set_note_fault([this](const std::string& cluster, const std::string& node) {
+        const auto [watching, place] = find(cluster, node);
+        watching != nullptr ? watching->suspect(place) : void();
+    });
+    process->set_examine([this](const std::string& cluster, const std::string& node, const auto& tell) {
+        const auto [watching, place] = find(cluster, node);
+        watching != nullptr ? watching->examine(place, tell) : tell(router::node_finding::unknown);
+    });
 }
 
-/// Workers have ended before the monitors do.
-void application::state::suspect(const std::string& cluster, const std::string& node)
+/// That node, where it is watched. Workers have ended before the monitors do.
+auto application::state::find(const std::string& cluster, const std::string& node) const -> watched
 {
     for (const auto& each : monitors) {
-        const auto view = each->current();
-        for (const auto& one : view->nodes) {
-            if (view->cluster == cluster && one.host + ":" + std::to_string(one.port) == node) {
-                each->suspect(one.id);
+        for (const auto view = each->current(); const auto& one : view->nodes) {
+            if (view->cluster == cluster && proxy::text_of(one) == node) {
+                return {each.get(), one.id};
             }
         }
     }
+    return {};
 }
 
 /// The functions of a database are read once the first session judges reads there.

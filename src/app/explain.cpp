@@ -14,6 +14,8 @@
 #include "router/decide.hpp"
 #include "settings/lookup.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 namespace penstock::app {
@@ -26,8 +28,44 @@ struct findings {
     statement_class what{};
     pin_set pins{};
     function_catalogue_ptr functions{};
+    request_facts unruled{};  ///< without regard to what rules wish
     request_facts facts{};
 };
+
+/// What a rule asks of a session, and what is known of that.
+struct condition {
+    std::string_view name;
+    std::string_view pattern;
+    std::string_view known;
+    [[nodiscard]] bool is_open() const
+    {
+        return known.empty() && pattern.find_first_not_of('*') != std::string_view::npos;
+    }
+    [[nodiscard]] bool holds() const { return pattern.empty() || matches(pattern, known); }
+};
+
+std::array<condition, 3> conditions_of(const route_rule& rule, const explain_context& in)
+{
+    return {condition{"user", rule.user, in.user},
+            condition{"database", rule.database, in.database},
+            condition{"application_name", rule.application_name, in.application_name}};
+}
+
+/// Those of the rules with a route for its shape that hold for the session; or those that hold as far as is known, but not wholly.
+std::uint64_t rules_for(const request_facts& facts, const explain_context& in, bool open)
+{
+    std::uint64_t found = 0;
+    for (auto left = in.rules ? facts.rules & in.rules->with_route() : 0; left != 0; left &= left - 1) {
+        const auto place = static_cast<std::size_t>(std::countr_zero(left));
+        const auto conditions = conditions_of(in.rules->at(place), in);
+        const auto may_hold = [](const condition& each) { return each.is_open() || each.holds(); };
+        const auto is_unknown = [](const condition& each) { return each.is_open(); };
+        const bool is_open = std::any_of(conditions.begin(), conditions.end(), is_unknown);
+        const bool counts = is_open == open && std::all_of(conditions.begin(), conditions.end(), may_hold);
+        found |= std::uint64_t{counts} << place;
+    }
+    return found;
+}
 
 template <class Judge, class Mode>
 void judge_it(std::string_view text, const Mode& mode, const explain_context& in, findings& found)
@@ -36,8 +74,9 @@ void judge_it(std::string_view text, const Mode& mode, const explain_context& in
     if (in.rules) {
         judge.follow(in.rules);
     }
-    session_wishes wishes{in.user, in.database};
-    found.facts = wishes.apply(judge.judge(text, mode), judge.rules(), judge.version(), {});
+    found.unruled = judge.judge(text, mode);
+    const auto certain = rules_for(found.unruled, in, false);
+    found.facts = with_wishes(found.unruled, route_hint::none, judge.rules(), certain);
 }
 
 findings examine(std::string_view text, const explain_context& in)
@@ -78,27 +117,49 @@ std::string names_of(const findings& found, bool all)
     return names;
 }
 
-std::string text_of(const route_rule& rule)
+void add_condition(std::string& to, std::string_view name, std::string_view pattern)
 {
-    std::string text;
-    const auto add = [&text](std::string_view name, const std::string& value) {
-        if (!value.empty()) {
-            text.append(text.empty() ? "" : ", ").append(name).append(" = \"").append(value).append("\"");
-        }
-    };
-    add("user", rule.user);
-    add("database", rule.database);
-    add("application_name", rule.application_name);
-    add("statement", rule.statement);
-    add("digest", rule.digest);
-    return text.empty() ? "for everything" : text;
+    if (!pattern.empty()) {
+        to.append(to.empty() ? "" : ", ").append(name).append(" = \"").append(pattern).append("\"");
+    }
 }
 
 /// The rule that has decided.
 std::string rule_of(const findings& found, const explain_context& in)
 {
-    const auto both = in.rules ? found.facts.rules & in.rules->of_session(in.user, in.database, {}) : 0;
-    return both == 0 ? std::string{} : text_of(in.rules->at(static_cast<std::size_t>(std::countr_zero(both))));
+    const auto certain = rules_for(found.unruled, in, false);
+    if (certain == 0) {
+        return {};
+    }
+    const auto& rule = in.rules->at(static_cast<std::size_t>(std::countr_zero(certain)));
+    std::string text;
+    for (const auto& each : conditions_of(rule, in)) {
+        add_condition(text, each.name, each.pattern);
+    }
+    add_condition(text, "statement", rule.statement);
+    add_condition(text, "digest", rule.digest);
+    return "rule \"" + rule.name + "\": " + (text.empty() ? "for everything" : text);
+}
+
+/// The rules that would decide, were the session what they ask for and nobody has told us, which that is.
+std::string open_rules(router::route_reason why, const findings& found, const explain_context& in)
+{
+    std::string text;
+    const auto certain = rules_for(found.unruled, in, false);
+    const auto before_it = (certain & -certain) - 1;  // all, where none is certain
+    for (auto left = rules_for(found.unruled, in, true) & before_it; left != 0; left &= left - 1) {
+        const auto& rule = in.rules->at(static_cast<std::size_t>(std::countr_zero(left)));
+        const auto with_it = with_wishes(found.unruled, route_hint::none, *in.rules, left & -left);
+        if (router::decide(with_it, {}) == why) {
+            continue;
+        }
+        std::string conditions;
+        for (const auto& each : conditions_of(rule, in)) {
+            add_condition(conditions, each.name, each.is_open() ? each.pattern : std::string_view{});
+        }
+        text.append("; not judged: rule \"" + rule.name + "\", which counts where " + conditions);
+    }
+    return text;
 }
 
 /// In one sentence.
@@ -118,9 +179,9 @@ std::string because(router::route_reason why, const findings& found, const expla
         case lasting: return "it may leave something in its session";
         case replica_hint:
         case primary_hint: return "a comment asks for it: " + std::string{found.made.hint};
-        case node: return found.made.hint.empty() ? "rule: " + rule_of(found, in) : std::string{found.made.hint};
+        case node: return found.made.hint.empty() ? rule_of(found, in) : std::string{found.made.hint};
         case replica_rule:
-        case primary_rule: return "rule: " + rule_of(found, in);
+        case primary_rule: return rule_of(found, in);
         default: return {};
     }
 }
@@ -139,6 +200,18 @@ engine engine_for(const admin::route_question& question, const settings::tree& a
     return settings::has_engine(all, engine::postgresql) || !settings::has_engine(all, engine::mysql)
                ? engine::postgresql
                : engine::mysql;
+}
+
+/// Where no database says which cluster is meant: the rules, of whatever node they speak.
+route_rules_ptr rules_of_any(const settings::tree& all, engine of)
+{
+    settings::cluster_settings any;
+    for (const auto& each : all.clusters) {
+        if (each.engine == of) {
+            any.nodes.insert(any.nodes.end(), each.nodes.begin(), each.nodes.end());
+        }
+    }
+    return proxy::rules_of(all, any);
 }
 
 }  // namespace
@@ -161,7 +234,8 @@ explanation explain(std::string_view text, const explain_context& in)
     made.pins = to_string(found.pins);
     made.to_replica = in.splits && router::goes_to_replica(why);
     made.reason = in.splits ? router::name_of(why) : "split_off";
-    made.because = in.splits ? because(why, found, in) : "read_write_split is off for its cluster";
+    made.because =
+        in.splits ? because(why, found, in) + open_rules(why, found, in) : "read_write_split is off for its cluster";
     if (found.facts.wrong_hint) {
         made.because.append(made.because.empty() ? "" : "; ").append("a comment is not understood: ");
         made.because.append(found.made.hint);
@@ -194,9 +268,11 @@ std::pair<explain_context, std::string> context_of(const admin::route_question& 
                                                    const settings::tree& all,
                                                    const find_functions& find)
 {
-    explain_context in{.user = question.user, .database = question.database};
+    explain_context in{
+        .user = question.user, .database = question.database, .application_name = question.application_name};
     in.of = engine_for(question, all);
     if (question.database.empty()) {
+        in.rules = rules_of_any(all, in.of);
         return {std::move(in), {}};
     }
     const auto* database = settings::find_database(all, question.database, in.of);

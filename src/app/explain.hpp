@@ -25,8 +25,10 @@ struct explain_context {
     engine of = engine::postgresql;
     function_catalogue_ptr functions{};  ///< null: only the well-known ones
     route_rules_ptr rules{};             ///< null: none
+    // Of the session; empty: that is not known, and neither is what a rule makes of it.
     std::string user{};
     std::string database{};
+    std::string application_name{};
     bool splits = true;  ///< reads may go to replicas
 };
 

@@ -25,12 +25,17 @@ using response_parser = http::response_parser<http::string_body>;
 
 constexpr std::uint32_t longest_header = 16 * 1024;
 
-/// The socket's error of the last address that was tried, if none could be reached.
-asio::awaitable<boost::system::error_code> connect_to_any(stream& wire, const std::vector<net::endpoint>& at)
+/// The socket's error of the last address that was tried, if none could be reached. One that is silent takes its share
+/// of the time and leaves the others theirs.
+asio::awaitable<boost::system::error_code> connect_to_any(stream& wire,
+                                                          const std::vector<net::endpoint>& at,
+                                                          time_point until)
 {
     boost::system::error_code fault = make_error_code(boost::system::errc::host_unreachable);
+    auto left = static_cast<int>(at.size());
     for (const auto& each : at) {
         const asio::generic::stream_protocol::endpoint where{&each.address, each.size};
+        wire.expires_after((until - clock::now()) / left--);
         std::tie(fault) = co_await wire.async_connect(where, asio::as_tuple(asio::use_awaitable));
         if (!fault) {
             break;
@@ -53,10 +58,11 @@ fetched failed(std::string why)
 asio::awaitable<fetched> fetch(fetch_request what)
 {
     stream wire{co_await asio::this_coro::executor};
-    wire.expires_after(what.patience);
-    if (const auto fault = co_await connect_to_any(wire, what.at)) {
+    const auto until = clock::now() + what.patience;
+    if (const auto fault = co_await connect_to_any(wire, what.at, until)) {
         co_return failed("cannot connect: " + fault.message());
     }
+    wire.expires_after(until - clock::now());
     http::request<http::empty_body> request{http::verb::get, what.path, 11};
     request.set(http::field::host, what.host);
     request.set(http::field::accept, "application/json");

@@ -5,6 +5,7 @@
 #include "control/monitor.hpp"
 
 #include "control/aurora.hpp"
+#include "control/examiners.hpp"
 #include "control/patroni_watch.hpp"
 #include "telemetry/log.hpp"
 
@@ -39,6 +40,7 @@ struct watch {
     time_point resolve_again{};
     std::vector<net::endpoint> client_endpoints{};  ///< what `client` was made for
     std::unique_ptr<sql_client> client{};
+    examiners waiting{};
 };
 
 /// Asks and waits; the handler is kept by the client until it answers or goes.
@@ -52,26 +54,7 @@ asio::awaitable<sql_answer> ask(sql_client& client, sql_query query, duration pa
                                                                                              asio::use_awaitable);
 }
 
-std::vector<std::string> texts_of(const std::vector<net::endpoint>& endpoints)
-{
-    std::vector<std::string> texts;
-    for (const auto& each : endpoints) {
-        if (auto text = address_text(each); !text.empty()) {
-            texts.push_back(std::move(text));
-        }
-    }
-    return texts;
-}
-
 }  // namespace
-
-sql_target aimed_at(const router::node& node, sql_target account)
-{
-    account.host = node.host;
-    account.port = node.port;
-    account.addresses = texts_of(node.endpoints);
-    return account;
-}
 
 struct monitor::state : std::enable_shared_from_this<state> {
     state(loop& where, monitor_options chosen, monitor_surroundings around)
@@ -99,6 +82,7 @@ struct monitor::state : std::enable_shared_from_this<state> {
     asio::awaitable<void> probe(std::size_t index);
     asio::awaitable<void> take_nap(std::size_t index);
     void hasten(std::size_t index);
+    void examine(std::size_t index, std::function<void(router::node_finding)> tell);
     void hasten_all();
     [[nodiscard]] duration pause() const;
     template <class Observation>
@@ -152,17 +136,13 @@ void monitor::suspect(router::node_id node)
     });
 }
 
-std::optional<sql_target> monitor::target_in(const router::cluster_view& view, sql_target account)
+void monitor::examine(router::node_id node, std::function<void(router::node_finding)> tell)
 {
-    const auto usable = [](const router::node& node) { return node.is_up() && !node.endpoints.empty(); };
-    if (const auto* primary = view.primary(); primary != nullptr && !primary->endpoints.empty()) {
-        return aimed_at(*primary, std::move(account));
-    }
-    const auto other = std::find_if(view.nodes.begin(), view.nodes.end(), usable);
-    if (other == view.nodes.end()) {
-        return std::nullopt;
-    }
-    return aimed_at(*other, std::move(account));
+    state_->on.post([weak = std::weak_ptr{state_}, node, tell = std::move(tell)]() mutable {
+        if (const auto self = weak.lock()) {
+            self->examine(node.value, std::move(tell));
+        }
+    });
 }
 
 void monitor::state::start()
@@ -257,6 +237,8 @@ asio::awaitable<void> monitor::state::keep_watch(std::shared_ptr<state> self, st
         }
         if (!is_left && self->options.account && !self->nodes.view().nodes[index].endpoints.empty()) {
             co_await self->probe(index);
+        } else {
+            self->watches[index]->waiting.tell(router::node_finding::unknown);
         }
         if (!self->stopped) {
             co_await self->take_nap(index);
@@ -313,6 +295,7 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.client_endpoints = node.endpoints;
     }
     own.hurry = false;
+    auto waiting = std::move(own.waiting);
     const auto tenant = own.tenant;
     const auto until = clock::now() + options.probe_timeout;
     const auto probing = begin_probe(options.account->engine, {static_cast<std::uint32_t>(index)});
@@ -328,16 +311,18 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.resolve_again = {};  // a failover may have moved the name
     }
     report(seen);
+    const bool is_silent = seen.how == probe_observation::kind::failed;
+    waiting.tell(is_silent ? router::node_finding::silent : router::node_finding::alive);
     if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
         co_await ask_for_members(index);
     }
 }
 
-/// The primary knows best; where there is doubt about it, any node is asked.
+/// The primary knows best; where there is doubt about it, any node is asked that nothing speaks against.
 bool monitor::state::is_to_list_members(std::size_t index) const
 {
     return options.discovery.from == discovery_options::source::aurora && clock::now() >= list_again &&
-           (nodes.view().primary_index == index || nodes.is_in_doubt());
+           (nodes.view().primary_index == index || (nodes.is_in_doubt() && nodes.view().nodes[index].is_up()));
 }
 
 asio::awaitable<void> monitor::state::ask_for_members(std::size_t index)
@@ -416,6 +401,15 @@ void monitor::state::hasten(std::size_t index)
     }
 }
 
+void monitor::state::examine(std::size_t index, std::function<void(router::node_finding)> tell)
+{
+    if (index >= watches.size() || stopped || !options.account) {
+        return tell(router::node_finding::unknown);
+    }
+    watches[index]->waiting.add(std::move(tell));
+    hasten(index);
+}
+
 /// Those that nap for long begin to nap for as long as they may in doubt.
 void monitor::state::hasten_all()
 {
@@ -431,6 +425,10 @@ void monitor::state::report(const Observation& seen)
     const bool changed = nodes.observe(seen);
     if (!was_in_doubt && nodes.is_in_doubt()) {
         hasten_all();
+        list_again = {};
+        if (patroni) {
+            patroni->hasten();
+        }
     }
     if (changed) {
         tell(nodes.events());
@@ -466,6 +464,7 @@ void monitor::state::stop()
     for (auto& own : watches) {
         own->nap.cancel();
         own->client.reset();
+        own->waiting.tell(router::node_finding::unknown);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "control/sql_client.hpp"
 #include "control/topology.hpp"
 #include "core/clock.hpp"
+#include "router/doubt.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -75,8 +76,13 @@ public:
     /// Somebody lost a connection to this node: probe it now rather than at the next interval. From any thread.
     void suspect(router::node_id node);
 
-    /// Where a query of our own goes now: the primary, else a node that is up, as `account` (whose host and port are
-    /// replaced); nothing where no address is known. From any thread.
+    /// Somebody cannot go on before it is known what this node is: it is probed now, and `tell` called, on the control
+    /// thread, once what a probe has found that began after this is published; or at once where nothing is probed. From
+    /// any thread.
+    void examine(router::node_id node, std::function<void(router::node_finding)> tell);
+
+    /// Where a query of our own goes now: the primary, else a node that is up (one that was found: once it was probed),
+    /// as `account` (whose host and port are replaced); nothing where no address is known. From any thread.
     [[nodiscard]] static std::optional<sql_target> target_in(const router::cluster_view& view, sql_target account);
 
 private:

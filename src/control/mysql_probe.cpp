@@ -31,10 +31,12 @@ constexpr const char* transactions_query = "SELECT @@GLOBAL.gtid_mode, @@GLOBAL.
 /// A server that says one of these will not serve anybody now; every other refusal shows that it is alive.
 bool is_about_to_end(std::uint16_t number)
 {
-    constexpr std::array<std::uint16_t, 4> numbers{
+    constexpr std::array<std::uint16_t, 6> numbers{
         1047,  // a Galera node that is not prepared
         1053,  // shutdown in progress
         1077,  // normal shutdown
+        1317,  // the query was interrupted, as MySQL does when it is shut down: nobody else kills a probe
+        1927,  // the connection was killed (MariaDB), likewise
         3032,  // offline mode
     };
     return std::find(numbers.begin(), numbers.end(), number) != numbers.end();

@@ -76,6 +76,11 @@ void patroni_watch::start()
     state_->spawn();
 }
 
+void patroni_watch::hasten()
+{
+    state_->nap.cancel();
+}
+
 /// A coroutine that ended by an exception is begun again after a while.
 void patroni_watch::state::spawn()
 {

@@ -30,6 +30,8 @@ public:
 
     /// Begins to ask. Once; before run() or on the control thread.
     void start();
+    /// Asks now, unless it does already. On the control thread.
+    void hasten();
 
 private:
     struct state;

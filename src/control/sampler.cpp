@@ -252,22 +252,28 @@ void sampler::state::ask_replica(const router::node& replica, std::size_t place)
     one.is_asked = true;
     one.next = now + options.interval;
     auto& client = client_of(replica, place);
-    client.ask(options.ask.of_replica, options.patience, [weak = weak_from_this(), place](const sql_answer& answer) {
-        const auto self = weak.lock();
-        if (!self || self->stopped) {
-            return;
-        }
-        auto& asked = self->at(place);
-        asked.is_asked = false;
-        self->follow(*self->view());
-        if (const auto found = self->options.ask.read(answer)) {
-            self->board->set(place, self->progress.replica_at(place, *found));
-            return;
-        }
-        self->progress.lost(place);
-        self->board->set(place, {});
-        asked.next = clock::now() + self->options.after_failure;
-    });
+    const auto take =
+        [weak = weak_from_this(), place, host = replica.host, port = replica.port](const sql_answer& answer) {
+            const auto self = weak.lock();
+            if (!self || self->stopped) {
+                return;
+            }
+            auto& asked = self->at(place);
+            asked.is_asked = false;
+            const auto latest = self->view();
+            self->follow(*latest);
+            const auto& now_there = latest->nodes[place];
+            const bool is_of_it = now_there.is_up() && now_there.host == host && now_there.port == port;
+            const auto found = self->options.ask.read(answer);
+            if (found && is_of_it) {
+                self->board->set(place, self->progress.replica_at(place, *found));
+                return;
+            }
+            self->progress.lost(place);
+            self->board->set(place, {});
+            asked.next = clock::now() + self->options.after_failure;
+        };
+    client.ask(options.ask.of_replica, options.patience, take);
 }
 
 sampler::state::asked_node& sampler::state::at(std::size_t place)

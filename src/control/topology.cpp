@@ -137,6 +137,9 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
     node.version_text = seen.version_text;
     past.writes_with = seen.writes_with;
     past.told = seen.past;
+    if (seen.past && !seen.past->database.empty()) {
+        past.database = seen.past->database;
+    }
     past.follows = !seen.in_recovery && seen.follows;
     past.says = (!seen.says.empty() ? seen.says
                  : seen.in_recovery ? "in recovery"
@@ -233,7 +236,7 @@ void topology::forgive(std::size_t index)
         own.successor.reset();
     }
     const auto is_of_the_cluster = [this](const memory& its) {
-        return its.alive == node_state::up && its.told && its.told->database == database_;
+        return its.alive == node_state::up && its.database == database_;
     };
     if (last_primary_ == index && own.told && std::none_of(past_.begin(), past_.end(), is_of_the_cluster)) {
         database_.clear();  // made anew in its place
@@ -284,14 +287,22 @@ const router::node* topology::first_unheard() const
     return found;
 }
 
-/// Before there was a primary the majority tells what a stranger is; empty where there is none.
+/// Before there was a primary the majority tells what a stranger is; empty where there is none. Nodes that were found
+/// have a say only if no configured one has: a list may be another cluster's.
 std::string topology::most_common_database() const
 {
     std::map<std::string_view, std::size_t> counts;
-    for (const auto& past : past_) {
-        if (past.told && !past.told->database.empty()) {
-            ++counts[past.told->database];
+    const auto count = [&](bool found) {
+        for (const auto& node : view_.nodes) {
+            const auto& database = past_[node.id.value].database;
+            if (node.found == found && !database.empty()) {
+                ++counts[database];
+            }
         }
+    };
+    count(false);
+    if (counts.empty()) {
+        count(true);
     }
     const auto first = std::max_element(
         counts.begin(), counts.end(), [](auto& one, auto& other) { return one.second < other.second; });
@@ -395,9 +406,12 @@ std::string topology::why_quarantined(std::size_t index) const
     if (stands_alone()) {
         return {};
     }
-    if (past.told && !past.told->database.empty() && !database_.empty() && past.told->database != database_) {
-        return "it belongs to another cluster: its system identifier is " + past.told->database +
-               ", that of the primary " + database_;
+    if (!past.database.empty() && !database_.empty() && past.database != database_) {
+        return "it belongs to another cluster: its system identifier is " + past.database + ", that of the primary " +
+               database_;
+    }
+    if (view_.nodes[index].found && past.probed != node_role::unknown && past.database.empty() && !database_.empty()) {
+        return "it was found, and does not tell its system identifier: that of the primary is " + database_;
     }
     if (const auto changes = std::popcount(past.role_changes); changes >= role_changes_of_one_that_flaps) {
         return "it flaps: its role has changed " + std::to_string(changes) + " times in its last " +

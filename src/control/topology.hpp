@@ -15,8 +15,8 @@
 // probes. What the configuration names is never left.
 //
 // Quarantined, which means that nothing is sent there but probes, are: a primary that another one has replaced, until
-// it is a replica or has gone on from its successor; a node of another database than the primary's; and one whose role
-// changes with every few probes.
+// it is a replica or has gone on from its successor; a node of another database than the primary's, and one that was
+// found and does not tell of which it is; and one whose role changes with every few probes.
 #pragma once
 
 #include "control/history.hpp"
@@ -122,10 +122,10 @@ private:
         bool follows = false;                                      ///< likewise
         std::uint32_t role_changes = 0;      ///< a bit for each of the last answers: its role was another one before
         std::optional<history> told{};       ///< by the last answer
+        std::string database{};              ///< by the last answer that told it
         std::optional<std::size_t> later{};  ///< a node that is known to have gone on from what this one has
         std::optional<std::size_t> apart{};  ///< a node that takes writes that this one does not have
         std::optional<std::size_t> successor{};  ///< the primary that has replaced this one
-        bool is_found = false;                   ///< in a list, not in the configuration
         std::uint32_t unlisted = 0;              ///< lists in a row that do not have it
     };
 

@@ -23,6 +23,17 @@ bool is_same_host(std::string_view one, std::string_view other)
     });
 }
 
+/// A name with several addresses of a kind is no server's own: it may stand for all servers of the cluster.
+bool is_the_address_of(const router::node& node, const net::endpoint& address)
+{
+    const auto is_alike = [&address](const net::endpoint& each) {
+        return each.address.ss_family == address.address.ss_family;
+    };
+    const auto& all = node.endpoints;
+    return std::count_if(all.begin(), all.end(), is_alike) == 1 &&
+           std::find(all.begin(), all.end(), address) != all.end();
+}
+
 }  // namespace
 
 bool topology::observe(const member_list& seen)
@@ -46,7 +57,7 @@ bool topology::observe(const member_list& seen)
     }
     for (std::size_t index = 0; index < past_.size(); ++index) {
         const auto& past = past_[index];
-        if (past.is_found && past.alive != node_state::left && past.unlisted >= lists_until_left &&
+        if (view_.nodes[index].found && past.alive != node_state::left && past.unlisted >= lists_until_left &&
             !claims_to_be_primary(index)) {
             leave(index);
         }
@@ -68,7 +79,7 @@ bool topology::contradicts(const member_list& seen) const
     });
 }
 
-/// A node is the same if it is called the same, or if a numeric address that is listed is one of its own.
+/// A node is the same if it is called the same, or if a numeric address that is listed is its own.
 std::optional<std::size_t> topology::place_of(const member& listed) const
 {
     const auto numeric = net::numeric_endpoint(listed.host, listed.port);
@@ -76,10 +87,10 @@ std::optional<std::size_t> topology::place_of(const member& listed) const
     for (std::size_t index = 0; index < view_.nodes.size(); ++index) {
         const auto& each = view_.nodes[index];
         if (each.port == listed.port && is_same_host(each.host, listed.host)) {
-            return by_address && !past_[*by_address].is_found ? by_address : index;
+            return by_address && !view_.nodes[*by_address].found ? by_address : index;
         }
         if (numeric.has_value() && !by_address && past_[index].alive != node_state::left &&
-            std::find(each.endpoints.begin(), each.endpoints.end(), *numeric) != each.endpoints.end()) {
+            is_the_address_of(each, *numeric)) {
             by_address = index;
         }
     }
@@ -102,9 +113,9 @@ std::optional<std::size_t> topology::place_for(const member& found)
     one.id = {static_cast<std::uint32_t>(index)};
     one.host = found.host;
     one.port = found.port;
+    one.found = true;
     view_.nodes[index] = std::move(one);
     past_[index] = {};
-    past_[index].is_found = true;
     past_[index].reason = "found and not probed yet";
     return index;
 }
@@ -150,6 +161,7 @@ void topology::leave(std::size_t index)
     past.told_role = node_role::unknown;
     past.follows = false;
     past.told.reset();
+    past.database.clear();
     past.reason = "its cluster lists it no more";
     auto& node = view_.nodes[index];
     node.role = node_role::unknown;

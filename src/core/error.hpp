@@ -25,7 +25,7 @@ enum class error_kind : std::uint8_t {
     unknown_database,          ///< no such database
     tls_required,              ///< require_tls is on and the client came without
     too_many_clients,          ///< max_client_connections, for everybody or for this user, is reached
-    rate_limited,              ///< max_transactions_per_second of this user or database is reached
+    rate_limited,              ///< max_transactions_per_second of this user, database or rule is reached
     borrow_timeout,            ///< no server connection became free within connection_borrow_timeout
     server_unavailable,        ///< no server connection could be opened
     server_login_failed,       ///< the server refused our login

@@ -29,6 +29,25 @@ std::uint32_t database_rate(const settings::tree& tree, engine which, const std:
     return database != nullptr ? database->max_transactions_per_second : 0;
 }
 
+std::uint32_t rule_rate(const settings::tree& tree, const std::string& name)
+{
+    const auto rule = std::find_if(
+        tree.rules.begin(), tree.rules.end(), [&name](const settings::rule_settings& each) { return each.name == name; });
+    return rule != tree.rules.end() ? rule->max_transactions_per_second : 0;
+}
+
+/// The one that is in use, or another one.
+std::shared_ptr<pool::rate_limit> shared(std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second)
+{
+    auto found = known.lock();
+    if (!found) {
+        found = std::make_shared<pool::rate_limit>();
+        found->set(per_second);
+        known = found;
+    }
+    return found;
+}
+
 }  // namespace
 
 server_account pool_record::account() const
@@ -159,17 +178,22 @@ void process::publish(router::cluster_view_ptr view)
 void process::forget_lost_locked(const router::cluster_view* before, const router::cluster_view& now)
 {
     const auto board = boards_.find(now.cluster);
-    for (std::size_t place = 0; board != boards_.end() && place < now.nodes.size(); ++place) {
-        const bool is_another = before != nullptr && place < before->nodes.size() &&
-                                text_of(before->nodes[place]) != text_of(now.nodes[place]);
-        if (is_another || now.nodes[place].state == router::node_state::left) {
+    const auto known = before == nullptr ? 0 : std::min(before->nodes.size(), now.nodes.size());
+    for (std::size_t place = 0; place < known; ++place) {
+        const auto& former = before->nodes[place];
+        const bool is_lost = now.nodes[place].state == router::node_state::left;
+        if (!is_lost && text_of(former) == text_of(now.nodes[place])) {
+            continue;
+        }
+        std::erase_if(greetings_, [&](const auto& each) { return each.first.second == text_of(former); });
+        if (board != boards_.end()) {
             board->second->set(place, {});
         }
     }
 }
 
 /// What the last primary has under way is lost, unless it knows that it is none any more: then it refuses writes
-/// itself, and may end what it has begun. One that was left is not asked any more what it knows.
+/// itself, and may end what it has begun. Of one that was left nothing is known until it has answered again.
 void process::fence_locked(const router::cluster_view& view)
 {
     const auto [last, first] = written_to_.try_emplace(view.cluster, *view.primary_index);
@@ -178,11 +202,7 @@ void process::fence_locked(const router::cluster_view& view)
         return;
     }
     retire_readers_locked(view);
-    if (replaced >= view.nodes.size()) {
-        return;
-    }
-    const auto& last_one = view.nodes[replaced];
-    if (last_one.role != router::node_role::primary && last_one.state != router::node_state::left) {
+    if (replaced >= view.nodes.size() || view.nodes[replaced].role == router::node_role::replica) {
         return;
     }
     for (auto* each : workers_) {
@@ -331,7 +351,8 @@ server_greeting process::greeting_of(engine which) const
             continue;
         }
         for (const auto& node : view->nodes) {
-            if (!node.version_text.empty() && !greetings_.contains({which, text_of(node)})) {
+            const bool is_used = node.state == router::node_state::up || node.state == router::node_state::down;
+            if (is_used && !node.version_text.empty() && !greetings_.contains({which, text_of(node)})) {
                 known.push_back({.version = node.version_text});
             }
         }
@@ -377,24 +398,32 @@ void process::dismiss_from_database(const std::string& database)
 
 process::rates process::rates_of(engine which, const std::string& user, const std::string& database)
 {
-    const auto shared = [](std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second) {
-        auto found = known.lock();
-        if (!found) {
-            found = std::make_shared<pool::rate_limit>();
-            found->set(per_second);
-            known = found;
-        }
-        return found;
-    };
     const std::lock_guard lock{guard_};
     const auto& tree = *configuration_->settings;
     return {.of_user = shared(user_rates_[user], user_rate(tree, user)),
             .of_database = shared(database_rates_[{which, database}], database_rate(tree, which, database))};
 }
 
+std::vector<std::shared_ptr<pool::rate_limit>> process::limits_of(const route_rules& rules)
+{
+    std::vector<std::shared_ptr<pool::rate_limit>> limits(rules.size());
+    const std::lock_guard lock{guard_};
+    for (std::size_t place = 0; place < limits.size(); ++place) {
+        if (const auto& name = rules.at(place).limit; !name.empty()) {
+            limits[place] = shared(rule_rates_[name], rule_rate(*configuration_->settings, name));
+        }
+    }
+    return limits;
+}
+
 void process::set_rates_locked()
 {
     const auto& tree = *configuration_->settings;
+    for (const auto& [name, limit] : rule_rates_) {
+        if (const auto kept = limit.lock()) {
+            kept->set(rule_rate(tree, name));
+        }
+    }
     for (const auto& [name, limit] : user_rates_) {
         if (const auto kept = limit.lock()) {
             kept->set(user_rate(tree, name));
@@ -437,13 +466,14 @@ void process::set_limits_locked()
         const auto view = views_.find(cluster.name);
         if (view != views_.end()) {
             for (const auto& node : view->second->nodes) {
-                if (node.max_connections == 0) {
-                    continue;
+                if (node.max_connections == 0 || node.state == router::node_state::quarantined) {
+                    continue;  // nothing goes there: it may be anybody's
                 }
                 const std::uint32_t probes = cluster.split.enabled ? 2 : 1;  // the monitor's own, and the sampler's
                 const auto kept = node.reserved_connections + probes;
                 const auto usable = node.max_connections - std::min(node.max_connections - 1, kept);
-                const auto share = std::max(1U, usable * cluster.max_connections_percent / 100);
+                const auto part = std::uint64_t{usable} * cluster.max_connections_percent / 100;
+                const auto share = std::max(1U, static_cast<std::uint32_t>(part));
                 allowed = allowed == 0 ? share : std::min(allowed, share);
             }
         }

@@ -18,6 +18,7 @@
 #include "protocols/wire/login_types.hpp"
 #include "proxy/routing.hpp"
 #include "router/cluster_view.hpp"
+#include "router/doubt.hpp"
 #include "settings/settings.hpp"
 
 #include <atomic>
@@ -126,6 +127,18 @@ public:
             note_fault_(cluster, node);
         }
     }
+    /// Who looks at such a node at once, and tells what it is: once the view says so, too. Likewise.
+    using tell_finding = std::function<void(router::node_finding)>;
+    using examine_node = std::function<void(const std::string& cluster, const std::string& node, tell_finding tell)>;
+    void set_examine(examine_node examine) { examine_ = std::move(examine); }
+    void examine(const std::string& cluster, const std::string& node, tell_finding tell) const
+    {
+        if (examine_) {
+            examine_(cluster, node, std::move(tell));
+        } else {
+            tell(router::node_finding::unknown);
+        }
+    }
     /// Null: nothing is known for the time being.
     void publish_functions(const std::string& cluster,
                            const std::string& database,
@@ -175,6 +188,8 @@ public:
         std::shared_ptr<pool::rate_limit> of_user{};
         std::shared_ptr<pool::rate_limit> of_database{};  ///< by the name that clients ask for
     };
+    /// By the places of the rules that have a limit.
+    [[nodiscard]] std::vector<std::shared_ptr<pool::rate_limit>> limits_of(const route_rules& rules);
     [[nodiscard]] rates rates_of(engine which, const std::string& user, const std::string& database);
 
 private:
@@ -207,11 +222,13 @@ private:
     find_functions find_functions_;
     note_change note_definitions_;
     note_fault note_fault_;
+    examine_node examine_;
     std::map<std::pair<engine, std::string>, server_greeting> greetings_;  ///< by node
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);
     void dismiss(head_count& from, const std::string& name);
     std::map<std::string, std::weak_ptr<pool::rate_limit>, std::less<>> user_rates_;
+    std::map<std::string, std::weak_ptr<pool::rate_limit>, std::less<>> rule_rates_;
     std::map<std::pair<engine, std::string>, std::weak_ptr<pool::rate_limit>> database_rates_;
     head_count user_clients_;
     head_count database_clients_;  ///< by the name that clients ask for

@@ -34,16 +34,18 @@ route_rules_ptr rules_of(const settings::tree& all, const settings::cluster_sett
     const route_rules names{{}, nodes};
     std::vector<route_rule> rules;
     for (const auto& each : all.rules) {
-        const auto wanted = read_route_comment("penstock:" + each.route);
+        const auto wanted = each.route.empty() ? route_comment{} : read_route_comment("penstock:" + each.route);
         const auto place = wanted.hint == route_hint::node ? names.place_of(wanted.node) : 0;
         if (place != route_rules::unknown) {
-            rules.push_back({.user = each.user,
+            rules.push_back({.name = each.name,
+                             .user = each.user,
                              .database = each.database,
                              .application_name = each.application_name,
                              .statement = each.statement,
                              .digest = each.digest,
                              .route = wanted.hint,
-                             .node = static_cast<node_place>(place)});
+                             .node = static_cast<node_place>(place),
+                             .limit = each.max_transactions_per_second > 0 ? each.name : std::string{}});
         }
     }
     return std::make_shared<const route_rules>(std::move(rules), std::move(nodes));

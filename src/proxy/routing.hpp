@@ -5,6 +5,7 @@
 // Of one worker's thread but for the board. Views and rules come by messages, so that choosing takes no lock.
 #pragma once
 
+#include "pool/rate_limit.hpp"
 #include "router/balance.hpp"
 #include "router/cluster_view.hpp"
 #include "router/freshness_board.hpp"
@@ -19,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace penstock::proxy {
 
@@ -32,6 +34,8 @@ struct cluster_side {
     router::balance replicas{};
     std::shared_ptr<router::freshness_board> board{};
     route_rules_ptr wishes = std::make_shared<const route_rules>();  ///< of the configuration
+    /// What those are counted against that have a limit, by their places; null where they have none.
+    std::vector<std::shared_ptr<pool::rate_limit>> limits{};
 };
 
 [[nodiscard]] router::policy policy_of(const settings::cluster_settings& cluster);

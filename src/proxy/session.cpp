@@ -2,6 +2,7 @@
 #include "proxy/session.hpp"
 
 #include "proxy/cancel.hpp"
+#include "proxy/session_doubt_impl.hpp"
 #include "proxy/session_login_impl.hpp"
 #include "proxy/session_pins_impl.hpp"
 #include "proxy/session_relay_impl.hpp"
@@ -54,6 +55,7 @@ session<P>::~session()
     if (kill_news_) {
         kill_news_->tell = nullptr;
     }
+    forget_doubt();
 }
 
 template <protocol P>
@@ -95,19 +97,29 @@ void session<P>::sweep(time_point now)
         return;
     }
     stuck_since_ = {};
-    const bool idle = !lease_ && !ticket_;
-    if (idle && limits.idle_client_timeout > duration::zero() && now - since_ > limits.idle_client_timeout) {
+    const auto is_over = [&](duration limit) { return limit > duration::zero() && now - rests_since_ > limit; };
+    const bool idle = !lease_ && !ticket_ && !doubt_;
+    if (hold_ == hold::doubt && now - wait_since_ > pool_->record->shared->limits().borrow_timeout) {
+        give_up_lost({error_kind::borrow_timeout, "the server that was lost has not been heard of since", {}});
+    } else if (idle && is_over(limits.idle_client_timeout)) {
         stop({error_kind::idle_timeout, {}}, false);
-    } else if (lease_ && limits.idle_transaction_timeout > duration::zero() && lease_->half().is_quiet() &&
-               lease_->half().in_transaction() && now - since_ > limits.idle_transaction_timeout) {
+    } else if (lease_ && makes_server_wait() && is_over(limits.idle_transaction_timeout)) {
         stop({error_kind::idle_transaction_timeout, {}}, false);
     }
+}
+
+/// It holds its server, which waits for it: in a transaction, or for the rest of a long request.
+template <protocol P>
+bool session<P>::makes_server_wait() const
+{
+    const auto& server = lease_->half();
+    return server.is_quiet() && (server.in_transaction() || front_->is_mid_message());
 }
 
 template <protocol P>
 void session<P>::stop(client_error why, bool when_idle)
 {
-    if (when_idle && (!front_ || lease_ || ticket_)) {
+    if (when_idle && (!front_ || lease_ || ticket_ || doubt_)) {
         stop_when_idle_ = true;
         stop_ = std::move(why);
         return;
@@ -164,6 +176,14 @@ void session<P>::fence(const std::string& cluster, const std::string& node)
     }
 }
 
+template <protocol P>
+void session<P>::note_view()
+{
+    if (doubt_) {
+        event_.notify();
+    }
+}
+
 /// What the client waits for is given up, be it a server connection or a server's answer. `done` is told whether the
 /// server knows, where it has to.
 template <protocol P>
@@ -173,6 +193,12 @@ void session<P>::cancel_statement(std::function<void(bool)> done)
         ticket_.reset();
         done(true);
         refuse_request(P::interrupted());
+        return;
+    }
+    if (doubt_ && !over_) {
+        done(true);
+        lease_ ? settle_doubt(false) : give_up_lost(P::interrupted());
+        event_.notify();
         return;
     }
     if (!lease_ || !lease_->half().owes_client() || lease_->key().process_id == 0) {
@@ -208,9 +234,9 @@ session_report session<P>::describe(time_point now, bool in_full) const
     report.id = number_;
     report.on_console = on_console_;
     if (front_) {
-        report.what = ticket_  ? session_report::state::waiting
-                      : lease_ ? session_report::state::active
-                               : session_report::state::idle;
+        report.what = ticket_ || hold_ == hold::doubt ? session_report::state::waiting
+                      : lease_                        ? session_report::state::active
+                                                      : session_report::state::idle;
         report.pins = front_->pins();
         report.prepared_statements = front_->statement_count();
         report.pool = pool_->record.get();
@@ -286,6 +312,7 @@ task<void> session<P>::leave()
         client_.shut_down_sending();  // it need not wait for what the server has to be asked yet
     }
     ticket_.reset();
+    forget_doubt();
     if (lease_) {
         co_await abandon();
     }
@@ -323,6 +350,7 @@ task<void> session<P>::abandon()
         co_return;
     }
     std::string scratch;
+    drop_doubted();
     {
         outbox to_server{scratch};
         P::end_abandoned(*front_, server.half(), to_server);
@@ -347,6 +375,7 @@ task<void> session<P>::abandon()
         if (in.how == net::received::kind::data) {
             outbox to_nobody{scratch};
             how = server.half().advance(in.data, *front_, to_nobody);
+            drop_doubted();
             lost = how != advance_result::ok;
             co_await event_.yield();  // it may never stop: the deadline has to have its turn
         } else if (in.how == net::received::kind::would_block) {
@@ -442,36 +471,6 @@ task<void> session<P>::say_last_words()
         }
     }
     worker_.driver().cancel(timer);
-}
-
-template <protocol P>
-void session<P>::copy_counters()
-{
-    auto& to = *pool_->counters;
-    const front_counters now = front_->counters();
-    to.queries.add(now.queries - counted_.queries);
-    to.client_parses.add(now.client_parses - counted_.client_parses);
-    to.server_parses.add(now.server_parses - counted_.server_parses);
-    to.binds.add(now.binds - counted_.binds);
-    to.catch_ups.add(now.catch_ups - counted_.catch_ups);
-    to.statements_healed.add(now.healed - counted_.healed);
-    to.retries.add(now.healed - counted_.healed);
-    const auto refused = now.refused_by_replica - counted_.refused_by_replica;
-    const auto lost = now.lost_with_replica - counted_.lost_with_replica;
-    to.retries.add(now.lost_with_primary - counted_.lost_with_primary);
-    if (refused + lost > 0) {
-        to.retries.add(refused + lost);
-        to.routes[static_cast<std::size_t>(router::route_reason::healed)].add(refused);
-        to.routes[static_cast<std::size_t>(router::route_reason::lost)].add(lost);
-    }
-    to.wrong_hints.add(now.wrong_hints - counted_.wrong_hints);
-    to.statements_reprepared.add(now.reprepared - counted_.reprepared);
-    to.statements_evicted.add(now.evicted - counted_.evicted);
-    counted_ = now;
-    to.client_bytes_received.add(client_.octets_received() - received_counted_);
-    to.client_bytes_sent.add(client_.octets_sent() - sent_counted_);
-    received_counted_ = client_.octets_received();
-    sent_counted_ = client_.octets_sent();
 }
 
 template class session<postgresql::protocol>;

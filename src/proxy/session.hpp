@@ -38,6 +38,7 @@ public:
     void cancel(const std::string& key, std::function<void()> done) override;
     void kill(const kill_order& order, std::function<void(kill_result)> done) override;
     void fence(const std::string& cluster, const std::string& node) override;
+    void note_view() override;
     [[nodiscard]] session_report describe(time_point now, bool in_full) const override;
 
 private:
@@ -48,12 +49,19 @@ private:
         none,
         server,   ///< a lease is being waited for
         answers,  ///< the server has to answer first
+        doubt,    ///< what a lost server had is sent again once it is known what has become of it
         kill,     ///< another session is told to end
         login,    ///< the client logs in anew
     };
     /// How that went; whoever knows may outlive the session.
     struct kill_news {
         std::optional<kill_result> how{};
+        net::event* tell = nullptr;
+    };
+    /// What the control plane finds of a server in doubt. Likewise.
+    struct doubt_news {
+        std::string node{};
+        router::node_finding found = router::node_finding::none;
         net::event* tell = nullptr;
     };
 
@@ -98,24 +106,42 @@ private:
     void after_answers();
     bool may_release() const;
     void release();
-    void server_lost(advance_result how);
     void send_both(outbox& to_server, outbox& to_client);
     void count_answers();
+    void copy_counters();
+
+    // --- servers that are lost, or in doubt: session_doubt_impl.hpp ---
+    void server_lost(advance_result how);
+    [[nodiscard]] doubt doubt_of_server() const;
+    [[nodiscard]] bool is_ending() const;
+    [[nodiscard]] bool is_replica() const { return routes_ && routes_->loan; }
+    void give_up_lost(client_error why);
+    void begin_doubt();
+    void send_again_later(std::string node);
+    void examine_doubted();
+    bool resolve_doubt();
+    void settle_doubt(bool again);
+    void drop_doubted();
+    void forget_doubt();
 
     // --- reads on replicas: session_routing_impl.hpp ---
     void begin_routing();
     worker_pool<P>& choose_pool();
+    [[nodiscard]] bool has_room(std::size_t replica);
     void note_write();
     void end_writes();
     void distrust_functions();
     bool is_refused_at_once();
-    bool may_begin();
+    bool may_begin(bytes wanted);
+    [[nodiscard]] std::string reached_limit(bytes wanted);
     bool try_elsewhere(const client_error& why);
 
     // --- pins: session_pins_impl.hpp ---
     void follow_pins(time_point now);
     [[nodiscard]] pin_rules pin_rules_of_user() const;
     void excuse_pins();
+
+    [[nodiscard]] bool makes_server_wait() const;
 
     // --- leaving: session.cpp ---
     task<void> leave();
@@ -127,7 +153,6 @@ private:
     void cancel_statement(std::function<void(bool)> done);
     task<void> say_last_words();
     void end(client_error why);
-    void copy_counters();
     [[nodiscard]] std::string_view application_name() const;
 
     worker& worker_;
@@ -144,12 +169,14 @@ private:
 
     worker_pool<P>* pool_ = nullptr;
     std::unique_ptr<typename P::front> front_;
+    const cluster_side* cluster_ = nullptr;
     std::unique_ptr<session_routes> routes_;  ///< null: all goes to the primary
     pool::lease<connection> lease_;
     std::unique_ptr<pool::ticket<connection>> ticket_;
     hold hold_ = hold::none;
     std::shared_ptr<kill_news> kill_news_;
-    std::string pending_;  ///< octets of the client that could not be taken yet
+    std::shared_ptr<doubt_news> doubt_;  ///< null: no server is in doubt
+    std::string pending_;                ///< octets of the client that could not be taken yet
 
     std::unique_ptr<client_identity> who_;  ///< between its proof and its greeting
     std::string user_;
@@ -157,6 +184,7 @@ private:
     std::string application_name_;
     std::string secret_;  ///< of the cancel key
     process::rates rates_{};
+    bool is_again_ = false;    ///< what asks for a server next has had one before
     bool is_refused_ = false;  ///< what waits for a server has its answer already
     bool admitted_ = false;
     bool on_console_ = false;
@@ -165,6 +193,7 @@ private:
     bool read_only_ = false;     ///< it has come to where clients get replicas
 
     time_point since_{};           ///< last octets from the client
+    time_point rests_since_{};     ///< its last request, or piece of one, was taken, or had its answer
     time_point asked_at_{};        ///< first request of the answers under way
     time_point sent_at_{};         ///< when it went to a server
     time_point transaction_at_{};  ///< the lease began

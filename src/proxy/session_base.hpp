@@ -69,6 +69,8 @@ public:
     /// That node of that cluster must not be believed any more: a connection to it is broken off, whatever it has under
     /// way.
     virtual void fence(const std::string& cluster, const std::string& node) = 0;
+    /// There is a newer view of some cluster.
+    virtual void note_view() = 0;
     /// `in_full`: with names, addresses and times, which cost system calls; else what can be counted.
     [[nodiscard]] virtual session_report describe(time_point now, bool in_full) const = 0;
 };

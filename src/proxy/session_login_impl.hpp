@@ -370,7 +370,7 @@ task<bool> session<P>::greet()
     who_.reset();
     worker_.counters().process.logins.add();
     pool_->counters->client_logins.add();
-    since_ = worker_.driver().now();
+    since_ = rests_since_ = worker_.driver().now();
     log::debug("client logged in", {{"client", client_.peer_address()}, {"user", user_}, {"database", database_}});
     co_return true;
 }

@@ -10,9 +10,6 @@
 
 namespace penstock::proxy {
 
-/// What has run for so long is not likely to have met a connection that was dead before.
-constexpr auto long_run = seconds{1};
-
 template <protocol P>
 task<void> session<P>::serve()
 {
@@ -40,18 +37,18 @@ task<void> session<P>::serve()
 template <protocol P>
 bool session<P>::step()
 {
-    if (stop_ && (!stop_when_idle_ || (!lease_ && !ticket_))) {
+    if (stop_ && (!stop_when_idle_ || (!lease_ && !ticket_ && !doubt_))) {
         end(*stop_);
         return true;
     }
-    if (ticket_) {
+    if (doubt_ && resolve_doubt()) {
+        return true;
+    }
+    if (ticket_ || hold_ == hold::doubt) {
         if (take_lease()) {
             return true;
         }
-        if (client_.peer_gone()) {
-            left_by_itself_ = true;
-            over_ = true;
-        }
+        over_ = left_by_itself_ = client_.peer_gone();
         return over_;
     }
     if (lease_ && lease_->wire().readable() && !client_.congested() && take_from_server()) {
@@ -86,6 +83,8 @@ bool session<P>::take_from_server()
     }
     if (how != advance_result::ok) {
         server_lost(how);
+    } else if (doubt_of_server() != doubt::none) {
+        begin_doubt();
     } else if (server.is_quiet()) {
         after_answers();
     }
@@ -159,6 +158,7 @@ void session<P>::consume(bytes input, bool from_pending)
             send_both(to_server, to_client);
         }
         taken += progress.consumed;
+        rests_since_ = progress.consumed > 0 ? worker_.driver().now() : rests_since_;
         const bool moves = static_cast<bool>(lease_);
         switch (progress.need) {
             case front_need::more: break;
@@ -172,7 +172,7 @@ void session<P>::consume(bytes input, bool from_pending)
                     }
                     leave_server();
                 }
-                if (moves || may_begin()) {
+                if (moves || may_begin(input.substr(taken))) {
                     need_server();
                 }
                 if (lease_ || is_refused_at_once()) {
@@ -376,7 +376,13 @@ void session<P>::after_answers()
     if (auto healed = front_->take_healed_batch(); !healed.empty()) {
         pending_.insert(0, healed);
         hold_ = hold::none;
-        consume(pending_, true);
+        if (is_ending() && !is_replica()) {
+            auto node = lease_->place().node;
+            leave_server();
+            send_again_later(std::move(node));
+        } else {
+            consume(pending_, true);
+        }
         return;
     }
     if (may_release()) {
@@ -397,9 +403,12 @@ void session<P>::release()
     pool_->counters->server_bytes_received.add(wire.octets_received() - from_server_mark_);
     pool_->counters->server_bytes_sent.add(wire.octets_sent() - to_server_mark_);
     lease_->lent_to = 0;
-    if (routes_ && routes_->loan) {
-        const auto now = worker_.driver().now();
-        routes_->loan.ended(now - transaction_at_, now);
+    const auto now = worker_.driver().now();
+    if (is_ending()) {
+        worker_.owner().suspect(pool_->record->key.cluster, lease_->place().node);
+    }
+    if (is_replica()) {
+        is_ending() ? routes_->loan.failed(now) : routes_->loan.ended(now - transaction_at_, now);
     }
     if (lease_->half().must_close) {
         discard(telemetry::discard_reason::unclean);
@@ -422,6 +431,7 @@ void session<P>::count_answers()
             std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(now - from).count()));
     };
     if (asked_at_ != time_point{}) {
+        rests_since_ = now;
         pool_->counters->query_time.add(micros(asked_at_));
         asked_at_ = {};
         if (server.is_idle()) {
@@ -435,66 +445,37 @@ void session<P>::count_answers()
     }
 }
 
-/// The server is gone, or cannot be trusted any more. Takes only its exchange where nothing else was lost with it.
 template <protocol P>
-void session<P>::server_lost(advance_result how)
+void session<P>::copy_counters()
 {
-    auto& server = lease_->half();
-    server.is_unsent = lease_->wire().octets_taken() == asked_mark_;
-    server.is_faulty = how == advance_result::violation || lease_->wire().layer_fault() != nullptr;
-    server.ran_long = worker_.driver().now() - sent_at_ > long_run;
-    if constexpr (requires { server.is_followed; }) {
-        server.is_followed = server.owes_client() && (client_.readable() || !pending_.empty());
+    auto& to = *pool_->counters;
+    const front_counters now = front_->counters();
+    to.queries.add(now.queries - counted_.queries);
+    to.client_parses.add(now.client_parses - counted_.client_parses);
+    to.server_parses.add(now.server_parses - counted_.server_parses);
+    to.binds.add(now.binds - counted_.binds);
+    to.catch_ups.add(now.catch_ups - counted_.catch_ups);
+    to.statements_healed.add(now.healed - counted_.healed);
+    using telemetry::retry_reason;
+    to.count_retries(retry_reason::stale_plan, now.healed - counted_.healed);
+    const auto refused = now.refused_by_replica - counted_.refused_by_replica;
+    const auto lost = now.lost_with_replica - counted_.lost_with_replica;
+    to.count_retries(retry_reason::primary_lost, now.lost_with_primary - counted_.lost_with_primary);
+    to.count_retries(retry_reason::primary_demoted, now.refused_by_primary - counted_.refused_by_primary);
+    if (refused + lost > 0) {
+        to.count_retries(retry_reason::replica_refused, refused);
+        to.count_retries(retry_reason::replica_lost, lost);
+        to.routes[static_cast<std::size_t>(router::route_reason::healed)].add(refused);
+        to.routes[static_cast<std::size_t>(router::route_reason::lost)].add(lost);
     }
-    const bool said_why = how == advance_result::lost;
-    client_error why{error_kind::server_lost, {}, {}};
-    if (how == advance_result::violation) {
-        why = {error_kind::outcome_unknown, server.last_error().detail, {}};
-    } else if (said_why) {
-        why.detail = "the server ended the connection: " + server.last_error().detail;
-    } else if (server.owes_client() && !server.is_unsent) {
-        why.kind = error_kind::outcome_unknown;
-    }
-    const auto& reason = server.last_error().detail;
-    log::warning("server connection lost",
-                 {{"server", lease_->place().node},
-                  {"client", client_.peer_address()},
-                  {"user", user_},
-                  {"database", database_},
-                  {"reason", reason.empty() ? lease_->wire().fault() : reason}});
-    pool_->counters->count_discard(reason_of(how));
-    worker_.owner().suspect(pool_->record->key.cluster, lease_->place().node);
-    if (routes_) {
-        note_write();
-        routes_->loan.failed(worker_.driver().now());
-    }
-    bool answered = false;
-    {
-        outbox to_client{worker_.template side<P>().to_client_scratch};
-        answered = front_->on_server_lost(server, why, to_client);
-        client_.send(to_client.contents());
-    }
-    if (!answered) {
-        why.detail += why.detail.empty() ? "the connection to the database server was lost" : "";
-        why.detail += server.is_mid_relay() ? " in the middle of a message" : "";
-        if (const auto pins = front_->pins(); !pins.empty()) {
-            why.detail += "; the session's state was lost with it (" + to_string(pins) + ")";
-        }
-        end(std::move(why));  // looks at the lease: the client may have a part of a message
-    }
-    lease_.discard();
-    hold_ = hold::none;
-    if (over_) {
-        return;
-    }
-    auto again = front_->take_healed_batch();  // nothing of it has run, or it was a read
-    if (again.empty()) {
-        worker_.counters().process.count_client_error(why.kind);
-    }
-    pending_.insert(0, again);
-    if (!pending_.empty()) {
-        consume(pending_, true);
-    }
+    to.wrong_hints.add(now.wrong_hints - counted_.wrong_hints);
+    to.statements_reprepared.add(now.reprepared - counted_.reprepared);
+    to.statements_evicted.add(now.evicted - counted_.evicted);
+    counted_ = now;
+    to.client_bytes_received.add(client_.octets_received() - received_counted_);
+    to.client_bytes_sent.add(client_.octets_sent() - sent_counted_);
+    received_counted_ = client_.octets_received();
+    sent_counted_ = client_.octets_sent();
 }
 
 }  // namespace penstock::proxy

@@ -20,6 +20,7 @@ void session<P>::begin_routing()
         front_->prove_by(worker_.template side<P>().judges.of_lost);
         const auto& key = pool_->record->key;
         auto& cluster = worker_.cluster(key.cluster);
+        cluster_ = &cluster;
         const bool splits = cluster.rules.split && pool_->record->mode() != settings::pool_mode::session;
         if (!cluster.view || (!splits && !read_only_)) {
             return;
@@ -54,18 +55,48 @@ bool session<P>::is_refused_at_once()
 
 /// Whether there is room for one more transaction in this second; if not, it has its answer.
 template <protocol P>
-bool session<P>::may_begin()
+bool session<P>::may_begin(bytes wanted)
 {
-    const auto now = worker_.driver().now();
-    const bool is_users = rates_.of_user && !rates_.of_user->take(now);
-    if (!is_users && (!rates_.of_database || rates_.of_database->take(now))) {
+    if (std::exchange(is_again_, false)) {
+        return true;
+    }
+    const auto of = reached_limit(wanted);
+    if (of.empty()) {
         return true;
     }
     worker_.counters().process.count_client_error(error_kind::rate_limited);
-    const auto of = is_users ? "user \"" + user_ + '"' : "database \"" + database_ + '"';
     front_->refuse({error_kind::rate_limited, "max_transactions_per_second of " + of + " is reached", {}});
     is_refused_ = true;
     return false;
+}
+
+/// Whose limit leaves no room for the request at which the client's octets begin; empty: nobody's.
+template <protocol P>
+std::string session<P>::reached_limit(bytes wanted)
+{
+    const auto now = worker_.driver().now();
+    if (rates_.of_user && !rates_.of_user->take(now)) {
+        return "user \"" + user_ + '"';
+    }
+    if (rates_.of_database && !rates_.of_database->take(now)) {
+        return "database \"" + database_ + '"';
+    }
+    const auto& rules = *cluster_->wishes;
+    if (const auto limited = rules.with_limit(); limited != 0) {
+        auto& judge = worker_.template side<P>().judges.of_limits[pool_->record->key.cluster];
+        if (!judge) {
+            judge = std::make_unique<typename P::read_judge>(P::known_functions());
+            judge->follow(cluster_->wishes);
+        }
+        auto held = limited & front_->rules_for(wanted, *judge);
+        held &= held != 0 ? rules.of_session(user_, database_, application_name()) : 0;
+        for (std::size_t place = 0; place < rules.size(); ++place) {
+            if (((held >> place) & 1U) != 0 && !cluster_->limits[place]->take(now)) {
+                return "rule \"" + rules.at(place).limit + '"';
+            }
+        }
+    }
+    return {};
 }
 
 /// Where the request goes that the front has stopped at.
@@ -87,7 +118,14 @@ worker_pool<P>& session<P>::choose_pool()
             auto& board = *cluster.board;
             const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
             const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
-            way = cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, way.reason, now, only);
+            const auto choose = [&, wish = way.reason](const router::node_set& full) {
+                return cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, wish, now, only, full);
+            };
+            way = choose({});
+            for (router::node_set full; way.replica && !full[*way.replica] && !has_room(*way.replica);) {
+                full.set(*way.replica);
+                way = choose(full);
+            }
             if (way.reason == router::route_reason::own_write) {
                 board.want(known.written_at);
             } else if (cluster.rules.max_lag > duration::zero() &&
@@ -103,6 +141,13 @@ worker_pool<P>& session<P>::choose_pool()
         }
     }
     return *pool_;
+}
+
+/// Whether a request would not have to wait there for others to end.
+template <protocol P>
+bool session<P>::has_room(std::size_t replica)
+{
+    return worker_.on_replica(*pool_, *routes_->cluster->view, replica).shard->has_room();
 }
 
 /// The connection that is held cannot have the next request: a replica's goes back, and one that cannot be brought to

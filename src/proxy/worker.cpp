@@ -124,15 +124,15 @@ void worker::configure(configuration_ptr next)
     driver_.post([this, next = std::move(next)] {
         configuration_ = next;
         for (auto& [name, side] : clusters_) {
-            if (const auto* cluster = settings::find_cluster(*next->settings, name)) {
-                side.rules = policy_of(*cluster);
-                side.wishes = rules_of(*next->settings, *cluster);
-            }
+            take_settings(name, side);
         }
         for_each_side([this](auto& side) {
             if constexpr (requires { side.judges.begin()->second->follow(nullptr); }) {
                 for (auto& [key, judge] : side.judges) {
                     judge->follow(cluster(key.first).wishes);
+                }
+                for (auto& [name, judge] : side.judges.of_limits) {
+                    judge->follow(cluster(name).wishes);
                 }
             }
             for (auto& [key, pool] : side.pools) {
@@ -147,19 +147,23 @@ void worker::see(router::cluster_view_ptr view)
     driver_.post([this, view = std::move(view)] {
         if (const auto known = clusters_.find(view->cluster);
             known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
-            forget_moved(known->second.view.get(), *view);
+            forget_moved(known->second, *view);
             known->second.view = view;
+        }
+        for (const auto& [number, who] : sessions_) {
+            who->note_view();
         }
     });
 }
 
-/// A place that was given to another node leads to other pools.
-void worker::forget_moved(const router::cluster_view* before, const router::cluster_view& now)
+/// A place that was given to another node leads to other pools, and nothing is known of how that one serves.
+void worker::forget_moved(cluster_side& of, const router::cluster_view& now)
 {
-    for (std::size_t place = 0; before != nullptr && place < before->nodes.size(); ++place) {
-        if (place < now.nodes.size() && text_of(before->nodes[place]) == text_of(now.nodes[place])) {
+    for (std::size_t place = 0; of.view && place < of.view->nodes.size(); ++place) {
+        if (place < now.nodes.size() && text_of(of.view->nodes[place]) == text_of(now.nodes[place])) {
             continue;
         }
+        of.replicas.forget(place);
         for_each_side([place, &now](auto& side) {
             for (auto& [key, pool] : side.pools) {
                 if (key.cluster == now.cluster && place < pool->replicas.size()) {
@@ -190,12 +194,19 @@ cluster_side& worker::cluster(const std::string& name)
     if (!side.view) {
         side.view = process_.view_of(name);
         side.board = process_.board_of(name);
-        if (const auto* cluster = settings::find_cluster(*configuration_->settings, name)) {
-            side.rules = policy_of(*cluster);
-            side.wishes = rules_of(*configuration_->settings, *cluster);
-        }
+        take_settings(name, side);
     }
     return side;
+}
+
+void worker::take_settings(const std::string& name, cluster_side& side) const
+{
+    const auto& tree = *configuration_->settings;
+    if (const auto* cluster = settings::find_cluster(tree, name)) {
+        side.rules = policy_of(*cluster);
+        side.wishes = rules_of(tree, *cluster);
+        side.limits = process_.limits_of(*side.wishes);
+    }
 }
 
 template <protocol P>

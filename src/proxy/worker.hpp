@@ -58,6 +58,8 @@ requires requires
 struct judges_of<P> : std::map<std::pair<std::string, std::string>, std::unique_ptr<typename P::read_judge>> {
     /// For sessions whose requests are judged only if they are lost; it knows the servers' own functions alone.
     typename P::read_judge of_lost{P::known_functions()};
+    /// What finds out, by cluster, which rules with limits hold for a request.
+    std::map<std::string, std::unique_ptr<typename P::read_judge>> of_limits{};
 };
 
 /// One worker's part of a pool.
@@ -181,7 +183,8 @@ public:
     void look_up(const user_question& question, const std::shared_ptr<look_up_answer_slot>& into);
 
 private:
-    void forget_moved(const router::cluster_view* before, const router::cluster_view& now);
+    void take_settings(const std::string& name, cluster_side& side) const;
+    void forget_moved(cluster_side& of, const router::cluster_view& now);
     void sweep();
     void begin(int descriptor, engine speaks, entrance by);
     template <protocol P>

@@ -291,6 +291,7 @@ void visit_rule(Visitor& to, Section& from)
     to.text("statement", from.statement);
     to.text("digest", from.digest);
     to.text("route", from.route);
+    to.count("max_transactions_per_second", from.max_transactions_per_second, bounds{0, 1'000'000});
 }
 
 /// Everything. `Tree` is tree or const tree.

@@ -222,7 +222,8 @@ struct user_settings {
     friend bool operator==(const user_settings&, const user_settings&) = default;
 };
 
-/// [[rule]]: where requests go for which somebody knows better. The first one counts that holds.
+/// [[rule]]: where requests go for which somebody knows better, or how many of them may come. Of those that say where,
+/// the first one counts that holds; limits all count.
 struct rule_settings {
     std::string name{};
     // Patterns, in which '*' stands for any text; empty: whatever it is.
@@ -231,7 +232,8 @@ struct rule_settings {
     std::string application_name{};
     std::string statement{};  ///< of the statement's shape
     std::string digest{};     ///< of the statement's shape, as `penstock explain` tells it; empty: any
-    std::string route{};      ///< "primary", "replica", or "node=" and one of the nodes
+    std::string route{};      ///< "primary", "replica", or "node=" and one of the nodes; empty: wherever they belong
+    std::uint32_t max_transactions_per_second = 0;  ///< of all that it holds for together; 0: no limit
     friend bool operator==(const rule_settings&, const rule_settings&) = default;
 };
 

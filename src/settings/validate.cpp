@@ -346,10 +346,11 @@ void check_rule(const tree& all, std::size_t index, const complaint& complain)
     const auto path = entry("rule", index);
     const auto wanted = read_route_comment("penstock:" + rule.route);
     const route_rules names{{}, node_names(all)};
-    if (wanted.is_wrong || wanted.no_retry || wanted.hint == route_hint::none) {
+    const bool only_limits = rule.route.empty() && rule.max_transactions_per_second > 0;
+    if (!only_limits && (wanted.is_wrong || wanted.no_retry || wanted.hint == route_hint::none)) {
         complain(path + ".route",
-                 "rule " + in_quotes(rule.name) + " leads nowhere",
-                 "write route = \"primary\", \"replica\" or \"node=db2:5432\"");
+                 "rule " + in_quotes(rule.name) + " leads nowhere, and limits nothing",
+                 "write route = \"primary\", \"replica\" or \"node=db2:5432\", or max_transactions_per_second");
     } else if (wanted.hint == route_hint::node && names.place_of(wanted.node) == route_rules::unknown) {
         complain(path + ".route",
                  "no cluster has the node " + in_quotes(wanted.node) + ", or several have",

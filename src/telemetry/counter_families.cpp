@@ -126,6 +126,16 @@ void add_reasons(families& to, const totals& sum, std::span<const std::string_vi
         }
     }
     to.push_back(std::move(closed));
+    metric_family again{"penstock_retries_total", "Exchanges sent a second time, by reason", metric_kind::counter};
+    for (const auto& [pool, figures] : sum.pools) {
+        for (std::size_t index = 0; index < figures.retries.size(); ++index) {
+            if (figures.retries[index] > 0) {
+                const auto reason = name_of(static_cast<retry_reason>(index));
+                again.samples.push_back(number(with(labels_of(pool), "reason", reason), figures.retries[index]));
+            }
+        }
+    }
+    to.push_back(std::move(again));
 }
 
 /// As above.

@@ -27,6 +27,7 @@ void add(const pool_counters& from, pool_totals& to)
     add_all(from.pinned_time, to.pinned_time);
     add_all(from.routes, to.routes);
     add_all(from.discards, to.discards);
+    add_all(from.retries, to.retries);
     from.wait_time.add_to(to.wait_time);
     from.query_time.add_to(to.query_time);
     from.transaction_time.add_to(to.transaction_time);
@@ -61,6 +62,18 @@ std::string_view name_of(discard_reason reason)
         case discard_reason::limit: return "limit";
         case discard_reason::shutdown: return "shutdown";
         case discard_reason::paused: return "paused";
+    }
+    return "unknown";
+}
+
+std::string_view name_of(retry_reason reason)
+{
+    switch (reason) {
+        case retry_reason::stale_plan: return "stale_plan";
+        case retry_reason::replica_refused: return "replica_refused";
+        case retry_reason::replica_lost: return "replica_lost";
+        case retry_reason::primary_lost: return "primary_lost";
+        case retry_reason::primary_demoted: return "primary_demoted";
     }
     return "unknown";
 }

@@ -41,6 +41,17 @@ enum class discard_reason : std::uint8_t {
 inline constexpr std::size_t discard_reason_count = 13;
 [[nodiscard]] std::string_view name_of(discard_reason reason);
 
+/// Why an exchange was sent a second time, unseen by the client.
+enum class retry_reason : std::uint8_t {
+    stale_plan,       ///< "cached plan must not change result type"
+    replica_refused,  ///< the replica took it for a write
+    replica_lost,     ///< the replica was lost, or ended
+    primary_lost,     ///< the primary was
+    primary_demoted,  ///< what had been the primary took no writes any more
+};
+inline constexpr std::size_t retry_reason_count = static_cast<std::size_t>(retry_reason::primary_demoted) + 1;
+[[nodiscard]] std::string_view name_of(retry_reason reason);
+
 inline constexpr std::size_t error_kind_count = static_cast<std::size_t>(error_kind::internal) + 1;
 /// Room for the reasons of pins, which the router names; the renderer is told their names.
 inline constexpr std::size_t most_pin_reasons = 32;
@@ -73,13 +84,13 @@ struct pool_figures {
     Number catch_ups{};              ///< session parameters sent to a server before a lease's first request
     Number resets{};                 ///< clean-ups on return
     Number cancels{};                ///< cancel requests passed on
-    Number retries{};                ///< exchanges sent a second time, unseen by the client
     Number wrong_hints{};            ///< comments about routes that were not understood
     Number pinned_now{};             ///< gauge: sessions that keep their lease past the transaction
     std::array<Number, most_pin_reasons> pins{};          ///< by the router's reason
     std::array<Number, most_pin_reasons> pinned_time{};   ///< likewise, of pins that go on as well
     std::array<Number, most_route_reasons> routes{};      ///< requests that a server was chosen for, by route_reason
     std::array<Number, discard_reason_count> discards{};  ///< by discard_reason
+    std::array<Number, retry_reason_count> retries{};     ///< by retry_reason
     Times wait_time{};                                    ///< of every lease, 0 where it was granted at once
     Times query_time{};                                   ///< request complete until response complete
     Times transaction_time{};
@@ -102,6 +113,7 @@ struct process_figures {
 /// On its own cache lines, since workers write theirs all the time.
 struct alignas(64) pool_counters : pool_figures<counter, histogram> {
     void count_discard(discard_reason why) { discards[static_cast<std::size_t>(why)].add(); }
+    void count_retries(retry_reason why, std::uint64_t times) { retries[static_cast<std::size_t>(why)].add(times); }
     /// Reasons beyond the room are counted as the last one.
     void count_pin(std::size_t reason) { pins[std::min(reason, most_pin_reasons - 1)].add(); }
     void count_pinned_time(std::size_t reason, std::uint64_t micros)

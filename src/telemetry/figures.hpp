@@ -20,7 +20,7 @@ struct figure {
     Number Figures::*field;
 };
 
-/// The plain counters of a pool; pins, discards, times and the gauge pinned_now are not among them.
+/// The plain counters of a pool; pins, discards, retries, times and the gauge pinned_now are not among them.
 template <class Number, class Times>
 constexpr auto pool_figure_list()
 {
@@ -61,7 +61,6 @@ constexpr auto pool_figure_list()
         {"penstock_catch_ups_total", "Times session parameters were carried to a server", &figures::catch_ups},
         {"penstock_resets_total", "Clean-ups of returned server connections", &figures::resets},
         {"penstock_cancels_total", "Cancel requests passed on to servers", &figures::cancels},
-        {"penstock_retries_total", "Exchanges sent a second time", &figures::retries},
         {"penstock_wrong_hints_total", "Comments about routes that were not understood", &figures::wrong_hints},
     });
 }

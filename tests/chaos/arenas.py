@@ -105,6 +105,8 @@ class PostgreSql(Arena):
     engine, title, owner, superuser, monitor, penstock = "postgresql", "PostgreSQL", "app", "postgres", "lookup", Penstock
     errors = (psycopg2.Error,)
     count_sessions = "select count(*) from pg_stat_activity where usename = 'app' and backend_type = 'client backend'"
+    lock_held = "begin; lock table held in access exclusive mode"
+    count_held = "select count(*) from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock' and query like '%from held%'"
 
     def __init__(self):
         super().__init__(Cluster(replicas=2, settings={"wal_log_hints": "on", "wal_keep_size": "512MB", "max_slot_wal_keep_size": "64MB"}))
@@ -199,6 +201,8 @@ class MySql(Arena):
     engine, owner, superuser, monitor, penstock = "mysql", "app", "root", "monitor", MySqlPenstock
     errors = (pymysql.err.MySQLError,)
     count_sessions = "select count(*) from information_schema.processlist where user = 'app'"
+    lock_held = "lock tables held write"
+    count_held = "select count(*) from information_schema.processlist where user = 'app' and state like 'Waiting for table%' and info like '%from held%'"
 
     def __init__(self, product="mysql"):
         settings = {"rpl_semi_sync_master_timeout" if product == "mariadb" else "rpl_semi_sync_source_timeout": "600000"}

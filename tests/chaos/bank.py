@@ -16,6 +16,7 @@ SCHEMA = (
     "create table account(id int primary key, balance bigint not null)",
     "create table transfer(id bigint not null, client int not null)",
     "create table list(id bigint not null, client int not null)",
+    "create table held(id int primary key)",  # which only held.py reads
     "create index transfer_id on transfer(id)",  # for replicas of MySQL's, which look for each row to delete; not unique, to see what is there twice
     "create index list_id on list(id)",
 )

@@ -9,13 +9,26 @@ import time
 import processes
 from arenas import PROBE_TIMEOUT
 from delayer import Delayer
+from held import HeldReads
 from wait import wait_until
 
 
-def kill(arena, _):
-    """kill -9 of the primary; a replica is promoted at once."""
+def kill(arena, penstock):
+    """kill -9 of the primary, amid reads that are sent again; a replica is promoted at once."""
+    return kill_amid(arena, some_reads(arena, penstock))
+
+
+def kill_amid(arena, reads):
     arena.kill(arena.primary)
-    return arena.promote_best()
+    promoted = arena.promote_best()
+    reads.finish()
+    return promoted
+
+
+def some_reads(arena, penstock):
+    reads = HeldReads(arena, penstock, READS_UNDER_WAY)
+    reads.wait_until_held(READS_UNDER_WAY)
+    return reads
 
 
 def freeze(arena, penstock):
@@ -75,8 +88,9 @@ def delay(arena, _):
 def kill_delayed(arena, penstock):
     """The primary is killed where all that is said takes its time."""
     set_delay(arena, 0, 0.05)
+    reads = some_reads(arena, penstock)
     arena.delayers[arena.primary].refuse()
-    return kill(arena, penstock)
+    return kill_amid(arena, reads)
 
 
 def set_delay(arena, least, most):
@@ -117,6 +131,7 @@ def state_of(penstock, arena, node):
     return next(row["state"] for row in penstock.nodes() if row["node"] == arena.address_of(node))
 
 
+READS_UNDER_WAY = 2
 HOW_MUCH = "select (select count(*) from transfer) + (select count(*) from list)"
 FAULTS = {"kill": kill, "freeze": freeze, "two-primaries": two_primaries, "restart-replicas": restart_replicas,
           "restart-penstock": restart_penstock, "delay": delay, "kill-delayed": kill_delayed}

@@ -7,10 +7,12 @@ import collections
 import time
 from typing import NamedTuple
 
+from arenas import POOL_SIZE
 from bank import Bank, Client
 from faults import ENDING_SESSIONS, FAULTS, PLANNED, surroundings
+from held import HeldReads
 from wait import Timeout, wait_until
-from watch import Watch
+from watch import EVERY, Watch
 
 THROUGH, DIRECT, IDLE = 12, 4, 6
 CALM_BEFORE, CALM_AFTER = 1.0, 2.0
@@ -60,12 +62,21 @@ def begin(arena, penstock, pause=0.005):
 def strike(arena, penstock, fault, bank):
     """When the fault began, when a primary was there again, and when everybody had worked for a while since."""
     wait_until(lambda: all(len(client.successes) > 5 for client in bank.clients), "everybody works", 60)
+    crowd(arena, penstock)
     time.sleep(CALM_BEFORE)
     began = time.monotonic()
     promoted = FAULTS[fault](arena, penstock)
     wait_until_all_work(arena, penstock, bank, promoted)
     time.sleep(CALM_AFTER)
     return began, promoted, time.monotonic()
+
+
+def crowd(arena, penstock):
+    """More want a connection to the primary than there may be, and each that has one keeps it, for long enough to be counted."""
+    reads = HeldReads(arena, penstock, POOL_SIZE + 2)
+    reads.wait_until_held(POOL_SIZE)
+    time.sleep(6 * EVERY)
+    reads.finish()
 
 
 def wait_until_all_work(arena, penstock, bank, promoted):

@@ -145,6 +145,19 @@ class Discovery:
             cursor.execute("insert into counted values (1000, 0)")
         self.assertEqual(first.sql("select n from counted where client = 1000"), [(0,)])
 
+    def test_a_promoted_node_that_is_listed_only_since_the_last_list_is_found_at_once(self):
+        first, second = self.cluster.replicas
+        self.list_members([self.cluster.primary, first])
+        self.start(**self.discovery() | {"discovery_interval": "1h"})
+        wait_until(lambda: self.state_of(first) == ("replica", "up"), "the replica is found")
+        self.list_members([self.cluster.primary, first, second])
+        self.cluster.wait_for_replicas()
+        self.cluster.primary.stop()
+        second.sql("select pg_promote()")
+        with contextlib.closing(self.penstock.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("insert into counted values (1000, 0)")
+        self.assertEqual(second.sql("select n from counted where client = 1000"), [(0,)])
+
 
 class Aurora(Discovery, unittest.TestCase):
     def setUp(self):
@@ -238,6 +251,12 @@ class Patroni(Discovery, unittest.TestCase):
         self.finish(clients)
 
     def test_what_a_lost_primary_has_under_way_is_lost_once_it_is_replaced(self):
+        self.replace_the_lost_primary()
+
+    def test_it_is_lost_though_the_lost_primary_is_listed_again_before(self):
+        self.replace_the_lost_primary(is_listed_again=True)
+
+    def replace_the_lost_primary(self, is_listed_again=False):
         first, second = self.cluster.replicas
         self.list_members([self.cluster.primary, first, second])
         self.start(**self.discovery() | {"nodes": [f"127.0.0.1:{second.port}"], "probe_timeout": "1s", "probe_failures": 2})
@@ -250,6 +269,9 @@ class Patroni(Discovery, unittest.TestCase):
             busy.send(query("commit"))
             self.list_members([first, second])
             wait_until(lambda: self.state_of(self.cluster.primary) == ("unknown", "left"), "the primary is left")
+            if is_listed_again:
+                self.list_members([first, second, self.cluster.primary])
+                wait_until(lambda: self.state_of(self.cluster.primary) == ("unknown", "down"), "the primary is probed again")
             first.sql("select pg_promote()")
             self.assertEqual([m.fields()["C"] for m in busy.until_ready() if m.type == "E"], ["08007"])
             self.assertEqual(busy.simple("insert into counted values (1001, 0) returning inet_server_port()"), [(str(first.port),)])

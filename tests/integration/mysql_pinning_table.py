@@ -13,7 +13,7 @@ from mysql_wire import Wire
 from pinning import carried, check_rows, elsewhere, ends, lasts
 from wait import wait_until
 
-COM_RESET_CONNECTION = 0x1F
+COM_PING, COM_RESET_CONNECTION = 0x0E, 0x1F
 LIMIT = 64 * 1024
 
 
@@ -29,6 +29,25 @@ def prepared(text, values=()):
         session.execute(session.prepare(text).id, values)
     return run
 
+
+def prepare(text):
+    def run(session):
+        session.prepared = getattr(session, "prepared", []) + [session.prepare(text).id]
+    return run
+
+
+def close_prepared(session):
+    for each in session.prepared:
+        session.close_statement(each)
+
+
+def ping(session):
+    session.simple(COM_PING)
+
+
+BACK = "-- its connection is back in the pool"
+# A client that has once asked for more than SHOW WARNINGS, of what no server had any more.
+CURIOUS = ("select cast('x' as signed)", BACK, "select @@warning_count")
 
 TABLE = {
     "a text over 16 KB": [carried("select '" + "x" * 20000 + "'"), elsewhere("mysql_large_packets.py")],
@@ -69,10 +88,17 @@ TABLE = {
     "`SET rand_seed1`": [lasts("set rand_seed1 = 5", reason="setseed")],
     "`SET RESOURCE GROUP`": [elsewhere("../unit/mysql/effects_test.cpp")],
     "`LAST_INSERT_ID()`": [carried("insert into counted values (null)", "select last_insert_id()")],
-    "`ROW_COUNT()`, `FOUND_ROWS()`": [carried("select row_count()", "select found_rows()"), elsewhere("mysql_wire_details.py")],
+    "`ROW_COUNT()`, `FOUND_ROWS()`": [carried("select row_count()", "select found_rows()"), elsewhere("mysql_wire_details.py"),
+                                      ends(prepare("select row_count()"), close_prepared, "diagnostics"),
+                                      ends([prepare("select found_rows()"), prepare("select 1")], close_prepared, "diagnostics")],
     "`SQL_CALC_FOUND_ROWS`": [ends("select sql_calc_found_rows 1", "select 1", None)],
     "`SHOW WARNINGS`": [carried("select cast('x' as signed)", "show warnings")],
-    "`GET DIAGNOSTICS`, `SHOW ERRORS`, `@@warning_count`": [elsewhere("mysql_wire_details.py")],
+    "`GET DIAGNOSTICS`, `SHOW ERRORS`, `@@warning_count`": [
+        ends([*CURIOUS, "drop table if exists nothing"], "select count(*) from counted", "diagnostics", ["show errors"], outlives=()),
+        ends([*CURIOUS, "selec"], "insert into counted values (null)", "diagnostics", ["show count(*) warnings", ping], outlives=()),
+        only("mysql", ends([*CURIOUS, "selec"], "do 1", "diagnostics", outlives=())),
+        only("mariadb", ends([*CURIOUS, "selec"], "select count(*) from counted", "diagnostics")),
+        only("mariadb", ends(prepare("select @@warning_count"), close_prepared, "diagnostics"))],  # MySQL does not prepare it
     "executable comments `/*! */`, `/*M! */`": [carried("select 1 /*!50000 + 1 */"), elsewhere("mysql_wire_details.py")],
     "`CALL`, stored functions, `EXECUTE IMMEDIATE`, `BEGIN NOT ATOMIC`": [lasts("call nothing_much()", reason="opaque")],
     "sequences (MariaDB)": [only("mariadb", lasts("select nextval(numbers)", reason="sequence"))],
@@ -123,7 +149,10 @@ class PinningTable:
 
     def run_all(self, session, statements):
         for statement in [statements] if isinstance(statements, str) or callable(statements) else statements:
-            statement(session) if callable(statement) else session.query(statement)
+            if statement == BACK:
+                wait_until(self.is_free, "its connection is back in the pool")
+            else:
+                statement(session) if callable(statement) else session.query(statement)
 
     def walk(self, case):
         session = self.open()
@@ -141,7 +170,7 @@ class PinningTable:
             else:
                 self.assertIn(case.reason, self.pins())
             if case.reason is not None:
-                self.run_all(session, [*(case.in_between if isinstance(case, ends) else ()), "do 1"])
+                self.run_all(session, [*case.in_between, *case.outlives] if isinstance(case, ends) else "do 1")
                 self.assertIn(case.reason, self.pins(), "it has ended too early")
             if isinstance(case, ends):
                 self.run_all(session, case.end)

@@ -219,7 +219,7 @@ class LeftBehind(Twins):
         return [[b"inserted" if inserted and value == str(inserted).encode() else value for value in row] for row in came.rows]
 
     def test_what_pins_from_its_first_use(self):
-        """Texts whose answers cannot be carried to another server: whoever has used one keeps its connection."""
+        """Texts whose answers cannot be carried to another server: whoever has used one keeps a connection that has something to tell."""
         leaves = ("select 1/0, cast('x' as signed)", "selec", "insert into others(id, x) values (null, 1/0)", "drop table if exists there_is_none",
                   "do 1")
         for ask in ("show errors", "select @@warning_count", "select @@error_count", "show count(*) warnings"):

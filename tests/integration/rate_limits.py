@@ -91,6 +91,93 @@ class RateLimits(ProxyTest):
             return False
 
 
+SERIES = "select * from generate_series(1, %d)"
+
+
+class RuleRateLimits(ProxyTest):
+    """On a cluster without reads on replicas, where requests are not judged otherwise."""
+
+    settings = {"rule": [{"name": "series", "database": "app", "statement": "select * from generate_series*",
+                          "max_transactions_per_second": LIMIT}]}
+
+    def asked(self, wire, text, extended):
+        """The error's fields, or None."""
+        if extended:
+            wire.send(parse(text), bind(), execute(), SYNC)
+            return next((message.fields() for message in wire.until_ready() if message.type == "E"), None)
+        try:
+            return wire.simple(text) and None
+        except ServerError as error:
+            return error.fields
+
+    def test_all_that_ask_for_it_share_it_and_all_else_goes_on(self):
+        wires = [self.wire(), self.wire(user="other"), self.wire()]
+        wait_until(lambda: not self.asked(wires[0], SERIES % 0, False), "there is room again")
+        answers = [self.asked(wires[count % 3], SERIES % count, count % 2 == 0) for count in range(20 * LIMIT)]
+        errors = [fields for fields in answers if fields]
+        self.assertGreater(len(errors), LIMIT)
+        self.assertEqual({(fields["S"], fields["C"]) for fields in errors}, {("ERROR", "53400")})
+        self.assertIn('max_transactions_per_second of rule "series"', errors[0]["M"])
+        for wire in wires:
+            self.assert_works(wire)
+
+    def test_a_statement_counts_by_what_was_prepared(self):
+        wire = self.wire()
+        wire.send(parse(SERIES % 1, "s"), parse("select 1", "one"), SYNC)
+        wire.until_ready()
+
+        def refused(name):
+            wire.send(bind(statement=name), execute(), SYNC)
+            return any(message.type == "E" for message in wire.until_ready())
+        self.assertIn(True, [refused("s") for _ in range(20 * LIMIT)])
+        self.assertNotIn(True, [refused("one") for _ in range(4 * LIMIT)])
+
+    def test_within_a_transaction_it_is_not_counted(self):
+        wire = self.wire()
+        wire.simple("begin")
+        for count in range(20 * LIMIT):
+            wire.simple(SERIES % count)
+        wire.simple("commit")
+
+    def test_another_database_has_no_such_rule(self):
+        wire = self.wire(database="postgres")
+        for count in range(20 * LIMIT):
+            wire.simple(SERIES % count)
+
+    def test_the_limit_is_lifted_by_a_reload(self):
+        wire = self.wire()
+        wait_until(lambda: self.asked(wire, SERIES % 1, False), "it is refused")
+        before = self.penstock.settings["rule"]
+        self.penstock.settings = merged(self.penstock.settings, {"rule": [dict(before[0], max_transactions_per_second=1000000)]})
+        self.penstock.reload()
+        try:
+            wait_until(lambda: not any(self.asked(wire, SERIES % 1, False) for _ in range(4 * LIMIT)), "the limit is lifted")
+        finally:
+            self.penstock.settings["rule"] = before
+            self.penstock.reload()
+
+
+@each_product
+class MySqlRuleRateLimits:
+    @classmethod
+    def through(cls, cluster):
+        return MySqlPenstock(cluster, {"rule": [{"name": "heavy", "statement": "select * from (*", "max_transactions_per_second": LIMIT}]}).start()
+
+    def test_all_that_ask_for_it_share_it_and_all_else_goes_on(self):
+        wires = [Wire(self.target.port).log_in("app", "app", PASSWORD) for _ in range(3)]
+        for wire in wires:
+            self.addCleanup(wire.socket.close)
+        results = [wires[count % 3].query(f"select * from (select {count}) t")[-1] for count in range(20 * LIMIT)]
+        errors = [result for result in results if isinstance(result, Error)]
+        self.assertGreaterEqual(len(results) - len(errors), LIMIT)
+        self.assertGreater(len(errors), LIMIT)
+        self.assertEqual({(error.code, error.sqlstate) for error in errors}, {(1226, "42000")})
+        self.assertIn('rule "heavy"', errors[0].text)
+        for wire in wires:
+            for _ in range(4 * LIMIT):
+                self.assertNotIsInstance(wire.query("select 1")[-1], Error)
+
+
 @each_product
 class DatabaseRateLimits:
     @classmethod

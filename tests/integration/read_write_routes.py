@@ -193,6 +193,21 @@ class Wishes(Split):
         wire.simple(PLACE)
         self.assertEqual(self.penstock.routes()["primary", "primary_setting"] - before.get(("primary", "primary_setting"), 0), 1)
 
+    def test_the_console_names_the_rule_and_those_it_cannot_judge(self):
+        def route(text):
+            row, = self.penstock.console("show route in app " + text)
+            return row["reason"], row["because"]
+        second = 'rule "second": user = "other", statement = "select port*"'
+        open_rule = '; not judged: rule "reports", which counts where application_name = "report*"'
+        self.assertEqual(route("as other select port from place"), ("node", second + open_rule))
+        self.assertEqual(route("as other application web select port from place"), ("node", second))
+        self.assertEqual(route("application 'report 7' as other select port from place"),
+                         ("primary_rule", 'rule "reports": application_name = "report*"'))
+        with contextlib.closing(self.penstock.wire(user="other", application_name="report 7")) as wire:
+            before = self.penstock.routes().get(("primary", "primary_rule"), 0)
+            self.port_of(wire)
+            self.assertEqual(self.penstock.routes()["primary", "primary_rule"], before + 1)
+
     def test_drivers_set_it(self):
         with contextlib.closing(psycopg.connect(self.penstock.url(), autocommit=True)) as connection:
             for prepare in (False, True):

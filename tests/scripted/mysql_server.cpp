@@ -150,6 +150,10 @@ std::string mysql_server_end::statement(std::string_view text, bool more)
     std::string out;
     if (text.find("BAD") != std::string_view::npos) {
         encode_err({1064, "42000"}, "that was bad", out, number_);
+    } else if (read_only && text.starts_with("INSERT")) {
+        encode_err({1290, "HY000"}, "The MySQL server is running with the --super-read-only option", out, number_);
+    } else if (breaks_off != 0 && text.starts_with("SELECT")) {
+        encode_err({breaks_off, "70100"}, "It was broken off", out, number_);
     } else if (text.starts_with("LOAD DATA LOCAL")) {
         packet(out, "\xfb/a/file");
         state_ = state::file;
@@ -333,6 +337,7 @@ bool mysql_server::serve()
             }
             const auto offered = offers | (deprecates_eof_ ? capability::deprecate_eof : 0);
             connections.push_back(std::make_unique<mysql_server_end>(accepted, std::move(next), offered));
+            connections.back()->read_only = refuses_writes;
             moved = true;
         }
     }

@@ -3,9 +3,9 @@
 // A MySQL server that a test plays: it takes everybody in, answers by a few simple rules, and errs as its plans say.
 //
 // The rules: "SELECT x" gives one row that holds x; texts with BAD fail; BEGIN, COMMIT and ROLLBACK do what they say;
-// "SET name = value" is reported; LOAD DATA LOCAL asks for the file; several statements in a text give as many results;
-// prepared statements give two rows, at once or by a cursor. Like scripted_server it listens on a Unix socket without a
-// name.
+// "SET name = value" is reported; INSERT is refused where it takes no writes, and SELECT where it breaks reads
+// off; LOAD DATA LOCAL asks for the file; several statements in a text give as many results; prepared statements give
+// two rows, at once or by a cursor. Like scripted_server it listens on a Unix socket without a name.
 #pragma once
 
 #include "protocols/mysql/capabilities.hpp"
@@ -26,6 +26,10 @@ namespace penstock::test {
 class mysql_server_end {
 public:
     mysql_server_end(int descriptor, server_plan plan, mysql::capability_flags offered);
+
+    /// It takes no writes.
+    bool read_only = false;
+    std::uint16_t breaks_off = 0;  ///< the error that reads end in
 
     bool serve();
     bool resume();
@@ -81,10 +85,12 @@ public:
     void stop() override;
     bool resume();
     void plan(server_plan next) { plans_.push_back(std::move(next)); }
+    void forget_plans() { plans_.clear(); }
     [[nodiscard]] std::size_t open_connections() const;
     [[nodiscard]] mysql_server_end& last() { return *connections.back(); }
 
     std::vector<std::unique_ptr<mysql_server_end>> connections{};
+    bool refuses_writes = false;  ///< on connections from now on
 
 private:
     int listener_;

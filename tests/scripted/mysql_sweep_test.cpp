@@ -5,6 +5,7 @@
 // with them but their own exchange: nobody waits for ever, no lease is lost, and the next one finds a clean connection.
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/packet.hpp"
+#include "tests/scripted/mysql_client.hpp"
 #include "tests/scripted/mysql_server.hpp"
 #include "tests/scripted/world.hpp"
 
@@ -44,9 +45,7 @@ void PrintTo(const mysql_program& what, std::ostream* out)
 
 std::string ask(command what, std::string_view body = {})
 {
-    std::string out;
-    append_packet(out, 0, std::string{static_cast<char>(what)}.append(body));
-    return out;
+    return mysql_command(what, body);
 }
 
 std::string text(std::string_view sql)
@@ -137,15 +136,7 @@ struct mysql_world {
         auto& made = all.connect();
         settle();
         EXPECT_FALSE(made.take().empty()) << "no greeting";
-        std::string response;
-        const auto wanted = capability::long_password | capability::protocol_41 | capability::connect_with_db |
-                            capability::secure_connection | capability::multi_statements | capability::multi_results |
-                            capability::ps_multi_results | capability::plugin_auth | capability::session_track |
-                            capability::local_files | (deprecates_eof ? capability::deprecate_eof : 0);
-        wire_writer to{response};
-        to.u32(static_cast<std::uint32_t>(wanted)).u32(1U << 24).u8(45).zeros(23).c_string("ann").u8(0);
-        to.c_string("shop").c_string("caching_sha2_password");
-        made.send(go_on(1, response));
+        made.send(mysql_login(deprecates_eof));
         settle();
         const auto answer = made.take();
         EXPECT_TRUE(answer.size() > header_size && answer[header_size] == '\0') << answer;

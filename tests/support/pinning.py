@@ -23,10 +23,11 @@ class carried:
 
 
 class ends:
-    """Pinned by the first for that reason, and not any more after the second. Without `in_between` it is all one transaction."""
+    """Pinned by the first for that reason, and not any more after the second. Without `in_between` it is all one transaction. `outlives`:
+    what any other statement does not end."""
 
-    def __init__(self, begin, end, reason, in_between=()):
-        self.begin, self.end, self.reason, self.in_between = begin, end, reason, in_between
+    def __init__(self, begin, end, reason, in_between=(), outlives=("do 1",)):
+        self.begin, self.end, self.reason, self.in_between, self.outlives = begin, end, reason, in_between, outlives
 
 
 class lasts:

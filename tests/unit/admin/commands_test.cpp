@@ -134,6 +134,10 @@ TEST(ConsoleCommands, ShowRouteTakesTheRestAsItIs)
     EXPECT_EQ(read.route.database, "Shop");
     EXPECT_EQ(read.route.user, "some one");
     EXPECT_EQ(read.route.dialect, "MYSQL");
+    read = parse_command("SHOW ROUTE AS u APPLICATION 'my app' IN d select 1");
+    EXPECT_EQ(read.route.statement, "select 1");
+    EXPECT_EQ(read.route.application_name, "my app");
+    EXPECT_EQ(read.route.user + read.route.database, "ud");
     for (const auto* text :
          {"SHOW ROUTE", "SHOW ROUTE IN", "SHOW ROUTE IN app", "SHOW ROUTE IN \"app", "SHOW ROUTE AS u IN d  "}) {
         EXPECT_EQ(parse_command(text).kind, command_kind::unknown) << text;

@@ -119,7 +119,7 @@ TEST(Explain, NamesTheRuleThatDecides)
     auto found = ask("SELECT * FROM big", "app", "report").cells;
     EXPECT_EQ(found[1], "replica");
     EXPECT_EQ(found[2], "node");
-    EXPECT_EQ(found[3], "rule: user = \"report\", statement = \"select*big*\"");
+    EXPECT_EQ(found[3], "rule \"big\": user = \"report\", statement = \"select*big*\"");
     EXPECT_EQ(ask("SELECT * FROM big", "app", "other").cells[2], "read");
     EXPECT_EQ(ask("SELECT * FROM hot", "app", "other").cells[2], "primary_rule");
     EXPECT_EQ(ask("DELETE FROM big", "app", "report").cells[2], "write");
@@ -128,6 +128,81 @@ TEST(Explain, NamesTheRuleThatDecides)
     EXPECT_EQ(ask("SELECT 1", "alone", "x").cells[2], "split_off");
     EXPECT_EQ(ask("SELECT `a` FROM t", "shop", "x").cells[2], "read");
     EXPECT_TRUE(ask("SELECT 1", "nowhere", "x").refused);
+}
+
+constexpr std::string_view rules_by_session = R"(
+[[cluster]]
+nodes = ["db1:5432", "db2:5432"]
+read_write_split = true
+[[database]]
+name = "*"
+[[user]]
+name = "u"
+password = "x"
+[[rule]]
+name = "any"
+application_name = "*"
+statement = "*everywhere*"
+route = "replica"
+[[rule]]
+name = "jobs"
+application_name = "job*"
+route = "primary"
+[[rule]]
+name = "nightly"
+user = "u"
+application_name = "night*"
+database = "app"
+statement = "*big*"
+route = "primary"
+[[rule]]
+name = "big"
+user = "u"
+statement = "*big*"
+route = "primary"
+[[rule]]
+name = "behind it"
+application_name = "x"
+statement = "*big*"
+route = "replica"
+)";
+
+TEST(Explain, TellsWhichRulesWouldDecideForSessionsThatNobodyHasDescribed)
+{
+    const auto all = settings_of(rules_by_session);
+    const auto ask = [&all](admin::route_question question) { return route_of(question, all, {}).cells; };
+    const std::string jobs = "; not judged: rule \"jobs\", which counts where application_name = \"job*\"";
+    const std::string big = "rule \"big\": user = \"u\", statement = \"*big*\"";
+
+    auto found = ask({.statement = "SELECT 1", .database = "app", .user = "u"});
+    EXPECT_EQ(found[2], "read");
+    EXPECT_TRUE(found[3]->ends_with(jobs)) << *found[3];
+    found = ask({.statement = "SELECT big", .database = "app", .user = "u"});
+    EXPECT_EQ(found[2], "primary_rule");
+    EXPECT_EQ(found[3], big) << "those that are not judged would decide the same, or come behind";
+    found = ask({.statement = "SELECT everywhere", .database = "app", .user = "u"});
+    EXPECT_EQ(found[3], "rule \"any\": application_name = \"*\", statement = \"*everywhere*\"");
+
+    found = ask({.statement = "SELECT 1", .database = "app", .user = "u", .application_name = "job 7"});
+    EXPECT_EQ(found[3], "rule \"jobs\": application_name = \"job*\"");
+    found = ask({.statement = "SELECT 1", .database = "app", .user = "u", .application_name = "web"});
+    EXPECT_EQ(found[3]->find("judged"), std::string::npos) << *found[3];
+    found = ask({.statement = "SELECT big", .database = "app", .user = "other", .application_name = "night"});
+    EXPECT_EQ(found[2], "read");
+    EXPECT_EQ(found[3]->find("judged"), std::string::npos) << *found[3];
+
+    found = ask({.statement = "SELECT big", .user = "other"});
+    EXPECT_TRUE(
+        found[3]->ends_with(jobs + "; not judged: rule \"behind it\", which counts where application_name = \"x\""))
+        << *found[3];
+    found = ask({.statement = "SELECT big", .application_name = "night"});
+    EXPECT_TRUE(
+        found[3]->ends_with("; not judged: rule \"nightly\", which counts where user = \"u\", database = \"app\"; not "
+                            "judged: rule \"big\", which counts where user = \"u\""))
+        << *found[3];
+    found = ask({.statement = "SELECT big /* penstock: replica */", .database = "app", .user = "u"});
+    EXPECT_EQ(found[2], "replica_hint") << "a comment outranks all rules";
+    EXPECT_EQ(found[3]->find("rule"), std::string::npos) << *found[3];
 }
 
 TEST(Explain, TakesTheDialectThatIsNamed)

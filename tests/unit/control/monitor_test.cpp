@@ -149,6 +149,69 @@ TEST_F(Monitor, IsWokenByASuspicion)
     EXPECT_TRUE(wait_for_questions(1));
 }
 
+TEST_F(Monitor, TellsWhoAsksWhatTheNextProbeHasFound)
+{
+    std::vector<router::node_finding> told;
+    const auto tell = [this, &told](router::node_finding found) {
+        EXPECT_FALSE(views.empty());
+        told.push_back(found);
+    };
+    const auto is_told = [&told](std::size_t times) { return [&told, times] { return told.size() == times; }; };
+    auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
+    options.shortest_pause = milliseconds{1};
+    {
+        monitor watcher{on, options, surroundings()};
+        watcher.start();
+        ASSERT_TRUE(wait_for_questions(2));
+        watcher.examine({0}, tell);
+        bool posted = false;
+        on.post([&posted] { posted = true; });
+        ASSERT_TRUE(on.run_until([&posted] { return posted; }, seconds{5}));
+        answer_probe(one_row({"f", "100", "3"}));
+        answer_probe(one_row({"t", "100", "3"}));
+        ASSERT_TRUE(wait_for_questions(1)) << "again, for that probe had begun before";
+        EXPECT_TRUE(told.empty());
+        answer_probe(one_row({"t", "100", "3"}));
+        ASSERT_TRUE(on.run_until(is_told(1), seconds{5}));
+        EXPECT_EQ(told.back(), router::node_finding::alive);
+        EXPECT_EQ(views.back()->primary(), nullptr) << "the view says what it is";
+        while (!database.questions.empty()) {
+            database.answer(fault("connection refused"));
+        }
+        watcher.examine({1}, tell);
+        ASSERT_TRUE(on.run_until(
+            [this, &told] {
+                if (!database.questions.empty()) {
+                    database.answer(fault("connection refused"));
+                }
+                return told.size() == 2;
+            },
+            seconds{5}));
+        EXPECT_EQ(told.back(), router::node_finding::silent);
+        watcher.examine({5}, tell);
+        ASSERT_TRUE(on.run_until(is_told(3), seconds{5}));
+        EXPECT_EQ(told.back(), router::node_finding::unknown) << "there is no such node";
+        watcher.examine({0}, tell);
+        posted = false;
+        on.post([&posted] { posted = true; });
+        ASSERT_TRUE(on.run_until([&posted] { return posted; }, seconds{5}));
+    }
+    ASSERT_TRUE(on.run_until(is_told(4), seconds{5})) << "whoever waits is told when nobody looks any more";
+    EXPECT_EQ(told.back(), router::node_finding::unknown);
+}
+
+TEST_F(Monitor, TellsAtOnceThatNothingIsProbed)
+{
+    auto options = watching({{"127.0.0.1", 1}});
+    options.account.reset();
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    std::optional<router::node_finding> told;
+    watcher.examine({0}, [&told](router::node_finding found) { told = found; });
+    ASSERT_TRUE(on.run_until([&told] { return told.has_value(); }, seconds{5}));
+    EXPECT_EQ(*told, router::node_finding::unknown);
+}
+
 TEST_F(Monitor, AsksEveryNodeOftenWhileThePrimaryDoesNotAnswer)
 {
     auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
@@ -208,6 +271,20 @@ TEST(TargetIn, PrefersThePrimaryAndNeedsAnAddress)
     EXPECT_EQ(target->host, "b");
     EXPECT_EQ(target->addresses, std::vector<std::string>{"::1"});
     EXPECT_EQ(target->user, "u");
+}
+
+TEST(TargetIn, IsNoNodeThatWasOnlyFound)
+{
+    topology nodes{"main", {{"a", 1}}, 1, true};
+    nodes.observe(address_observation{.node = {0}, .endpoints = {*net::numeric_endpoint("10.0.0.1", 1)}});
+    nodes.observe(probe_observation{.node = {0}, .how = probe_observation::kind::failed, .fault = "refused"});
+    member_list list;
+    list.members = {{.host = "a", .port = 1}, {.host = "b", .port = 2}};
+    nodes.observe(list);
+    nodes.observe(address_observation{.node = {1}, .endpoints = {*net::numeric_endpoint("10.0.0.2", 2)}});
+    EXPECT_FALSE(monitor::target_in(nodes.view(), {})) << "nobody knows what it is";
+    nodes.observe(probe_observation{.node = {1}, .how = probe_observation::kind::answered, .in_recovery = true});
+    EXPECT_EQ(monitor::target_in(nodes.view(), {})->host, "b");
 }
 
 TEST_F(Monitor, AsksMySqlInItsOwnWordsUntilEnoughIsKnown)

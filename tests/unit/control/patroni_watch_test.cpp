@@ -81,6 +81,26 @@ private:
     std::vector<std::shared_ptr<guest>> guests_;
 };
 
+/// Listens, and lets nobody in: its queue is full.
+class full_listener {
+public:
+    explicit full_listener(loop& on) : acceptor_{on.context()}, first_{on.context()}, second_{on.context()}
+    {
+        acceptor_.open(tcp::v4());
+        acceptor_.bind({asio::ip::address_v4::loopback(), 0});
+        acceptor_.listen(0);
+        for (auto* each : {&first_, &second_}) {
+            each->async_connect(acceptor_.local_endpoint(), [](const boost::system::error_code&) {});
+        }
+    }
+    [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+private:
+    tcp::acceptor acceptor_;
+    tcp::socket first_;
+    tcp::socket second_;
+};
+
 class PatroniWatch : public testing::Test {
 protected:
     void SetUp() override
@@ -91,7 +111,7 @@ protected:
 
     std::unique_ptr<patroni_watch> watch(std::vector<place> at, duration patience = seconds{5})
     {
-        patroni_surroundings around{names, [] { return duration{milliseconds{1}}; }, {}};
+        patroni_surroundings around{names, [this] { return pause; }, {}};
         around.tell = [this](member_list list) { lists.push_back(std::move(list)); };
         auto made = std::make_unique<patroni_watch>(on, std::move(at), patience, std::move(around));
         made->start();
@@ -104,7 +124,9 @@ protected:
     }
 
     loop on;
-    resolver names{on};
+    resolver names{on, [this](const std::string&, std::uint16_t) { return addresses{resolved}; }};
+    std::vector<net::endpoint> resolved;
+    duration pause = milliseconds{1};
     std::vector<member_list> lists;
 };
 
@@ -176,9 +198,34 @@ TEST_F(PatroniWatch, GivesUpOnASilentServerAndOnOneThatIsNotThere)
         on.run_until([this] { return lists.back().fault.find("cannot connect") != std::string::npos; }, seconds{5}));
 }
 
+TEST_F(PatroniWatch, ASilentAddressOfAServerLeavesTheOthersTheirTime)
+{
+    const full_listener silent{on};
+    scripted_http server{on};
+    server.answer = members("5433");
+    resolved = {*net::numeric_endpoint("127.0.0.1", silent.port()),
+                *net::numeric_endpoint("127.0.0.1", server.where().port)};
+    const auto watching = watch({{.host = "patroni.internal", .port = 8008}}, milliseconds{300});
+    ASSERT_TRUE(wait_for_list());
+    EXPECT_EQ(lists[0].fault, "");
+    EXPECT_EQ(lists[0].members.size(), 1U);
+}
+
+TEST_F(PatroniWatch, AsksAtOnceWhereItIsToldTo)
+{
+    scripted_http server{on};
+    server.answer = members("5433");
+    pause = std::chrono::hours{1};
+    const auto watching = watch({server.where()});
+    ASSERT_TRUE(wait_for_list());
+    watching->hasten();
+    EXPECT_TRUE(wait_for_list());
+}
+
 TEST_F(PatroniWatch, TellsNothingOnceItIsGone)
 {
     scripted_http server{on};
+    server.answer = members("5433");
     auto watching = watch({server.where()});
     ASSERT_TRUE(on.run_until([&] { return !server.requests.empty(); }, seconds{5}));
     watching.reset();

@@ -114,6 +114,23 @@ TEST_F(Sampler, BelievesNoOtherTimeline)
     EXPECT_EQ(own->board()->covers(1), time_point{});
 }
 
+TEST_F(Sampler, BelievesNoAnswerOfANodeThatWasLeftOrGaveItsPlaceAway)
+{
+    const auto written = clock::now();
+    own->board()->want(written);
+    ASSERT_TRUE(asked());
+    database.answer(one_row({"1", "1000"}));
+    ASSERT_TRUE(asked(2));
+    auto made = std::make_shared<router::cluster_view>(*view);
+    made->nodes[1].state = router::node_state::left;
+    made->nodes[2].host = "127.0.0.2";
+    view = made;
+    database.answer(one_row({"1", "1000"}));
+    database.answer(one_row({"1", "1000"}));
+    EXPECT_EQ(own->board()->covers(1), time_point{});
+    EXPECT_EQ(own->board()->covers(2), time_point{});
+}
+
 TEST_F(Sampler, ForgetsAllWithANewPrimary)
 {
     own->board()->want(clock::now());

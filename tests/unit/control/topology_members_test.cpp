@@ -189,6 +189,71 @@ TEST(TopologyMembers, AnOldPrimaryThatReturnsIsNotWrittenTo)
     EXPECT_EQ(nodes.view().primary_index, 2U);
 }
 
+probe_observation of_database(const std::string& database, probe_observation seen)
+{
+    seen.past = history{.database = database, .timeline = 1};
+    return seen;
+}
+
+TEST(TopologyMembers, WhatIsConfiguredTellsWhichClusterItIsHoweverManyWereFound)
+{
+    topology nodes{"main", {{"db0", 5432}}, 3, true};
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    nodes.observe(of_database("9", told(1, false)));
+    nodes.observe(of_database("9", told(2, true)));
+    nodes.observe(of_database("7", told(0, false)));
+    EXPECT_EQ(nodes.view().primary_index, 0U);
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined);
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+}
+
+TEST(TopologyMembers, WhereNoConfiguredNodeAnswersThoseThatWereFoundTell)
+{
+    topology nodes{"main", {{"db0", 5432}}, 3, true};
+    nodes.observe(listing({"db0", "db1", "db2", "db3"}));
+    nodes.observe(of_database("7", told(1, false)));
+    nodes.observe(of_database("7", told(2, true)));
+    nodes.observe(of_database("9", told(3, false)));
+    nodes.observe(probe_observation{.node = {0}, .how = kind::failed, .fault = "connection refused"});
+    EXPECT_EQ(nodes.view().primary_index, 1U);
+}
+
+TEST(TopologyMembers, AFoundNodeThatDoesNotTellWhichClusterItIsOfIsNotUsed)
+{
+    topology nodes{"main", {{"db0", 5432}, {"db1", 5432}}, 3, true};
+    nodes.observe(of_database("7", told(0, false)));
+    nodes.observe(told(1, true));
+    EXPECT_TRUE(nodes.view().nodes[1].is_up()) << "what is configured need not tell";
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    EXPECT_TRUE(nodes.view().nodes[2].is_up()) << "it has not been asked yet";
+    nodes.observe(told(2, true));
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    for (int each = 0; each < 3; ++each) {
+        nodes.observe(probe_observation{.node = {0}, .how = kind::failed, .fault = "connection refused"});
+    }
+    nodes.observe(told(2, false));
+    EXPECT_EQ(nodes.view().primary(), nullptr);
+    nodes.observe(of_database("7", told(2, false)));
+    EXPECT_EQ(nodes.view().primary_index, 2U);
+}
+
+TEST(TopologyMembers, ANodeIsOfTheClusterThatItToldLast)
+{
+    auto nodes = one_node();
+    nodes.observe(of_database("7", told(0, false)));
+    nodes.observe(listing({"db0", "db1", "db2"}));
+    nodes.observe(of_database("7", told(1, true)));
+    nodes.observe(of_database("9", told(2, true)));
+    nodes.observe(told(1, true));
+    EXPECT_TRUE(nodes.view().nodes[1].is_up());
+    nodes.observe(told(2, true));
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    observe_often(nodes, listing({"db0"}), topology::lists_until_left);
+    nodes.observe(listing({"db0", "db1"}));
+    nodes.observe(told(1, true));
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined) << "another server may be there now";
+}
+
 TEST(TopologyMembers, OneThatDoesNotRunYetIsNoNewNode)
 {
     auto nodes = one_node();
@@ -223,6 +288,18 @@ TEST(TopologyMembers, AnAddressOfAConfiguredNodeIsThatNode)
     EXPECT_EQ(nodes.view().nodes.size(), 1U);
     list.members[0].port = 5433;
     EXPECT_TRUE(nodes.observe(list)) << "another server there";
+}
+
+TEST(TopologyMembers, ANameOfAllServersIsNoneOfThem)
+{
+    auto nodes = one_node();
+    const auto first = *net::numeric_endpoint("10.0.0.1", 5432);
+    nodes.observe(address_observation{{0}, {first, *net::numeric_endpoint("10.0.0.2", 5432)}, {}});
+    nodes.observe(listing({"10.0.0.1", "10.0.0.2"}));
+    EXPECT_EQ(nodes.view().nodes.size(), 3U);
+    auto other = one_node();
+    other.observe(address_observation{{0}, {*net::numeric_endpoint("::1", 5432), first}, {}});
+    EXPECT_FALSE(other.observe(listing({"10.0.0.1"}))) << "one server has an address of each kind";
 }
 
 TEST(TopologyMembers, OneFoundByAddressBeforeTheNameWasResolvedIsLeft)
@@ -265,6 +342,81 @@ TEST(TopologyMembers, APlaceIsGivenAwayOnlyWhenThereIsNoOtherAndAfterLong)
     EXPECT_EQ(nodes.view().nodes[1].state, node_state::up);
     EXPECT_EQ(nodes.view().nodes[1].role, node_role::unknown);
     EXPECT_TRUE(nodes.view().nodes[1].endpoints.empty());
+}
+
+/// As many as there may be; db1 is the primary.
+topology full_cluster()
+{
+    auto nodes = one_node();
+    nodes.observe(listing(hosts(1, router::most_nodes)));
+    nodes.observe(told(1, false));
+    nodes.observe(told(0, true));
+    return nodes;
+}
+
+void fail(topology& nodes, std::uint32_t node, int times)
+{
+    for (int each = 0; each < times; ++each) {
+        nodes.observe(probe_observation{.node = {node}, .how = kind::failed, .fault = "connection refused"});
+    }
+}
+
+/// All but that one, and one that has no place.
+member_list without(std::size_t left)
+{
+    auto list = listing(hosts(1, router::most_nodes + 1));
+    list.members.erase(list.members.begin() + static_cast<std::ptrdiff_t>(left));
+    return list;
+}
+
+constexpr auto long_enough = 2 * (topology::lists_until_left + topology::lists_until_reused);
+
+TEST(TopologyMembers, TheLastPrimarysPlaceIsNotGivenAway)
+{
+    auto nodes = full_cluster();
+    ASSERT_EQ(nodes.view().primary_index, 1U);
+    fail(nodes, 1, 3);
+    observe_often(nodes, without(1), long_enough);
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::left);
+    EXPECT_EQ(nodes.view().nodes[1].host, "db1");
+    nodes.observe(told(0, false));
+    ASSERT_EQ(nodes.view().primary_index, 0U);
+    nodes.observe(without(1));
+    EXPECT_EQ(nodes.view().nodes[1].host, "db64") << "now there is another one";
+}
+
+TEST(TopologyMembers, ThePlaceOfOneThatHasReplacedAPrimaryIsNotGivenAway)
+{
+    auto nodes = full_cluster();
+    fail(nodes, 1, 1);
+    nodes.observe(told(2, false));
+    ASSERT_EQ(nodes.view().primary_index, 2U);
+    fail(nodes, 2, 3);
+    nodes.observe(told(3, false));
+    ASSERT_EQ(nodes.view().primary_index, 3U);
+    nodes.observe(told(1, false));
+    ASSERT_EQ(nodes.view().nodes[1].state, node_state::quarantined);
+    observe_often(nodes, without(2), long_enough);
+    EXPECT_EQ(nodes.view().nodes[2].state, node_state::left);
+    EXPECT_EQ(nodes.view().nodes[2].host, "db2");
+    EXPECT_EQ(nodes.view().nodes[1].state, node_state::quarantined) << "db2 has replaced it";
+    nodes.observe(told(1, true));
+    nodes.observe(without(2));
+    EXPECT_EQ(nodes.view().nodes[2].host, "db64") << "db1 is a replica, whoever replaced it";
+}
+
+TEST(TopologyMembers, ANodeInAnothersPlaceIsNotTakenForIt)
+{
+    auto nodes = full_cluster();
+    nodes.observe(of_database("7", told(1, false)));
+    nodes.observe(of_database("9", told(2, true)));
+    ASSERT_EQ(nodes.view().nodes[2].state, node_state::quarantined);
+    observe_often(nodes, without(2), long_enough);
+    ASSERT_EQ(nodes.view().nodes[2].host, "db64");
+    EXPECT_TRUE(nodes.view().nodes[2].is_up());
+    nodes.observe(of_database("7", told(2, true)));
+    EXPECT_EQ(nodes.view().nodes[2].role, node_role::replica);
+    EXPECT_TRUE(nodes.view().nodes[2].is_up());
 }
 
 }  // namespace

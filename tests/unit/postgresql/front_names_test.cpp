@@ -83,25 +83,112 @@ TEST(FrontNames, InATransactionThatFailsIt)
     EXPECT_EQ(talk.sent_to_server(), wire::query("EXECUTE p"));  // which the server refuses by itself
 }
 
-TEST(FrontNames, ATextThatEndsAFailedTransactionFindsNothingThatWasGivenUp)
+/// Of the protocol `p` is a statement; the transaction has failed, on a server that does not know its name.
+struct failed_transaction : names {
+    failed_transaction()
+    {
+        parse("p", "SELECT 1");
+        send(wire::query("BEGIN"));
+        answer(wire::command_complete("BEGIN") + wire::ready('T'));
+        send(wire::query("SELECT boom"));
+        answer(wire::error("22012") + wire::ready('E'));
+        forget();
+    }
+};
+
+TEST(FrontNames, ATextThatEndsAFailedTransactionFindsWhatItNamesBehindThat)
+{
+    failed_transaction talk;
+    EXPECT_EQ(talk.send(wire::query("; ROLLBACK; PREPARE p AS SELECT 2")), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("; ROLLBACK;"));
+    talk.answer(wire::command_complete("ROLLBACK") + wire::ready('I'));
+    EXPECT_EQ(talk.sent_to_client(), wire::command_complete("ROLLBACK"));
+    EXPECT_EQ(talk.send({}), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::parse("p", "SELECT 1") + wire::sync());
+    talk.answer(wire::parse_complete() + wire::ready());
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("            PREPARE p AS SELECT 2"));
+    talk.answer(wire::error("42P05") + wire::ready());
+    EXPECT_EQ(types_of(talk.sent_to_client()), "EZ");
+    EXPECT_FALSE(talk.is_pinned());
+    EXPECT_EQ(talk.send(wire::query("EXECUTE p")), front_need::answers)
+        << "an error in a text leaves open what was done";
+    EXPECT_EQ(talk.sent_to_server(), wire::close('S', "p") + wire::parse("p", "SELECT 1") + wire::sync());
+}
+
+TEST(FrontNames, AnErrorOfWhatWasToEndAFailedTransactionIsTheAnswerToAll)
+{
+    failed_transaction talk;
+    EXPECT_EQ(talk.send(wire::query("ROLLBACK TO nowhere; EXECUTE p") + wire::query("ROLLBACK")), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("ROLLBACK TO nowhere;"));
+    const auto refusal = wire::error("3B001") + wire::ready('E');
+    talk.answer(refusal);
+    EXPECT_EQ(talk.sent_to_client(), refusal);
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("ROLLBACK"));
+}
+
+TEST(FrontNames, WhetherATransactionHasFailedIsWaitedFor)
 {
     names talk;
     talk.parse("p", "SELECT 1");
+    talk.send(wire::query("BEGIN") + wire::query("SELECT boom"));
+    talk.forget();
+    EXPECT_EQ(talk.send(wire::query("ABORT; EXECUTE p")), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), "");
+    talk.answer(wire::command_complete("BEGIN") + wire::ready('T') + wire::error("22012") + wire::ready('E'));
+    EXPECT_EQ(talk.send({}), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("ABORT;"));
+}
+
+TEST(FrontNames, AServerThatIsLostAmidAFailedTransactionsEndAnswersAllOfTheQuery)
+{
+    failed_transaction talk;
+    talk.send(wire::query("ROLLBACK; EXECUTE p"));
+    talk.forget();
+    EXPECT_TRUE(talk.lose_server({error_kind::server_lost, "gone", {}}));
+    EXPECT_EQ(types_of(talk.sent_to_client()), "EZ");
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.unconsumed(), "");
+    EXPECT_EQ(talk.sent_to_client(), "");
+}
+
+TEST(FrontNames, WhatIsLeftOfAQueryGoesToTheNextServerWhereItsFirstPartHasEnded)
+{
+    failed_transaction talk;
+    talk.send(wire::query("ROLLBACK; EXECUTE p"));
+    talk.answer(wire::command_complete("ROLLBACK") + wire::ready());
+    talk.forget();
+    EXPECT_TRUE(talk.lose_server({error_kind::server_lost, "gone", {}}));
+    EXPECT_EQ(talk.send({}), front_need::server);
+    talk.move_to(1);
+    EXPECT_EQ(talk.send({}), front_need::answers);
+    talk.answer_all();
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.unconsumed(), "");
+}
+
+TEST(FrontNames, ATextThatEndsAFailedTransactionFindsNothingThatWasGivenUp)
+{
+    failed_transaction talk;
+    talk.run("ROLLBACK", "ROLLBACK");
     talk.send(wire::query("EXECUTE p"));
     talk.answer_all();
-    talk.send(wire::close('S', "p") + wire::parse("p", "SELECT 2") + wire::sync());
-    talk.answer(wire::parse_complete() + wire::ready());
+    talk.send(wire::close('S', "p") + wire::sync());
+    talk.answer(wire::ready());
     talk.send(wire::query("BEGIN"));
     talk.answer(wire::command_complete("BEGIN") + wire::ready('T'));
     talk.send(wire::query("SELECT boom"));
     talk.answer(wire::error("22012") + wire::ready('E'));
     talk.forget();
-    const auto text = wire::query("ROLLBACK; EXECUTE p");
-    EXPECT_EQ(talk.send(text), front_need::answers);
+    talk.send(wire::query("ROLLBACK; EXECUTE p"));
+    talk.answer(wire::command_complete("ROLLBACK") + wire::ready());
+    talk.forget();
+    EXPECT_EQ(talk.send({}), front_need::answers);
     EXPECT_EQ(talk.sent_to_server(), wire::close('S', "p") + wire::sync());
-    talk.answer(wire::close_complete() + wire::ready('E'));
+    talk.answer(wire::close_complete() + wire::ready());
     EXPECT_EQ(talk.send({}), front_need::more);
-    EXPECT_EQ(talk.sent_to_server(), text);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("          EXECUTE p"));
     EXPECT_EQ(talk.sent_to_client(), "");
 }
 

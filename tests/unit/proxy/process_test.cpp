@@ -155,6 +155,29 @@ TEST_F(ProcessTest, ForgetsHowFarANodeWasThatWasLeftOrGaveItsPlaceAway)
     EXPECT_EQ(board->covers(0), now);
 }
 
+TEST_F(ProcessTest, GreetsAsTheServersDoThatAreStillThere)
+{
+    std::vector<router::node> nodes{{.id = {0}, .host = "a", .version_text = "8.4.3"},
+                                    {.id = {1}, .host = "b", .version_text = "8.0.36"},
+                                    {.id = {2}, .host = "c", .version_text = "5.7.44"}};
+    auto tree = small_tree();
+    tree.clusters.front().engine = engine::mysql;
+    made.configure(configuration_of(tree));
+    made.publish(view(nodes, 0));
+    made.note_greeting(engine::mysql, "a:5432", {.version = "8.4.3", .capabilities = 1});
+    made.note_greeting(engine::mysql, "b:5432", {.version = "8.0.36", .capabilities = 1});
+    EXPECT_EQ(made.greeting_of(engine::mysql).version, "5.7.44");
+    nodes[2].state = router::node_state::quarantined;
+    made.publish(view(nodes, 0));
+    EXPECT_EQ(made.greeting_of(engine::mysql).version, "8.0.36");
+    nodes[1].state = router::node_state::left;
+    made.publish(view(nodes, 0));
+    EXPECT_EQ(made.greeting_of(engine::mysql).version, "8.4.3");
+    nodes[0] = {.id = {0}, .host = "d"};
+    made.publish(view(nodes, 0));
+    EXPECT_EQ(made.greeting_of(engine::mysql), server_greeting{}) << "another one has its place";
+}
+
 TEST_F(ProcessTest, LeavesTheServerWhatItReservesAndTheProbeItsConnection)
 {
     const auto record = pool(with_password("a"));
@@ -169,6 +192,25 @@ TEST_F(ProcessTest, TakesTheSmallestNodeForTheMeasure)
     EXPECT_EQ(connections_allowed(made, record), 4U);
     made.publish(view({{.host = "db", .max_connections = 1, .reserved_connections = 3}}, 0));
     EXPECT_EQ(connections_allowed(made, record), 1U) << "never none";
+}
+
+TEST_F(ProcessTest, TakesNoMeasureFromANodeThatIsNotUsed)
+{
+    const auto record = pool(with_password("a"));
+    const auto quarantined = router::node_state::quarantined;
+    made.publish(view(
+        {{.host = "db", .max_connections = 15}, {.host = "stranger", .state = quarantined, .max_connections = 1}}, 0));
+    EXPECT_EQ(connections_allowed(made, record), 14U);
+}
+
+TEST_F(ProcessTest, CountsHoweverMuchAServerSaysThatItTakes)
+{
+    auto tree = small_tree();
+    tree.pool.limits.size = 20;
+    made.configure(configuration_of(tree));
+    const auto record = pool(with_password("a"));
+    made.publish(view({{.host = "db", .max_connections = 85899348}}, 0));  // a hundred times that is little more than 2^33
+    EXPECT_EQ(connections_allowed(made, record), 20U);
 }
 
 TEST_F(ProcessTest, ChangesLimitsOfPoolsThatExist)

@@ -46,13 +46,14 @@ protected:
         }
         return chosen;
     }
-    route choose() { return own.choose(view, rules, board, needed, route_reason::read, now); }
+    route choose() { return own.choose(view, rules, board, needed, route_reason::read, now, {}, full); }
 
     cluster_view view = cluster_of(2);
     policy rules{.split = true};
     freshness_board board;
     freshness_needed needed;
     time_point now = start;
+    node_set full;
     balance own;
 };
 
@@ -62,6 +63,22 @@ TEST_F(Balance, SendsNothingToADrainedNode)
     EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{2, 10}}));
     view.nodes[2].drained = true;
     EXPECT_EQ(choose().replica, std::nullopt);
+}
+
+TEST_F(Balance, KnowsNothingOfANodeThatHasAnothersPlace)
+{
+    own.began(1);
+    own.failed(1, now);
+    own.began(1);
+    ASSERT_TRUE(own.is_set_aside(1, now));
+    own.forget(1);
+    EXPECT_FALSE(own.is_set_aside(1, now));
+    EXPECT_EQ(own.outstanding(1), 1U) << "what is under way there has yet to end";
+    own.ended(1, seconds{10}, now);
+    rules.method = balance_method::latency;
+    EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{2, 10}}));
+    own.forget(1);
+    EXPECT_EQ(choose_often(10).count(1), 1U) << "its own latency is not known";
 }
 
 TEST_F(Balance, GivesTheIdleOnesEqualShares)
@@ -148,6 +165,69 @@ TEST_F(Balance, PrefersWhatIsNearAndTakesBackupsLast)
     EXPECT_EQ(choose_often(10).at(2), 10);
     view.nodes[2].state = node_state::down;
     EXPECT_EQ(choose_often(10).at(1), 10);
+}
+
+TEST_F(Balance, PassesOverWhatIsFullWhileAnotherHasRoom)
+{
+    full.set(1);
+    for (const auto method : {balance_method::least_outstanding,
+                              balance_method::round_robin,
+                              balance_method::weighted,
+                              balance_method::latency}) {
+        rules.method = method;
+        EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{2, 10}}));
+    }
+    full.set(2);
+    rules.method = balance_method::least_outstanding;
+    EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{1, 5}, {2, 5}})) << "all are: as if none were";
+    full.reset(1);
+    EXPECT_EQ(choose_often(10), (std::map<std::size_t, int>{{1, 10}}));
+}
+
+TEST_F(Balance, GoesFartherWhereAllThatIsNearIsFull)
+{
+    view = cluster_of(3);
+    rules.nodes = {{}, {.backup = true}, {.near = false}, {}};
+    full.set(3);
+    EXPECT_EQ(choose_often(10).at(2), 10);
+    full.set(2);
+    EXPECT_EQ(choose_often(10).at(1), 10);
+    full.set(1);
+    EXPECT_EQ(choose_often(10).at(3), 10);
+}
+
+TEST_F(Balance, SendsWhatMustGoToOneNodeThereThoughItIsFull)
+{
+    full.set(1);
+    EXPECT_EQ(own.choose(view, rules, board, needed, route_reason::node, now, 1, full).replica, 1U);
+}
+
+TEST_F(Balance, PassesOverWhatIsFullOnlyIfAnotherIsFreshEnough)
+{
+    full.set(1);
+    needed.own_write = start;
+    board.set(1, start + duration{1});
+    EXPECT_EQ(choose().replica, 1U);
+    board.set(2, start + duration{1});
+    EXPECT_EQ(choose().replica, 2U);
+}
+
+TEST_F(Balance, TakesTurnsAlsoWhereOneIsFullNowAndThen)
+{
+    view = cluster_of(3);
+    rules.method = balance_method::round_robin;
+    std::map<std::size_t, int> chosen;
+    for (int each = 0; each < 3000; ++each) {
+        full.reset();
+        auto way = choose();
+        if (way.replica == 1U && each % 10 != 0) {
+            full.set(1);
+            way = choose();
+        }
+        ++chosen[*way.replica];
+    }
+    EXPECT_NEAR(chosen.at(2), chosen.at(3), 30);
+    EXPECT_GT(chosen.at(1), 90);
 }
 
 TEST_F(Balance, TakesOnlyWhatCoversTheOwnWrite)

@@ -154,6 +154,18 @@ TEST_F(Validate, ReadsGoToReplicasOnlyWhereTheyCan)
     EXPECT_NE(of_cluster("nodes = ['a', {address = 'b', weight = 10001}]").find("10000"), std::string::npos);
 }
 
+TEST_F(Validate, RulesLeadSomewhereOrLimitSomething)
+{
+    const auto of_rule = [this](const std::string& lines) { return fault_of("[[rule]]\nname = 'r'\n" + lines); };
+    EXPECT_TRUE(of_rule("user = 'app'").starts_with("f:1:1: rule \"r\" leads nowhere, and limits nothing"));
+    EXPECT_NE(of_rule("max_transactions_per_second = 0").find("leads nowhere"), std::string::npos);
+    EXPECT_NE(of_rule("route = 'nowhere'\nmax_transactions_per_second = 5").find("leads nowhere"), std::string::npos);
+    EXPECT_EQ(of_rule("max_transactions_per_second = 5"), "none");
+    EXPECT_EQ(of_rule("route = 'primary'"), "none");
+    EXPECT_EQ(of_rule("route = 'primary'\nstatement = 'select*'\nmax_transactions_per_second = 5"), "none");
+    EXPECT_NE(of_rule("route = 'primary'\nmax_transactions_per_second = 1000001").find("1000000"), std::string::npos);
+}
+
 TEST_F(Validate, NodesAreGivenOnceEach)
 {
     const auto of_nodes = [this](const std::string& nodes) {

@@ -51,6 +51,7 @@ TEST(WorkerCounters, AddUpByPool)
     second.of_pool(app).query_time.add(300);
     first.of_pool(app).count_pin(2);
     first.of_pool(app).count_discard(discard_reason::lifetime);
+    first.of_pool(app).count_retries(retry_reason::primary_lost, 2);
     first.of_pool(app).count_route(3);
     first.process.clients_accepted.add(2);
     first.process.count_login_failure(error_kind::wrong_password);
@@ -66,6 +67,7 @@ TEST(WorkerCounters, AddUpByPool)
     EXPECT_EQ(sum.pools[app].query_time.sum(), 400U);
     EXPECT_EQ(sum.pools[app].pins[2], 1U);
     EXPECT_EQ(sum.pools[app].discards[static_cast<std::size_t>(discard_reason::lifetime)], 1U);
+    EXPECT_EQ(sum.pools[app].retries[static_cast<std::size_t>(retry_reason::primary_lost)], 2U);
     EXPECT_EQ(sum.pools[app].routes[3], 1U);
     EXPECT_EQ(sum.process.clients_accepted, 2U);
     EXPECT_EQ(sum.process.login_failures[static_cast<std::size_t>(error_kind::wrong_password)], 1U);
@@ -86,10 +88,11 @@ TEST(WorkerCounters, EveryFieldReachesTheSum)
     for (const auto& entry : pool_figure_list<std::uint64_t, distribution>()) {
         EXPECT_EQ(sum.pools[app].*entry.field, ++number) << entry.name;
     }
-    // All fields but the gauge, the four arrays and the three histograms are on the list.
+    // All fields but the gauge, the five arrays and the three histograms are on the list.
     constexpr auto listed = pool_figure_list<counter, histogram>().size() * sizeof(counter);
-    constexpr auto unlisted = (1 + 2 * most_pin_reasons + most_route_reasons + discard_reason_count) * sizeof(counter) +
-                              3 * sizeof(histogram);
+    constexpr auto unlisted =
+        (1 + 2 * most_pin_reasons + most_route_reasons + discard_reason_count + retry_reason_count) * sizeof(counter) +
+        3 * sizeof(histogram);
     EXPECT_EQ(sizeof(pool_figures<counter, histogram>), listed + unlisted);
     constexpr auto process_listed = process_figure_list<counter>().size() * sizeof(counter);
     EXPECT_EQ(sizeof(process_figures<counter>), process_listed + 2 * error_kind_count * sizeof(counter));
@@ -138,6 +141,16 @@ TEST(DiscardReasons, HaveNamesOfTheirOwn)
         names.insert(name_of(static_cast<discard_reason>(index)));
     }
     EXPECT_EQ(names.size(), discard_reason_count);
+    EXPECT_FALSE(names.contains("unknown"));
+}
+
+TEST(RetryReasons, HaveNamesOfTheirOwn)
+{
+    std::set<std::string_view> names;
+    for (std::size_t index = 0; index < retry_reason_count; ++index) {
+        names.insert(name_of(static_cast<retry_reason>(index)));
+    }
+    EXPECT_EQ(names.size(), retry_reason_count);
     EXPECT_FALSE(names.contains("unknown"));
 }
 

@@ -135,6 +135,22 @@ TEST_F(Wishes, TheFirstRuleCountsThatHolds)
     EXPECT_EQ(apply(by_digest).node, 1);
 }
 
+TEST(RouteRules, ThatHaveOnlyALimitSayNothingOfRoutes)
+{
+    const route_rules rules{{{.route = route_hint::none, .limit = "all"},
+                             {.user = "app", .route = route_hint::replica},
+                             {.statement = "select*", .route = route_hint::primary, .limit = "selects"},
+                             {.digest = shape_digest("select 0"), .route = route_hint::none, .limit = "one"}},
+                            {}};
+    EXPECT_EQ(rules.with_route(), 0b0110U);
+    EXPECT_EQ(rules.with_limit(), 0b1101U);
+    EXPECT_EQ(rules.of_any(), 0b0011U);
+    session_wishes session{"app", "shop"};
+    const request_facts read{
+        .verdict = read_verdict::read, .text = read_verdict::read, .rules = rules.of_shape("select 0")};
+    EXPECT_EQ(session.apply(read, rules, 1, "").hint, route_hint::replica);
+}
+
 TEST_F(Wishes, NoWishMakesAReadOfAWrite)
 {
     auto write = read();
