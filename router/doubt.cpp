@@ -44,6 +44,12 @@ doubt_verdict of_lost(const cluster_view& view, const node& which, node_finding 
     return is_over || is_told ? doubt_verdict::again : doubt_verdict::ask;
 }
 
+/// A server that is shut down says the same as one whose connection somebody has ended.
+doubt_verdict of_ended(const cluster_view& view, const node& which, node_finding seen)
+{
+    return view.primary() != &which ? doubt_verdict::again : of_interrupted(which, seen);
+}
+
 }  // namespace
 
 doubt_verdict judge_doubt(doubt why, const cluster_view& view, std::string_view name, node_finding seen)
@@ -56,6 +62,7 @@ doubt_verdict judge_doubt(doubt why, const cluster_view& view, std::string_view 
         case doubt::demoted: return of_demoted(view, *which, seen);
         case doubt::interrupted: return of_interrupted(*which, seen);
         case doubt::lost: return of_lost(view, *which, seen);
+        case doubt::ended: return of_ended(view, *which, seen);
         case doubt::none: break;
     }
     return doubt_verdict::answer;

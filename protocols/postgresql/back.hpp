@@ -208,6 +208,8 @@ public:
     void forget_relayed() { relayed_ = false; }
     [[nodiscard]] std::size_t statement_count() const { return statements.size(); }
     [[nodiscard]] const client_error& last_error() const { return last_error_; }
+    /// Its last words: an administrator has ended the server, or this connection alone (57P01 stands for both).
+    [[nodiscard]] bool was_told_to_end() const { return last_error_.sqlstate == "57P01"; }
 
     // --- what the server connection carries; effects apply on confirmation ---
 

@@ -6,21 +6,19 @@
 // again if nothing of its answer has gone out and it is proved to be a plain read, or nothing of it has left us. What
 // no text shows (a view or an operator with a function that writes) may have made it a write all the same; so whatever
 // may have run already runs under default_transaction_read_only the next time, and what would write twice is refused.
+// Where somebody has told the server to end (57P01) the session finds out first whether this connection alone was meant.
 #include "protocols/postgresql/front.hpp"
 
 namespace penstock::postgresql {
 
 namespace {
 
-/// The server's last words speak against it: an administrator who ends a connection (57P01, and a server that is shut
-/// down says the same) may mean what runs there; and what has refused the settings in front of the request would do so
-/// again.
-bool is_meant(const back& server)
+/// What has refused the settings in front of the request would do so again. Class 57 is "operator intervention".
+bool refuses_settings(const back& server)
 {
-    const auto& sqlstate = server.last_error().sqlstate;
     const auto& owed = server.expected();
     const bool amid_settings = !owed.empty() && owed[0].why == purpose::catch_up;
-    return sqlstate == "57P01" || (amid_settings && !sqlstate.starts_with("57"));
+    return amid_settings && !server.last_error().sqlstate.starts_with("57");
 }
 
 }  // namespace
@@ -47,7 +45,7 @@ bool front::may_repeat(const back& server, bool said_why)
     const bool is_unseen = server.owes_client() && !server.has_relayed() && !server.withholds_ready();
     if (server.is_replica || server.is_faulty || !is_unseen || server.in_transaction() || is_in_block() ||
         !healed_batch_.empty() || !pins_.empty() || parameters_.has_acknowledged() ||
-        has_repeated_enough(repeats_, server.ran_long) || (said_why && is_meant(server))) {
+        has_repeated_enough(repeats_, server.ran_long) || (said_why && refuses_settings(server))) {
         return false;
     }
     const auto request = server.request.of(stamp_);

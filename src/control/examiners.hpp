@@ -20,6 +20,7 @@ public:
     ~examiners() { tell(router::node_finding::unknown); }
 
     void add(std::function<void(router::node_finding)> whom) { all_.push_back(std::move(whom)); }
+    [[nodiscard]] bool empty() const { return all_.empty(); }
     void tell(router::node_finding found)
     {
         for (const auto& each : std::exchange(all_, {})) {

@@ -80,6 +80,7 @@ struct monitor::state : std::enable_shared_from_this<state> {
     void see_to_name(std::size_t index);
     void take_addresses(std::size_t index, const addresses& found);
     asio::awaitable<void> probe(std::size_t index);
+    asio::awaitable<bool> takes_connections(std::size_t index, time_point until);
     asio::awaitable<void> take_nap(std::size_t index);
     void hasten(std::size_t index);
     void examine(std::size_t index, std::function<void(router::node_finding)> tell);
@@ -311,11 +312,28 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.resolve_again = {};  // a failover may have moved the name
     }
     report(seen);
-    const bool is_silent = seen.how == probe_observation::kind::failed;
-    waiting.tell(is_silent ? router::node_finding::silent : router::node_finding::alive);
+    if (!waiting.empty()) {
+        bool is_alive = seen.how != probe_observation::kind::failed;
+        if (is_alive) {
+            is_alive = co_await takes_connections(index, until);
+        }
+        if (stopped || own.tenant != tenant) {
+            co_return;
+        }
+        waiting.tell(is_alive ? router::node_finding::alive : router::node_finding::silent);
+    }
     if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
         co_await ask_for_members(index);
     }
+}
+
+/// A server that is about to end may still serve a connection that it has.
+asio::awaitable<bool> monitor::state::takes_connections(std::size_t index, time_point until)
+{
+    const auto fresh = surroundings.make_client(aimed_at(nodes.view().nodes[index], *options.account));
+    sql_query question{"SELECT 1", {}};
+    const auto answer = co_await ask(*fresh, std::move(question), until - clock::now());
+    co_return answer.ok();
 }
 
 /// The primary knows best; where there is doubt about it, any node is asked that nothing speaks against.

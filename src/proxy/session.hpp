@@ -61,6 +61,8 @@ private:
     /// What the control plane finds of a server in doubt. Likewise.
     struct doubt_news {
         std::string node{};
+        doubt why = doubt::none;  ///< where the server is gone
+        client_error what{};      ///< and what the client is told if its request is not sent again
         router::node_finding found = router::node_finding::none;
         net::event* tell = nullptr;
     };
@@ -117,7 +119,7 @@ private:
     [[nodiscard]] bool is_replica() const { return routes_ && routes_->loan; }
     void give_up_lost(client_error why);
     void begin_doubt();
-    void send_again_later(std::string node);
+    void send_again_later(std::string node, doubt why, client_error what);
     void examine_doubted();
     bool resolve_doubt();
     void settle_doubt(bool again);

@@ -52,6 +52,10 @@ void session<P>::server_lost(advance_result how)
         note_write();
         routes_->loan.failed(worker_.driver().now());
     }
+    auto doubted = doubt::lost;
+    if constexpr (requires { server.was_told_to_end(); }) {
+        doubted = said_why && !server.is_unsent && server.was_told_to_end() ? doubt::ended : doubt::lost;
+    }
     bool answered = false;
     {
         outbox to_client{worker_.template side<P>().to_client_scratch};
@@ -64,7 +68,7 @@ void session<P>::server_lost(advance_result how)
         if (const auto pins = front_->pins(); !pins.empty()) {
             why.detail += "; the session's state was lost with it (" + to_string(pins) + ")";
         }
-        end(std::move(why));  // looks at the lease: the client may have a part of a message
+        end(why);  // looks at the lease: the client may have a part of a message
     }
     auto node = lease_->place().node;
     lease_.discard();
@@ -79,7 +83,7 @@ void session<P>::server_lost(advance_result how)
     pending_.insert(0, again);
     is_again_ = !again.empty();
     if (is_again_ && was_primary) {
-        send_again_later(std::move(node));
+        send_again_later(std::move(node), doubted, std::move(why));
     } else if (!pending_.empty()) {
         consume(pending_, true);
     }
@@ -106,15 +110,18 @@ bool session<P>::is_ending() const
 }
 
 /// What the primary had under way that was lost with it is sent again as soon as it is known to go on, or to be the
-/// primary no more. Else all its connections might be lost to it one after the other.
+/// primary no more. Else all its connections might be lost to it one after the other. Not so what somebody has ended on
+/// a primary that goes on: that gets `what`.
 template <protocol P>
-void session<P>::send_again_later(std::string node)
+void session<P>::send_again_later(std::string node, doubt why, client_error what)
 {
     is_again_ = true;
     hold_ = hold::doubt;
     wait_since_ = worker_.driver().now();
     doubt_ = std::make_shared<doubt_news>();
     doubt_->node = std::move(node);
+    doubt_->why = why;
+    doubt_->what = std::move(what);
     if (!resolve_doubt()) {
         examine_doubted();
     }
@@ -155,13 +162,13 @@ void session<P>::begin_doubt()
 template <protocol P>
 void session<P>::examine_doubted()
 {
-    auto node = doubt_->node;
+    const auto asked = std::make_shared<doubt_news>(*doubt_);
     forget_doubt();  // what comes late of an earlier look is nobody's
-    doubt_ = std::make_shared<doubt_news>();
-    doubt_->node = node;
+    doubt_ = asked;
+    doubt_->found = router::node_finding::none;
     doubt_->tell = &event_;
     worker_.owner().examine(
-        pool_->record->key.cluster, node, [&own = worker_, news = doubt_](router::node_finding found) {
+        pool_->record->key.cluster, doubt_->node, [&own = worker_, news = doubt_](router::node_finding found) {
             own.run_here([news, found] {
                 news->found = found;
                 if (news->tell != nullptr) {
@@ -176,7 +183,10 @@ template <protocol P>
 bool session<P>::resolve_doubt()
 {
     const auto view = worker_.owner().view_of(pool_->record->key.cluster);
-    const auto why = lease_ ? doubt_of_server() : doubt::lost;
+    if (doubt_->why == doubt::ended && doubt_->found == router::node_finding::silent) {
+        doubt_->why = doubt::lost;  // it is the server that ends, be it to begin anew
+    }
+    const auto why = lease_ ? doubt_of_server() : doubt_->why;
     const auto verdict =
         view ? router::judge_doubt(why, *view, doubt_->node, doubt_->found) : router::doubt_verdict::again;
     if (verdict == router::doubt_verdict::ask) {
@@ -187,6 +197,10 @@ bool session<P>::resolve_doubt()
     }
     if (lease_) {
         settle_doubt(verdict == router::doubt_verdict::again);
+        return true;
+    }
+    if (verdict == router::doubt_verdict::answer) {
+        give_up_lost(std::move(doubt_->what));
         return true;
     }
     forget_doubt();

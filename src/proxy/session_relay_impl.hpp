@@ -379,7 +379,7 @@ void session<P>::after_answers()
         if (is_ending() && !is_replica()) {
             auto node = lease_->place().node;
             leave_server();
-            send_again_later(std::move(node));
+            send_again_later(std::move(node), doubt::lost, {});
         } else {
             consume(pending_, true);
         }

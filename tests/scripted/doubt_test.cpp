@@ -347,6 +347,62 @@ TEST(DoubtOfPostgresql, EndsWithACancelRequest)
     EXPECT_EQ(client.take_types(), "TDCZ");
 }
 
+/// A read of PostgreSQL's, whose primary has said that somebody ended it.
+class DoubtOfEndedRead : public testing::Test {
+protected:
+    DoubtOfEndedRead()
+    {
+        all.process().set_examine([this](const auto&, const auto&, auto tell) {
+            ++examined;
+            to_tell = std::move(tell);
+        });
+        client = &all.log_in();
+        all.server.last().take_by_hand(true);
+        client->send(wire::query("SELECT 1"));
+        all.settle();
+        all.server.last().say(wire::error("57P01", "terminating connection due to administrator command", "FATAL"));
+        all.settle();
+        all.server.last().close();
+        all.settle();
+        EXPECT_EQ(client->take(), "");
+        EXPECT_EQ(examined, 1);
+    }
+    void find(node_finding what)
+    {
+        std::exchange(to_tell, {})(what);
+        all.settle();
+    }
+
+    world all;
+    scripted_client* client = nullptr;
+    std::function<void(node_finding)> to_tell;
+    int examined = 0;
+};
+
+TEST_F(DoubtOfEndedRead, IsToldWhereTheServerGoesOn)
+{
+    find(node_finding::alive);
+    EXPECT_EQ(error_in(client->take()), "ERROR 08006");
+    client->send(wire::query("SELECT 2"));
+    all.settle();
+    EXPECT_EQ(client->take_types(), "TDCZ");
+}
+
+TEST_F(DoubtOfEndedRead, IsToldWhereNobodyCanLook)
+{
+    find(node_finding::unknown);
+    EXPECT_EQ(error_in(client->take()), "ERROR 08006");
+}
+
+TEST_F(DoubtOfEndedRead, IsSentAgainWhereTheServerHasEndedAndBegunAnew)
+{
+    find(node_finding::silent);
+    EXPECT_EQ(client->take(), "");
+    EXPECT_EQ(examined, 2);
+    find(node_finding::alive);
+    EXPECT_EQ(client->take_types(), "TDCZ");
+}
+
 // --- reads on replicas that are broken off ---
 
 class DoubtOfReplica : public Doubt {

@@ -171,7 +171,12 @@ TEST_F(Monitor, TellsWhoAsksWhatTheNextProbeHasFound)
         answer_probe(one_row({"t", "100", "3"}));
         ASSERT_TRUE(wait_for_questions(1)) << "again, for that probe had begun before";
         EXPECT_TRUE(told.empty());
+        const auto connections = database.targets.size();
         answer_probe(one_row({"t", "100", "3"}));
+        ASSERT_TRUE(wait_for_questions(1));
+        EXPECT_TRUE(told.empty()) << "of a connection that there was, which may be the last to hear of an end";
+        EXPECT_EQ(database.targets.size(), connections + 1);
+        database.answer(one_row({"1"}));
         ASSERT_TRUE(on.run_until(is_told(1), seconds{5}));
         EXPECT_EQ(told.back(), router::node_finding::alive);
         EXPECT_EQ(views.back()->primary(), nullptr) << "the view says what it is";
@@ -198,6 +203,25 @@ TEST_F(Monitor, TellsWhoAsksWhatTheNextProbeHasFound)
     }
     ASSERT_TRUE(on.run_until(is_told(4), seconds{5})) << "whoever waits is told when nobody looks any more";
     EXPECT_EQ(told.back(), router::node_finding::unknown);
+}
+
+TEST_F(Monitor, FindsANodeSilentThatTakesNoConnection)
+{
+    auto options = watching({{"127.0.0.1", 1}});
+    options.shortest_pause = milliseconds{1};
+    std::optional<router::node_finding> told;
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(1));
+    answer_probe(one_row({"f", "100", "3"}));
+    watcher.examine({0}, [&told](router::node_finding found) { told = found; });
+    ASSERT_TRUE(wait_for_questions(1));
+    answer_probe(one_row({"f", "100", "3"}));
+    ASSERT_TRUE(wait_for_questions(1));
+    database.answer(fault("the database system is shutting down"));
+    ASSERT_TRUE(on.run_until([&told] { return told.has_value(); }, seconds{5}));
+    EXPECT_EQ(*told, router::node_finding::silent);
+    EXPECT_TRUE(views.back()->nodes[0].is_up()) << "that is for the probes to say";
 }
 
 TEST_F(Monitor, TellsAtOnceThatNothingIsProbed)

@@ -259,11 +259,14 @@ TEST_F(FrontRepeats, SendsWhatHasRunForLongAgainOnce)
     EXPECT_EQ(lose(talk), "");
 }
 
-TEST_F(FrontRepeats, AnAdministratorWhoEndsAConnectionIsObeyed)
+TEST_F(FrontRepeats, KnowsThatSomebodyMayHaveMeantIt)
 {
-    talk.send(wire::query("select 1"));
+    const auto request = wire::query("select 1");
+    talk.send(request);
+    EXPECT_FALSE(talk.server->was_told_to_end());
     talk.answer(wire::error("57P01", "terminating connection due to administrator command", "FATAL"));
-    EXPECT_EQ(lose(talk, ended), "");
+    EXPECT_TRUE(talk.server->was_told_to_end());
+    EXPECT_EQ(lose(talk, ended), request) << "the session looks first";
 }
 
 TEST_F(FrontRepeats, DoesNotRepeatWhatAServerDoesNotTakeSettingsFor)

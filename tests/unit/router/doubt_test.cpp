@@ -85,6 +85,21 @@ TEST(Doubt, OfAPrimaryThatWasLostEndsWhereItAnswersOrIsItNoMore)
     EXPECT_EQ(of(view_of({named("a", node_role::replica)}, {}), node_finding::silent), again);
 }
 
+TEST(Doubt, OfAPrimaryThatSaysSomebodyHasEndedItEndsWithWhatItIs)
+{
+    const auto of = [](const cluster_view& view, node_finding seen) {
+        return judge_doubt(doubt::ended, view, "a:1", seen);
+    };
+    EXPECT_EQ(of(as_before, node_finding::none), ask);
+    EXPECT_EQ(of(as_before, node_finding::silent), again);
+    EXPECT_EQ(of(as_before, node_finding::alive), answer) << "the connection alone was meant";
+    EXPECT_EQ(of(as_before, node_finding::unknown), answer);
+    EXPECT_EQ(of(view_of({named("a", node_role::primary, node_state::down)}, 0), node_finding::none), again);
+    EXPECT_EQ(of(view_of({named("a", node_role::replica), named("b", node_role::primary)}, 1), node_finding::alive),
+              again)
+        << "its server was to be the primary no more";
+}
+
 TEST(Doubt, OfNobodyIsNone)
 {
     EXPECT_EQ(judge_doubt(doubt::none, as_before, "a:1", node_finding::none), answer);
