@@ -54,6 +54,7 @@ enum class purpose : std::uint8_t {
     ask_found_rows,  ///< FOUND_ROWS(), likewise
     warnings,        ///< SHOW WARNINGS, for a client that may ask for them later
     ask_warnings,    ///< whether there are any
+    own_error,       ///< SIGNAL: puts an error of our own where the client asks for it
     ask_locks,       ///< whether the session has still a lock by GET_LOCK()
     ask_isolation,   ///< what transactions are on this connection that do not say so
     begin,           ///< a transaction that the client began before

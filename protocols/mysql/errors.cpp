@@ -88,7 +88,7 @@ std::string_view standard_text(error_kind kind)
     return "Internal error of the proxy";
 }
 
-std::uint8_t encode_error(const client_error& error, std::string& out, std::uint8_t sequence)
+told_error told_of(const client_error& error)
 {
     auto code = code_of(error.kind);
     if (error.number != 0) {
@@ -98,7 +98,13 @@ std::uint8_t encode_error(const client_error& error, std::string& out, std::uint
         code.sqlstate = error.sqlstate;
     }
     const std::string_view text = error.detail.empty() ? standard_text(error.kind) : error.detail;
-    return encode_err(code, text, out, sequence);
+    return {code, text.substr(0, longest_text)};
+}
+
+std::uint8_t encode_error(const client_error& error, std::string& out, std::uint8_t sequence)
+{
+    const auto told = told_of(error);
+    return encode_err(told.code, told.text, out, sequence);
 }
 
 std::uint8_t encode_err(error_code code, std::string_view text, std::string& out, std::uint8_t sequence)

@@ -26,6 +26,13 @@ struct error_code {
 /// The sentence for a client_error without detail.
 [[nodiscard]] std::string_view standard_text(error_kind kind);
 
+/// What a client is told. Views the error that it was made of.
+struct told_error {
+    error_code code{};
+    std::string_view text{};
+};
+[[nodiscard]] told_error told_of(const client_error& error);
+
 /// Appends a whole ERR packet and gives the sequence number that comes next. Text is cut at a length that no client
 /// chokes on (MySQL's own bound is 512 octets).
 std::uint8_t encode_error(const client_error& error, std::string& out, std::uint8_t sequence);

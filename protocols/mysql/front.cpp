@@ -218,8 +218,7 @@ front_need front::whole_command(command what, bytes payload, back* server, outbo
         case command::refresh: return simple(what, reply_kind::ok, payload, server, to_server, to_client);
         default: break;
     }
-    encode_err({1047, "08S01"}, "Unknown command", to_client.made(), command_sequence_);
-    return front_need::more;
+    return answer({1047, "08S01"}, "Unknown command", to_client);
 }
 
 /// A command that is not held: its first frame has begun to come.
@@ -363,9 +362,8 @@ void front::end_stream(outbox& to_client)
     command_sequence_ = frames_;
     frame_left_ = 0;
     if (std::exchange(stream_dropped_, false)) {
-        if (stream_error_) {
-            mysql::encode_error(*stream_error_, to_client.made(), command_sequence_);
-            stream_error_.reset();
+        if (const auto why = std::exchange(stream_error_, {})) {
+            answer(*why, to_client);
         }
         collector_.reset();
         return;
@@ -423,7 +421,14 @@ front_need front::fail(error_kind kind, std::string detail)
 
 front_need front::answer(const client_error& why, outbox& to_client)
 {
-    mysql::encode_error(why, to_client.made(), command_sequence_);
+    const auto told = told_of(why);
+    return answer(told.code, told.text, to_client);
+}
+
+front_need front::answer(error_code code, std::string_view text, outbox& to_client)
+{
+    note_own_error({code, text});
+    encode_err(code, text, to_client.made(), command_sequence_);
     return front_need::more;
 }
 

@@ -12,6 +12,7 @@
 #include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/commands_execute.hpp"
 #include "protocols/mysql/commands_rewriter.hpp"
+#include "protocols/mysql/errors.hpp"
 #include "protocols/mysql/kept_warnings.hpp"
 #include "protocols/mysql/read_dialect.hpp"
 #include "protocols/mysql/session_state.hpp"
@@ -250,6 +251,7 @@ private:
     std::size_t take_file(bytes rest, back& server, outbox& to_server);
     front_need fail(error_kind kind, std::string detail);
     front_need answer(const client_error& why, outbox& to_client);
+    front_need answer(error_code code, std::string_view text, outbox& to_client);
     [[nodiscard]] pin_set refused_of(const text_effects& effects) const;
     front_need answer_ok(outbox& to_client, std::uint16_t warnings = 0);
 
@@ -310,6 +312,10 @@ private:
     void forget_diagnostics();
     void pin_diagnostics();
     void end_diagnostics_pin();
+    void note_own_error(const told_error& error);
+    void signal_own_error(back& server, outbox& to_server);
+    void on_signalled(const expected_reply& reply, const back& server);
+    void tell_lost(const client_error& why, const back& server, outbox& to_client);
 
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
@@ -384,9 +390,9 @@ private:
     std::optional<client_error> refusal_{};
     std::uint32_t catch_up_failures_ = 0;
     client_error catch_up_error_{};
-    std::optional<std::string> injection_error_{};  ///< answers the command that something had to go in front of
-    bool prepare_failed_ = false;                   ///< the injected one, and the client has its answer
-    std::uint8_t command_sequence_ = 1;             ///< the number of the packet that answers the command at hand
+    std::optional<client_error> injection_error_{};  ///< answers the command that something had to go in front of
+    bool prepare_failed_ = false;                    ///< the injected one, and the client has its answer
+    std::uint8_t command_sequence_ = 1;              ///< the number of the packet that answers the command at hand
 
     std::uint64_t sent_ = 0;  ///< commands that have gone to a server
     std::uint64_t insert_id_ = 0;
@@ -408,6 +414,8 @@ private:
         bool the_server = false;       ///< whether it still has diagnostics has to be asked
         bool server_has_any = false;   ///< as it answers
     } asks_;
+    /// The last of them where no server has it, and it has to be signalled to be found there.
+    std::unique_ptr<const client_error> own_error_{};
     bool was_on_mariadb_ = false;    ///< the last server was
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()

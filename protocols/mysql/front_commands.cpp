@@ -162,9 +162,11 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return front_need::server;
     }
     const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
-    const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && kept_.can_answer() &&
+    const bool can_answer = kept_.can_answer() || (own_error_ && !kept_.is_empty());
+    const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && can_answer &&
                                (server == nullptr || !has_diagnostics(*server));
-    if (const auto question = asks_for_kept ? read_diagnostics_question(*text, reading()) : std::nullopt) {
+    const auto question = asks_for_kept ? read_diagnostics_question(*text, reading()) : std::nullopt;
+    if (question && kept_.can_answer()) {
         show_kept_warnings(*question, to_client);
         return front_need::more;
     }
@@ -184,6 +186,11 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     if (const auto stop = get_ready(server, wanted, to_server, to_client)) {
         return *stop;
+    }
+    if (question) {  // how its columns are described is not known
+        keeps_rows_ = false;
+        inject(purpose::warnings, reply_kind::query, "\3SHOW WARNINGS", *server, to_server);
+        return front_need::answers;
     }
     if (const auto stop = get_ready_for_text(effects, *server, to_server, to_client)) {
         return *stop;
@@ -281,8 +288,7 @@ front_need front::set_option(bytes payload, back* server, outbox& to_server, out
     wire_reader in{payload.substr(1)};
     const auto option = in.u16();
     if (!in.finished_cleanly()) {
-        encode_err({1047, "08S01"}, "Unknown command", to_client.made(), command_sequence_);
-        return front_need::more;
+        return answer({1047, "08S01"}, "Unknown command", to_client);
     }
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
@@ -301,8 +307,7 @@ front_need front::set_option(bytes payload, back* server, outbox& to_server, out
 front_need front::reset_connection(bytes payload, back* server, outbox& to_server, outbox& to_client)
 {
     if (payload.size() != 1) {
-        encode_err({1835, "08S01"}, "Malformed communication packet", to_client.made(), command_sequence_);
-        return front_need::more;
+        return answer({1835, "08S01"}, "Malformed communication packet", to_client);
     }
     if (!was_on_mariadb_) {
         wishes_.drop_held();
@@ -333,8 +338,7 @@ front_need front::process_kill(bytes payload, outbox& to_client)
     wire_reader in{payload.substr(1)};
     kill_statement what{.is_understood = true, .number = in.u32()};
     if (!in.finished_cleanly()) {
-        encode_err({1835, "08S01"}, "Malformed communication packet", to_client.made(), command_sequence_);
-        return front_need::more;
+        return answer({1835, "08S01"}, "Malformed communication packet", to_client);
     }
     return kill(what, to_client);
 }
@@ -355,30 +359,27 @@ front_need front::kill(const kill_statement& what, outbox& to_client)
 void front::on_killed(kill_result how, std::string& out)
 {
     const auto number = std::to_string(wanted_kill_.number);
-    ++sent_;
-    forget_diagnostics();
-    row_count_ = how == kill_result::done ? 0 : -1;
+    const auto fails = [&](error_code code, const std::string& text) {
+        note_own_error({code, text});
+        encode_err(code, text, out, command_sequence_);
+    };
     found_rows_ = 0;
     asks_found_rows_ = false;
     switch (how) {
         case kill_result::done: {
+            ++sent_;
+            forget_diagnostics();
+            row_count_ = 0;
             ok_packet ok{};
             ok.status = status_;
             encode_ok(ok, capabilities_, out, command_sequence_);
             break;
         }
-        case kill_result::itself:
-            encode_err({1317, "70100"}, "Query execution was interrupted", out, command_sequence_);
-            break;
-        case kill_result::unknown:
-            encode_err({1094, "HY000"}, "Unknown thread id: " + number, out, command_sequence_);
-            break;
-        case kill_result::not_owner:
-            encode_err({1095, "HY000"}, "You are not owner of thread " + number, out, command_sequence_);
-            break;
+        case kill_result::itself: fails({1317, "70100"}, "Query execution was interrupted"); break;
+        case kill_result::unknown: fails({1094, "HY000"}, "Unknown thread id: " + number); break;
+        case kill_result::not_owner: fails({1095, "HY000"}, "You are not owner of thread " + number); break;
         case kill_result::failed:
-            encode_err(
-                {1105, "HY000"}, "The database server could not be told to end the statement", out, command_sequence_);
+            fails({1105, "HY000"}, "The database server could not be told to end the statement");
             break;
     }
 }

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What SHOW WARNINGS and its like have to tell a client behind each of its commands, and which server knows it.
+//
+// What Penstock itself has answered with an error no server knows of. SHOW WARNINGS and its like are answered from what
+// is kept, once a server has said how its columns are described; in front of any other question a SIGNAL puts the error
+// where the server looks for it.
 #include "protocols/mysql/front.hpp"
+
+#include <algorithm>
 
 namespace penstock::mysql {
 
@@ -11,6 +17,18 @@ namespace {
 bool counts_anew(const expected_reply& reply)
 {
     return reply.client_statement != 0 || reply.kind == reply_kind::field_list;
+}
+
+/// What SIGNAL takes of a text, by both products.
+constexpr std::size_t longest_message = 128;
+
+std::string signal_of(const client_error& error)
+{
+    auto message = error.detail.substr(0, longest_message);
+    std::replace_if(
+        message.begin(), message.end(), [](char octet) { return octet < ' ' || octet > '~'; }, '?');
+    return "SIGNAL SQLSTATE '" + error.sqlstate + "' SET MYSQL_ERRNO=" + std::to_string(error.number) +
+           ",MESSAGE_TEXT=" + quote_value(message);
 }
 
 }  // namespace
@@ -33,6 +51,7 @@ void front::note_diagnostics(const expected_reply& reply, back& server)
         return;
     }
     kept_.clear();
+    own_error_.reset();
     warning_count_ = told_warnings_;
     diagnostics_ = warning_count_ > 0 ? diagnostics::server : diagnostics::none;
     diagnosed_ = sent_;
@@ -71,6 +90,7 @@ void front::end_diagnostics_pin()
 void front::forget_diagnostics()
 {
     kept_.clear();
+    own_error_.reset();
     told_warnings_ = warning_count_ = 0;
     diagnostics_ = diagnostics::none;
     diagnosed_ = sent_;
@@ -81,6 +101,7 @@ void front::add_diagnostics(const expected_reply& reply, back& server)
 {
     told_warnings_ = static_cast<std::uint16_t>(counts_anew(reply) ? 1 : told_warnings_ + 1);
     ++warning_count_;
+    own_error_.reset();
     if (has_diagnostics(server)) {
         kept_.clear();
         diagnostics_ = diagnostics::server;
@@ -90,6 +111,44 @@ void front::add_diagnostics(const expected_reply& reply, back& server)
     kept_.add_error(reply.error_code, server.last_error().detail);
     diagnostics_ = diagnostics::kept;
     server.diagnostics_of = {};
+}
+
+/// Penstock itself answers the command at hand with this error.
+void front::note_own_error(const told_error& error)
+{
+    ++sent_;  // the server that ran the last statement does not know of this one
+    row_count_ = -1;
+    forget_diagnostics();
+    kept_.add_error(error.code.number, error.text);
+    own_error_ = std::make_unique<const client_error>(
+        client_error{{}, std::string{error.text}, std::string{error.code.sqlstate}, error.code.number});
+    told_warnings_ = warning_count_ = 1;
+    diagnostics_ = diagnostics::kept;
+}
+
+/// From then on it is this server that has it.
+void front::signal_own_error(back& server, outbox& to_server)
+{
+    inject(purpose::own_error, reply_kind::ok, '\3' + signal_of(*own_error_), server, to_server);
+    kept_.clear();
+    diagnostics_ = diagnostics::server;
+}
+
+/// Any other error is a failure of what went in front of the command: KILL QUERY may hit it.
+void front::on_signalled(const expected_reply& reply, const back& server)
+{
+    const bool is_there = reply.failed && own_error_ && reply.error_code == own_error_->number;
+    if (!is_there) {
+        injection_error_ = server.last_error();
+        injection_error_->number = reply.error_code;
+    }
+}
+
+/// The server is gone amid the client's command, and this is its answer.
+void front::tell_lost(const client_error& why, const back& server, outbox& to_client)
+{
+    note_own_error(told_of(why));
+    tell_error(why, &server, to_client.made());
 }
 
 }  // namespace penstock::mysql

@@ -72,9 +72,9 @@ bool front::lose_transaction(const back& server, const client_error& error, outb
     } else if (!server.owes_client()) {
         lost_ = rolled_back(error);
     } else if (may_have_committed(server)) {
-        tell_error({error_kind::outcome_unknown, error.detail, {}}, &server, to_client.made());
+        tell_lost({error_kind::outcome_unknown, error.detail, {}}, server, to_client);
     } else {
-        tell_error(rolled_back(error), &server, to_client.made());
+        tell_lost(rolled_back(error), server, to_client);
     }
     return true;
 }
@@ -131,14 +131,13 @@ front::lost_step front::in_lost_transaction(
         return lost_step::goes_on;
     }
     auto why = *std::exchange(lost_, {});
-    ++sent_;  // the server that ran the last statement does not know of this one
-    row_count_ = -1;
     if (!is_whole) {
         drop_stream(std::move(why));
         return lost_step::answered;
     }
     const auto text = what == command::query ? query_text(payload) : std::nullopt;
     if (text && is_rollback(*text)) {
+        ++sent_;  // the server that ran the last statement does not know of this one
         row_count_ = 0;
         answer_ok(to_client);
         return lost_step::answered;

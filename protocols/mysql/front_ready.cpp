@@ -131,12 +131,10 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
 {
     if (effects.load_local && !has(capabilities_, capability::local_files)) {
         const auto [code, text] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
-        encode_err(code, text, to_client.made(), command_sequence_);
-        return front_need::more;
+        return answer(code, text, to_client);
     }
-    if (auto failed = std::exchange(injection_error_, {})) {
-        to_client.made().append(*failed);
-        return front_need::more;  // that is the command's answer
+    if (const auto failed = std::exchange(injection_error_, {})) {
+        return answer(*failed, to_client);
     }
     if (clean_for(effects, server, to_server)) {
         return front_need::answers;
@@ -161,8 +159,12 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     const bool is_fresh = !has_diagnostics(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
         asks_.for_more = asks_.for_more || !kept_.is_empty();  // from now on its server will be the one that has them
-        // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
-        inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
+        if (own_error_) {
+            signal_own_error(server, to_server);
+        } else {
+            // Not its last user's. MariaDB forgets them only for a statement that uses a table, be it a derived one.
+            inject(purpose::housekeeping, reply_kind::query, "\3SELECT 1 FROM (SELECT 1) d", server, to_server);
+        }
         server.last_statement = {stamp_, sent_};
         server.diagnostics_of = {stamp_, diagnosed_};
         server.foreign_diagnostics = false;
@@ -280,7 +282,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
             keeps_rows_ = true;
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
-    } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer()) {
+    } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer() && !own_error_) {
         keeps_rows_ = false;  // these are others', but how they are described holds for any
         ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
     }

@@ -22,6 +22,14 @@ std::uint64_t to_number(std::string_view text)
     return number;
 }
 
+/// With the server's own codes.
+client_error error_of(const expected_reply& reply, const back& server)
+{
+    auto why = server.last_error();
+    why.number = reply.error_code;
+    return why;
+}
+
 /// By "@@name =", of which MariaDB says nothing.
 bool sets_collation_unreported(const text_effects& effects)
 {
@@ -48,7 +56,9 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::prepare:
             prepare_failed_ = reply.failed;
             if (reply.failed && !reply.answers_client) {
-                stream_error_ = server.last_error();
+                stream_error_ = error_of(reply, server);
+            } else if (reply.failed) {
+                note_own_error(told_of(error_of(reply, server)));
             }
             ++counters_.server_parses;
             ++counters_.reprepared;
@@ -77,11 +87,10 @@ void front::on_done(expected_reply& reply, back& server)
             if (reply.failed) {  // killed, perhaps: what the server has is another session's, so the command must not
                                  // run
                 server.insert_id.reset();
-                const auto& why = server.last_error();
-                injection_error_.emplace();
-                encode_err({reply.error_code, why.sqlstate}, why.detail, *injection_error_, command_sequence_);
+                injection_error_ = error_of(reply, server);
             }
             break;
+        case purpose::own_error: on_signalled(reply, server); break;
         case purpose::ask_isolation:
             server.isolation = reply.failed ? "SERIALIZABLE" : server.isolation;  // so none begins here
             break;
@@ -96,6 +105,8 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::warnings:
             if (!kept_.can_answer()) {
                 kept_.clear();  // they are not asked for again
+            } else if (kept_.is_empty()) {
+                own_error_.reset();
             }
             break;
     }
@@ -461,7 +472,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         return true;
     }
     if (server.owes_client()) {
-        tell_error(error, &server, to_client.made());
+        tell_lost(error, server, to_client);
     }
     prepare_failed_ = false;
     return true;

@@ -55,20 +55,17 @@ client_statement* front::find_statement(std::uint32_t& id)
 front_need front::unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client)
 {
     const auto text = "Unknown prepared statement handler (" + std::to_string(id) + ") given to " + std::string{who};
-    encode_err({1243, "HY000"}, text, to_client.made(), command_sequence_);
-    return front_need::more;
+    return answer({1243, "HY000"}, text, to_client);
 }
 
 front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox& to_client)
 {
     if (statements_.size() >= limits_.statements ||
         statement_memory_ + payload.size() > std::max(limits_.statement_memory, payload.size())) {
-        encode_err({1461, "42000"},
-                   "Can't create more than max_prepared_stmt_count statements (current value: " +
-                       std::to_string(statements_.size()) + ")",
-                   to_client.made(),
-                   command_sequence_);
-        return front_need::more;
+        const auto count = std::to_string(statements_.size());
+        return answer({1461, "42000"},
+                      "Can't create more than max_prepared_stmt_count statements (current value: " + count + ")",
+                      to_client);
     }
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
@@ -314,11 +311,7 @@ front_need front::fetch(bytes payload, back* server, outbox& to_server, outbox& 
     const auto* const found =
         server == nullptr || !wanted->has_cursor ? nullptr : server->statements.find(*wanted->what, id);
     if (found == nullptr) {
-        encode_err({1421, "HY000"},
-                   "The statement (" + std::to_string(id) + ") has no open cursor.",
-                   to_client.made(),
-                   command_sequence_);
-        return front_need::more;
+        return answer({1421, "HY000"}, "The statement (" + std::to_string(id) + ") has no open cursor.", to_client);
     }
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;

@@ -108,12 +108,13 @@ void session<P>::sweep(time_point now)
     }
 }
 
-/// It holds its server, which waits for it: in a transaction, or for the rest of a long request.
+/// Its server waits for it and for nothing else: in a transaction, or for the rest of a long request.
 template <protocol P>
 bool session<P>::makes_server_wait() const
 {
     const auto& server = lease_->half();
-    return server.is_quiet() && (server.in_transaction() || front_->is_mid_message());
+    const bool stops_midway = front_->is_mid_message() && !lease_->wire().congested() && !client_.readable();
+    return stops_midway || (server.is_quiet() && server.in_transaction());
 }
 
 template <protocol P>

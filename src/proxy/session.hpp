@@ -143,6 +143,7 @@ private:
     [[nodiscard]] pin_rules pin_rules_of_user() const;
     void excuse_pins();
 
+    // --- deadlines: session.cpp ---
     [[nodiscard]] bool makes_server_wait() const;
 
     // --- leaving: session.cpp ---

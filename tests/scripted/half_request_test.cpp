@@ -160,6 +160,30 @@ TEST(HalfARequest, OfPostgresqlIsTheSame)
     EXPECT_EQ(all.stats().idle, 1U);
 }
 
+TEST(HalfARequest, OfPostgresqlHoldsNoServerEither)
+{
+    for (const bool in_transaction : {false, true}) {
+        world all{limited};
+        auto& client = all.log_in();
+        auto& next = all.log_in();
+        if (in_transaction) {
+            client.send(wire::query("BEGIN"));
+            all.settle();
+            client.take();
+        }
+        client.send(wire::query("SELECT '" + std::string(2'000'000, 'x') + "'").substr(0, 1'000'000));
+        all.settle();
+        all.after(seconds{19});
+        EXPECT_FALSE(client.was_ended());
+        all.after(seconds{2});
+        EXPECT_EQ(error_in(client.take()), "FATAL 25P03");
+        EXPECT_TRUE(client.was_ended());
+        next.send(wire::query("SELECT 1"));
+        all.settle();
+        EXPECT_EQ(next.take_types(), "TDCZ");
+    }
+}
+
 TEST(IdleTime, DoesNotCountWhatTheServerTook)
 {
     for (const bool in_transaction : {false, true}) {
