@@ -10,6 +10,7 @@ import threading
 import types
 import unittest
 
+from busy_clients import BusyClient, finish_all, start_all
 from cluster import PASSWORD, Cluster
 from penstock import Penstock
 from pgwire import query
@@ -26,27 +27,20 @@ AURORA = """
 """
 
 
-class Client(threading.Thread):
-    """Writes and reads what it has written, over and over, until told to end."""
+class Client(BusyClient):
+    """Writes, and reads what it has written."""
 
     def __init__(self, penstock, number):
-        super().__init__(daemon=True)
-        self.connection, self.number = penstock.connect(), number
-        self.done, self.crash = 0, None
-        self.end = threading.Event()
+        super().__init__(penstock.connect())
+        self.number = number
 
-    def run(self):
-        try:
-            with contextlib.closing(self.connection), self.connection.cursor() as cursor:
-                while not self.end.is_set():
-                    cursor.execute("update counted set n = n + 1 where client = %s", (self.number,))
-                    for _ in range(3):
-                        cursor.execute("select n from counted where client = %s", (self.number,))
-                        if cursor.fetchall() != [(self.done + 1,)]:
-                            raise AssertionError("a client does not see its own write")
-                    self.done += 1
-        except BaseException as crash:  # the test tells of it
-            self.crash = crash
+    def once(self):
+        with self.connection.cursor() as cursor:
+            cursor.execute("update counted set n = n + 1 where client = %s", (self.number,))
+            for _ in range(3):
+                cursor.execute("select n from counted where client = %s", (self.number,))
+                if cursor.fetchall() != [(self.done + 1,)]:
+                    raise AssertionError("a client does not see its own write")
 
 
 class Discovery:
@@ -65,19 +59,10 @@ class Discovery:
         self.addCleanup(self.penstock.stop)
 
     def load(self):
-        clients = [Client(self.penstock, 1 + number) for number in range(CLIENTS)]
-        for client in clients:
-            client.start()
-            self.addCleanup(client.end.set)
-        return clients
+        return start_all(self, [Client(self.penstock, 1 + number) for number in range(CLIENTS)])
 
     def finish(self, clients):
-        for client in clients:
-            client.end.set()
-        for client in clients:
-            client.join(30)
-            self.assertFalse(client.is_alive(), "a client is stuck")
-            self.assertIsNone(client.crash)
+        finish_all(self, clients)
         counts = self.cluster.primary.sql("select client, n from counted order by client")
         self.assertEqual(counts, [(client.number, client.done) for client in clients])
 

@@ -3,12 +3,11 @@
 # A real Patroni cluster with etcd: Penstock is told of one node, finds the others, follows a switchover, uses a node that is added, and
 # leaves one that is stopped. Clients see no wrong answer, and errors only for what a switchover itself cuts off.
 
-import contextlib
-import threading
 import unittest
 
 import psycopg2
 
+from busy_clients import BusyClient, finish_all, start_all
 from cluster import PASSWORD
 from patroni_cluster import PatroniCluster
 from penstock import Penstock
@@ -18,26 +17,20 @@ CLIENTS = 4
 CUT_OFF = {"08006", "08007", "57P01"}  # did not run, nobody knows, or the server's own word that it stops
 
 
-class Client(threading.Thread):
-    """Adds to a number of its own and reads it, over and over, until told to end."""
+class Client(BusyClient):
+    """Adds to a number of its own and reads it."""
 
     def __init__(self, connection, number):
-        super().__init__(daemon=True)
-        self.connection, self.number = connection, number
-        self.least = self.most = self.done = 0  # a write may have been done or not
-        self.codes, self.crash = [], None
-        self.end = threading.Event()
+        super().__init__(connection)
+        self.number = number
+        self.least = self.most = 0  # a write may have been done or not
+        self.codes = []
 
-    def run(self):
-        try:
-            with contextlib.closing(self.connection), self.connection.cursor() as cursor:
-                while not self.end.is_set():
-                    self.once(cursor)
-                    self.done += 1
-        except BaseException as crash:  # the test tells of it
-            self.crash = crash
+    def once(self):
+        with self.connection.cursor() as cursor:
+            self.count(cursor)
 
-    def once(self, cursor):
+    def count(self, cursor):
         try:
             cursor.execute("update counted set n = n + 1 where client = %s", (self.number,))
             self.least, self.most = self.least + 1, self.most + 1
@@ -77,10 +70,7 @@ class RealPatroni(unittest.TestCase):
         first.sql(f"insert into counted select each, 0 from generate_series(1, {CLIENTS}) each", database="app")
         self.start([f"127.0.0.1:{first.port}"], [first.url, second.url])
         self.wait_for({first.port: ("primary", "up"), second.port: ("replica", "up")}, "the second node is found")
-        clients = [Client(self.penstock.connect(), 1 + number) for number in range(CLIENTS)]
-        for client in clients:
-            client.start()
-            self.addCleanup(client.end.set)
+        clients = start_all(self, [Client(self.penstock.connect(), 1 + number) for number in range(CLIENTS)])
 
         third = patroni.add()
         self.wait_for({first.port: ("primary", "up"), second.port: ("replica", "up"), third.port: ("replica", "up")}, "the third node is found")
@@ -94,12 +84,8 @@ class RealPatroni(unittest.TestCase):
                       "the switchover is followed, and the third node left")
         done = [client.done for client in clients]
         wait_until(lambda: all(client.crash or client.done > before + 5 for client, before in zip(clients, done)), "everybody works on")
+        finish_all(self, clients, 60)
         for client in clients:
-            client.end.set()
-        for client in clients:
-            client.join(60)
-            self.assertFalse(client.is_alive(), "a client is stuck")
-            self.assertIsNone(client.crash)
             self.assertLessEqual(len(client.codes), 1, "one write at most was cut off")
             self.assertLessEqual(set(client.codes), CUT_OFF)
         found = second.sql("select client, n from counted order by client", database="app")

@@ -14,6 +14,7 @@ import psycopg2
 import pymysql
 
 import processes
+from busy_clients import BusyClient, finish_all, start_all
 from cluster import PASSWORD, Cluster
 from mysql_cluster import MySqlCluster
 from mysql_fixture import each_product
@@ -26,23 +27,10 @@ FAST = {"probe_interval": "100ms", "probe_timeout": "1s", "probe_failures": 2}
 POOL = {"pool_size": READERS + WRITERS, "connection_borrow_timeout": "30s"}
 
 
-class Client(threading.Thread):
-    """Does the same over and over, on one connection, until told to end."""
-
+class Client(BusyClient):
     def __init__(self, connection, errors):
-        super().__init__(daemon=True)
-        self.connection, self.errors = connection, errors
-        self.done, self.faults, self.answered_at = 0, [], 0.0
-        self.end = threading.Event()
-        self.crash = None
-
-    def run(self):
-        try:
-            while not self.end.is_set():
-                self.once()
-        except BaseException as crash:  # the test tells of it
-            self.crash = crash
-        self.connection.close()
+        super().__init__(connection)
+        self.errors, self.faults, self.answered_at = errors, [], 0.0
 
     def execute(self, statement, parameters=None):
         with self.connection.cursor() as cursor:
@@ -67,7 +55,6 @@ class Reader(Client):
             self.answered_at = time.monotonic()
         except self.errors as error:
             self.faults.append(str(error))
-        self.done += 1
 
 
 class Writer(Client):
@@ -79,7 +66,6 @@ class Writer(Client):
 
     def once(self):
         each = self.number * 1_000_000 + self.done
-        self.done += 1
         self.written[each] = time.monotonic()
         try:
             self.execute(self.statement, (each,))
@@ -95,21 +81,13 @@ class Primaries:
     def load(self):
         readers = [Reader(self.connect(), self.errors, number, self.reads) for number in range(READERS)]
         writers = [Writer(self.connect(), self.errors, 100 + number, self.write, self.code) for number in range(WRITERS)]
-        clients = readers + writers
-        for client in clients:
-            client.start()
-            self.addCleanup(client.end.set)
+        clients = start_all(self, readers + writers)
         wait_until(lambda: all(client.done > 5 for client in clients), "everybody works")
         return readers, writers
 
     def finish(self, clients, since):
         wait_until(lambda: all(client.crash or client.answered_at > since for client in clients), "everybody works again", 60)
-        for client in clients:
-            client.end.set()
-        for client in clients:
-            client.join(30)
-            self.assertFalse(client.is_alive(), "a client is stuck")
-            self.assertIsNone(client.crash)
+        finish_all(self, clients)
 
     def test_reads_outlive_their_primary_and_writes_are_told(self):
         readers, writers = self.load()
