@@ -7,18 +7,17 @@
 #include "control/aurora.hpp"
 #include "control/examiners.hpp"
 #include "control/patroni_watch.hpp"
+#include "control/tended.hpp"
 #include "telemetry/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <exception>
 #include <mutex>
 #include <utility>
 
@@ -205,26 +204,17 @@ void monitor::state::start_discovery()
     patroni->start();
 }
 
-/// A coroutine that ended by an exception is begun again after an interval.
 void monitor::state::spawn(std::size_t index)
 {
-    const auto ended = [weak = weak_from_this(), index](const std::exception_ptr& fault) {
+    tended watching;
+    watching.failure = "watching a node failed, trying again";
+    watching.is_wanted = [weak = weak_from_this()] {
         const auto self = weak.lock();
-        if (!self || self->stopped || !fault) {
-            return;
-        }
-        try {
-            std::rethrow_exception(fault);
-        } catch (const std::exception& what) {
-            log::error("watching a node failed, trying again", {{"reason", what.what()}});
-        }
-        self->on.call_after(self->options.probe_interval, [weak, index] {
-            if (const auto again = weak.lock(); again && !again->stopped) {
-                again->spawn(index);
-            }
-        });
+        return self && !self->stopped;
     };
-    asio::co_spawn(on.context(), keep_watch(shared_from_this(), index), ended);
+    watching.begin = [weak = weak_from_this(), index] { return keep_watch(weak.lock(), index); };
+    watching.pause = [interval = options.probe_interval] { return interval; };
+    tend(on, std::move(watching));
 }
 
 asio::awaitable<void> monitor::state::keep_watch(std::shared_ptr<state> self, std::size_t index)

@@ -3,16 +3,14 @@
 
 #include "control/http_fetch.hpp"
 #include "control/patroni.hpp"
-#include "telemetry/log.hpp"
+#include "control/tended.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <exception>
 #include <utility>
 
 namespace penstock::control {
@@ -81,26 +79,17 @@ void patroni_watch::hasten()
     state_->nap.cancel();
 }
 
-/// A coroutine that ended by an exception is begun again after a while.
 void patroni_watch::state::spawn()
 {
-    const auto ended = [weak = weak_from_this()](const std::exception_ptr& fault) {
+    tended asking;
+    asking.failure = "asking Patroni failed, trying again";
+    asking.is_wanted = [weak = weak_from_this()] {
         const auto self = weak.lock();
-        if (!self || self->stopped || !fault) {
-            return;
-        }
-        try {
-            std::rethrow_exception(fault);
-        } catch (const std::exception& what) {
-            log::error("asking Patroni failed, trying again", {{"reason", what.what()}});
-        }
-        self->on.call_after(self->surroundings.pause(), [weak] {
-            if (const auto again = weak.lock(); again && !again->stopped) {
-                again->spawn();
-            }
-        });
+        return self && !self->stopped;
     };
-    asio::co_spawn(on.context(), keep_asking(shared_from_this()), ended);
+    asking.begin = [weak = weak_from_this()] { return keep_asking(weak.lock()); };
+    asking.pause = surroundings.pause;
+    tend(on, std::move(asking));
 }
 
 asio::awaitable<void> patroni_watch::state::keep_asking(std::shared_ptr<state> self)
