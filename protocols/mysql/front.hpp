@@ -444,7 +444,7 @@ private:
     std::optional<client_error> lost_{};  ///< why the transaction is over that the client believes to be in
     read_judge* judge_ = nullptr;         ///< null: nothing is known to be a read
     std::uint8_t repeats_ = 0;            ///< times that the command at hand was lost with a primary, and sent again
-    bool was_refused_ = false;            ///< it was refused by a primary that was none any more, and sent again
+    std::uint8_t refusals_ = 0;           ///< times it was refused by a primary that was none any more, and sent again
     bool repeats_reading_ = false;        ///< what is sent again may have run, and must be nothing but a read
     std::unique_ptr<routing> routing_{};  ///< null: all goes to one server
 };

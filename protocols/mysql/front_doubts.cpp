@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::uint16_t er_option_prevents_statement = 1290, er_read_only_mode = 1836, er_query_interrupted = 1317;
 
+/// MariaDB refuses writes a moment before @@read_only tells of it, so one that is sent again may meet that, too.
+constexpr std::uint8_t most_refusals = 3;
+
 /// The first of these errors names an option, and that is not translated.
 bool says_read_only(const err_packet& why)
 {
@@ -42,7 +45,7 @@ doubt front::doubt_by(const err_packet& why, bool is_first, const back& server)
 
 bool front::is_refused_as_demoted(const err_packet& why, const back& server)
 {
-    if (!says_read_only(why) || was_refused_ || server.is_replica || (routing_ && routing_->only_replicas)) {
+    if (!says_read_only(why) || refusals_ >= most_refusals || server.is_replica || (routing_ && routing_->only_replicas)) {
         return false;
     }
     const bool is_alone = (server.status() & server_status::autocommit) != 0 && !server.in_transaction();
@@ -83,7 +86,7 @@ bool front::leave_doubted(doubt why, back& server)
     server.must_close = true;
     if (why == doubt::demoted) {
         healed_ = server.request.of(stamp_);
-        was_refused_ = true;
+        ++refusals_;
         prepare_failed_ = false;
         ++counters_.refused_by_primary;
         return true;

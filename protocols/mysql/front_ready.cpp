@@ -36,7 +36,7 @@ std::optional<front_need> front::get_ready(back* server,
     if (server == nullptr) {
         repeats_ = refusal_ ? 0 : repeats_;
         repeats_reading_ = repeats_reading_ && !refusal_;
-        was_refused_ = was_refused_ && !refusal_;
+        refusals_ = refusal_ ? 0 : refusals_;
         return refusal_ ? answer(*std::exchange(refusal_, {}), to_client) : front_need::server;
     }
     if (server->must_close && (server->in_transaction() || must_stay())) {

@@ -142,7 +142,7 @@ void front::on_client_done(expected_reply& reply, back& server)
     if (repeats_ > 0) {
         end_repeats(server);
     }
-    was_refused_ = false;
+    refusals_ = 0;
     status_ = server.status() & server_status::lasting;
     was_on_mariadb_ = server.is_mariadb();
     if (reply.what == command::reset_connection && !reply.failed) {
@@ -458,8 +458,8 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
         return true;
     }
     if (server.owes_client()) {
-        repeats_ = 0;
-        repeats_reading_ = was_refused_ = false;
+        repeats_ = refusals_ = 0;
+        repeats_reading_ = false;
     }
     if (server.is_mid_relay() || server.wants_file() || server.has_xa() || must_stay()) {
         return false;

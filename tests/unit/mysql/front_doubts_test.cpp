@@ -72,7 +72,7 @@ TEST_F(MysqlDemoted, KnowsTheRefusalsOfAServerThatTakesNoWrites)
     EXPECT_EQ(of(insert, say::err(1062, "Duplicate entry")), doubt::none);
 }
 
-TEST_F(MysqlDemoted, SendsItAgainToAnotherServerOnce)
+TEST_F(MysqlDemoted, SendsItAgainToOtherServersThreeTimes)
 {
     const auto command = ask::query("insert into t values (1)");
     talk.send(command);
@@ -86,12 +86,20 @@ TEST_F(MysqlDemoted, SendsItAgainToAnotherServerOnce)
     EXPECT_EQ(talk.client.take_healed_batch(), command);
     EXPECT_EQ(talk.client.counters().refused_by_primary, 1U);
     EXPECT_EQ(talk.send(command), front_need::server) << "not to the same connection";
-    talk.sent_to_server();
-    talk.move_to(1);
-    EXPECT_EQ(talk.send({}), front_need::more);
-    EXPECT_EQ(talk.asked(), (std::vector<std::string>{"\3insert into t values (1)"}));
-    talk.reply({refusal});
+    for (const std::size_t next : {1, 2, 3}) {
+        talk.sent_to_server();
+        talk.move_to(next);
+        EXPECT_EQ(talk.send({}), front_need::more);
+        EXPECT_EQ(talk.asked(), (std::vector<std::string>{"\3insert into t values (1)"}));
+        talk.reply({refusal});
+        if (next < 3) {
+            settle(talk, true);
+            EXPECT_EQ(talk.client.take_healed_batch(), command);
+            EXPECT_EQ(talk.send(command), front_need::server);
+        }
+    }
     EXPECT_EQ(talk.told(), std::vector{refusal}) << "that is its answer";
+    EXPECT_EQ(talk.client.counters().refused_by_primary, 3U);
     talk.send(ask::query("insert into t values (2)"));
     talk.reply({refusal});
     EXPECT_EQ(talk.server->doubted(), doubt::demoted) << "another command";
