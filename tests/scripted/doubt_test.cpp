@@ -179,16 +179,19 @@ TEST_F(Doubt, WhereNobodyCanLookTheServersWordCounts)
     EXPECT_EQ(error_of(found(node_finding::unknown)), 1290);
 }
 
-TEST_F(Doubt, AnotherRefusalIsTold)
+TEST_F(Doubt, TheFourthRefusalIsTold)
 {
     server.last().read_only = true;
     EXPECT_EQ(ask(insert), "");
     server.refuses_writes = true;  // it is said to be the primary all the same
+    EXPECT_EQ(found(node_finding::alive), "");
+    EXPECT_EQ(found(node_finding::alive), "");
+    EXPECT_EQ(examined.size(), 3U);
     EXPECT_EQ(error_of(found(node_finding::alive)), 1290);
-    EXPECT_EQ(examined.size(), 1U);
-    EXPECT_EQ(times_sent(1), 1U);
+    EXPECT_EQ(examined.size(), 3U);
+    EXPECT_EQ(times_sent(3), 1U);
     EXPECT_EQ(ask(insert), "") << "a request of its own";
-    EXPECT_EQ(examined.size(), 2U);
+    EXPECT_EQ(examined.size(), 4U);
 }
 
 TEST_F(Doubt, ANodeThatIsSilentIsAskedAgainUntilItIsDown)

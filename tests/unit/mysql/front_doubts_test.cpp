@@ -86,13 +86,14 @@ TEST_F(MysqlDemoted, SendsItAgainToOtherServersThreeTimes)
     EXPECT_EQ(talk.client.take_healed_batch(), command);
     EXPECT_EQ(talk.client.counters().refused_by_primary, 1U);
     EXPECT_EQ(talk.send(command), front_need::server) << "not to the same connection";
-    for (const std::size_t next : {1, 2, 3}) {
+    talk.servers[0]->must_close = false;  // stands for another one
+    for (const std::size_t next : {1, 2, 0}) {
         talk.sent_to_server();
         talk.move_to(next);
         EXPECT_EQ(talk.send({}), front_need::more);
         EXPECT_EQ(talk.asked(), (std::vector<std::string>{"\3insert into t values (1)"}));
         talk.reply({refusal});
-        if (next < 3) {
+        if (next != 0) {
             settle(talk, true);
             EXPECT_EQ(talk.client.take_healed_batch(), command);
             EXPECT_EQ(talk.send(command), front_need::server);
