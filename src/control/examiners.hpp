@@ -11,15 +11,16 @@
 
 namespace penstock::control {
 
-/// Each is told once. Whoever was not when this goes is told that nobody looks.
+/// Each is told once, if at all: whoever waits when this goes is not.
 class examiners {
 public:
-    examiners() = default;
-    examiners(examiners&& other) noexcept : all_{std::exchange(other.all_, {})} {}
-    examiners& operator=(examiners&&) = delete;
-    ~examiners() { tell(router::node_finding::unknown); }
-
     void add(std::function<void(router::node_finding)> whom) { all_.push_back(std::move(whom)); }
+    void take(examiners& from)
+    {
+        for (auto& each : std::exchange(from.all_, {})) {
+            all_.push_back(std::move(each));
+        }
+    }
     [[nodiscard]] bool empty() const { return all_.empty(); }
     void tell(router::node_finding found)
     {

@@ -39,7 +39,8 @@ struct watch {
     time_point resolve_again{};
     std::vector<net::endpoint> client_endpoints{};  ///< what `client` was made for
     std::unique_ptr<sql_client> client{};
-    examiners waiting{};
+    examiners waiting{};  ///< for the next probe
+    examiners asking{};   ///< for the one under way
 };
 
 /// Asks and waits; the handler is kept by the client until it answers or goes.
@@ -286,13 +287,14 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.client_endpoints = node.endpoints;
     }
     own.hurry = false;
-    auto waiting = std::move(own.waiting);
+    own.asking.take(own.waiting);
     const auto tenant = own.tenant;
     const auto until = clock::now() + options.probe_timeout;
     const auto probing = begin_probe(options.account->engine, {static_cast<std::uint32_t>(index)});
     while (auto question = probing->question()) {
         const auto answer = co_await ask(*own.client, std::move(*question), until - clock::now());
         if (stopped || own.tenant != tenant) {
+            own.asking.tell(router::node_finding::unknown);
             co_return;
         }
         probing->take(answer);
@@ -302,15 +304,16 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
         own.resolve_again = {};  // a failover may have moved the name
     }
     report(seen);
-    if (!waiting.empty()) {
+    if (!own.asking.empty()) {
         bool is_alive = seen.how != probe_observation::kind::failed;
         if (is_alive) {
             is_alive = co_await takes_connections(index, until);
         }
         if (stopped || own.tenant != tenant) {
+            own.asking.tell(router::node_finding::unknown);
             co_return;
         }
-        waiting.tell(is_alive ? router::node_finding::alive : router::node_finding::silent);
+        own.asking.tell(is_alive ? router::node_finding::alive : router::node_finding::silent);
     }
     if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
         co_await ask_for_members(index);
@@ -473,6 +476,7 @@ void monitor::state::stop()
         own->nap.cancel();
         own->client.reset();
         own->waiting.tell(router::node_finding::unknown);
+        own->asking.tell(router::node_finding::unknown);
     }
 }
 
