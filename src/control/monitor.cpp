@@ -305,15 +305,16 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
     }
     report(seen);
     if (!own.asking.empty()) {
-        bool is_alive = seen.how != probe_observation::kind::failed;
-        if (is_alive) {
-            is_alive = co_await takes_connections(index, until);
+        auto found = router::node_finding::silent;
+        if (seen.how != probe_observation::kind::failed) {
+            const bool is_open = co_await takes_connections(index, until);
+            found = is_open ? router::node_finding::alive : router::node_finding::closed;
         }
         if (stopped || own.tenant != tenant) {
             own.asking.tell(router::node_finding::unknown);
             co_return;
         }
-        own.asking.tell(is_alive ? router::node_finding::alive : router::node_finding::silent);
+        own.asking.tell(found);
     }
     if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
         co_await ask_for_members(index);

@@ -205,7 +205,7 @@ TEST_F(Monitor, TellsWhoAsksWhatTheNextProbeHasFound)
     EXPECT_EQ(told.back(), router::node_finding::unknown);
 }
 
-TEST_F(Monitor, FindsANodeSilentThatTakesNoConnection)
+TEST_F(Monitor, FindsANodeClosedThatTakesNoConnection)
 {
     auto options = watching({{"127.0.0.1", 1}});
     options.shortest_pause = milliseconds{1};
@@ -220,7 +220,7 @@ TEST_F(Monitor, FindsANodeSilentThatTakesNoConnection)
     ASSERT_TRUE(wait_for_questions(1));
     database.answer(fault("the database system is shutting down"));
     ASSERT_TRUE(on.run_until([&told] { return told.has_value(); }, seconds{5}));
-    EXPECT_EQ(*told, router::node_finding::silent);
+    EXPECT_EQ(*told, router::node_finding::closed);
     EXPECT_TRUE(views.back()->nodes[0].is_up()) << "that is for the probes to say";
 }
 
