@@ -13,7 +13,8 @@ namespace penstock::mysql {
 
 namespace {
 
-constexpr std::uint16_t er_unknown_character_set = 1115, er_unknown_collation = 1273, er_signal_exception = 1644;
+constexpr std::uint16_t er_parse_error = 1064, er_unknown_character_set = 1115, er_unknown_collation = 1273,
+                        er_signal_exception = 1644;
 
 std::uint64_t to_number(std::string_view text)
 {
@@ -226,7 +227,9 @@ void front::apply(const expected_reply& reply, back& server)
         } else if (effects.pins.has(pin_reason::advisory_lock)) {
             pins_.add(pin_reason::advisory_lock);
         }
-        if (!effects.user_variables.empty()) {  // even where no value was set, its type may have been
+        const bool may_write = !effects.user_variables.empty() || effects.pins.has(pin_reason::user_variable);
+        const bool has_run = in_part || effects.runs_code || reply.error_code != er_parse_error;
+        if (may_write && has_run) {  // even where no value was set, its type may have been
             pins_.add(pin_reason::user_variable);
             for (const auto& [name, literal] : effects.user_variables) {
                 server.claim_variable(name);

@@ -90,6 +90,31 @@ TEST(MysqlCarriedVariable, OfAStatementThatFailedPins)
     EXPECT_TRUE(talk.client.pins().has(pin_reason::user_variable));
 }
 
+TEST(MysqlCarriedVariable, ThatAnExpressionMayHaveSetBeforeItFailedPins)
+{
+    for (const auto* const text : {"SET @a = (SELECT 1 UNION SELECT 2)",
+                                   "SELECT @a := 1, (SELECT 1 UNION SELECT 2)",
+                                   "SELECT 1 UNION SELECT 2 INTO @a"}) {
+        exchange talk;
+        talk.run(text, {say::err(1242, "more than 1 row", "21000")});
+        EXPECT_TRUE(talk.client.pins().has(pin_reason::user_variable)) << text;
+    }
+}
+
+TEST(MysqlCarriedVariable, OfWhatIsNoSqlIsAsItWas)
+{
+    for (const auto* const text : {"SET @a = 5,,", "SET @a = (SELECT 1) nonsense"}) {
+        exchange talk;
+        talk.run("SET @a = 'x'", {say::ok({.changes = say::state_changed()})});
+        talk.run(text, {say::err(1064, "syntax", "42000")});
+        EXPECT_TRUE(talk.client.pins().empty()) << text;
+        EXPECT_EQ(*talk.client.state().current()->find("@a"), "'x'\n");
+    }
+    exchange several;
+    several.run("SET @a = 5; SET @a = ,", {say::err(1064, "syntax", "42000")});
+    EXPECT_TRUE(several.client.pins().has(pin_reason::user_variable)) << "the first of them has run";
+}
+
 TEST(MysqlCarriedVariable, OfAStatementThatMayFailIsBegunAnewWhereOthersHaveBeen)
 {
     struct row {
