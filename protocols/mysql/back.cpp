@@ -86,6 +86,7 @@ void back::begin_reply()
     client_sequence_ = next.client_sequence;
     server_sequence_.set_next(next.server_sequence);
     owes_eof_ = false;
+    first_row_.clear();
     file_goes_on_ = false;
 }
 
@@ -170,12 +171,12 @@ advance_result back::take(bytes chunk, front& client, outbox& to_client)
             }
         }
         const bool copied = !held_.empty();
-        auto next = judge(copied ? bytes{held_} : chunk);
+        auto next = judge(copied ? bytes{held_} : chunk, client);
         while (copied && next.need > held_.size() && !chunk.empty()) {
             const auto part = chunk.substr(0, next.need - held_.size());
             held_.append(part);
             chunk.remove_prefix(part.size());
-            next = judge(held_);
+            next = judge(held_, client);
         }
         if (next.need > longest_held + header_size) {
             return fault("a packet longer than what is held");
@@ -215,7 +216,7 @@ advance_result back::unasked(bytes chunk)
     return fault("what answers nothing");
 }
 
-back::next_packet back::judge(bytes start) const
+back::next_packet back::judge(bytes start, const front& client) const
 {
     constexpr auto none = message_role::unexpected;
     if (start.size() < header_size) {
@@ -229,7 +230,16 @@ back::next_packet back::judge(bytes start) const
         return {header_size + 1, none};
     }
     const auto role = follower_.role_of(static_cast<std::uint8_t>(start[header_size]), header.length);
-    return {must_be_whole(role) || captures() ? header.frame_size() : header_size + 1, role};
+    const bool is_whole = must_be_whole(role) || captures() || may_be_out_parameters(header, client);
+    return {is_whole ? header.frame_size() : header_size + 1, role};
+}
+
+/// The first row of a result of CALL, which may be all that there is: then the EOF in front of it says what it is.
+bool back::may_be_out_parameters(packet_header row, const front& client) const
+{
+    const auto& head = expected_.front();
+    return owes_eof_ && first_row_.empty() && row.length <= longest_held && head.kind == reply_kind::execute &&
+           head.effects && head.effects->runs_code && !has(client.capabilities(), capability::deprecate_eof);
 }
 
 /// Rows of what was asked for behind the client's back are read.
@@ -261,10 +271,14 @@ advance_result back::frame(bytes some, message_role role, bool copied, front& cl
     switch (role) {
         case message_role::unexpected: return fault("a packet that fits no reply");
         case message_role::row:
+            ++expected_.front().rows;
+            if (may_be_out_parameters(header, client)) {
+                first_row_ = some;
+                return advance_result::ok;
+            }
             if (owes_eof_) {
                 insert_eof(client, to_client);
             }
-            ++expected_.front().rows;
             if (captures()) {
                 client.on_captured_row(payload_of(some), expected_.front(), *this);
             }
@@ -297,7 +311,7 @@ void back::hop(bytes& chunk, outbox& to_client)
 /// Rows that are there whole, up to the first octets that need a closer look.
 void back::take_rows(bytes& chunk, const front& client, outbox& to_client)
 {
-    if (expected_.empty() || continues_ || captures()) {
+    if (expected_.empty() || continues_ || captures() || may_be_out_parameters({}, client)) {
         return;
     }
     auto& head = expected_.front();

@@ -236,7 +236,7 @@ private:
         std::size_t need;   ///< octets of it that have to be there before it can be dealt with
         message_role role;  ///< what it is, once they are
     };
-    [[nodiscard]] next_packet judge(bytes start) const;
+    [[nodiscard]] next_packet judge(bytes start, const front& client) const;
     [[nodiscard]] static bool must_be_whole(message_role role);
     [[nodiscard]] bool captures() const;
     advance_result advance_replica(bytes chunk, front& client, outbox& to_client);
@@ -260,7 +260,8 @@ private:
     bool take_changes(const ok_packet& ok, front& client);
     void end_result(const ok_packet& ok, front& client);
     void complete(front& client);
-    void insert_eof(const front& client, outbox& to_client);
+    [[nodiscard]] bool may_be_out_parameters(packet_header row, const front& client) const;
+    void insert_eof(const front& client, outbox& to_client, std::optional<std::uint16_t> at_end = {});
     void begin_reply();
     [[nodiscard]] bool relays() const { return expected_.front().relayed; }
     void relay(bytes whole, bool copied, outbox& to_client);
@@ -281,6 +282,7 @@ private:
     bool table_locks_ = false;
     bool characteristics_ = false;
     bool owes_eof_ = false;      ///< definitions have ended and the client is to have an EOF behind them
+    std::string first_row_{};    ///< of a result whose EOF behind definitions waits for what comes behind this row
     bool file_goes_on_ = false;  ///< the frame of the file that comes next belongs to the packet before it
     bool continues_ = false;     ///< the frame that comes next goes on with a row
     bool relaying_frame_ = false;

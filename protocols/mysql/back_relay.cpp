@@ -27,12 +27,21 @@ void back::relay(bytes whole, bool copied, outbox& to_client)
     out.data()[place + 3] = static_cast<char>(number);
 }
 
-void back::insert_eof(const front& client, outbox& to_client)
+/// `at_end` is the result's own status, where its end has come.
+void back::insert_eof(const front& client, outbox& to_client, std::optional<std::uint16_t> at_end)
 {
     owes_eof_ = false;
-    if (relays() && !has(client.capabilities(), capability::deprecate_eof)) {
-        const auto status = static_cast<std::uint16_t>(status_ & server_status::lasting);
-        client_sequence_ = encode_eof({.warnings = 0, .status = status}, to_client.made(), client_sequence_);
+    const auto first_row = std::exchange(first_row_, {});
+    if (!relays() || has(client.capabilities(), capability::deprecate_eof)) {
+        return;
+    }
+    const auto& effects = expected_.front().effects;
+    const bool goes_on = effects && effects->runs_code;  // if only by the OK of the CALL
+    const auto known = at_end.value_or(status_ & server_status::lasting) & server_status::of_definitions;
+    const auto status = static_cast<std::uint16_t>(known | (goes_on ? server_status::more_results_exist : 0));
+    client_sequence_ = encode_eof({.warnings = 0, .status = status}, to_client.made(), client_sequence_);
+    if (!first_row.empty()) {
+        relay(first_row, true, to_client);
     }
 }
 
@@ -48,7 +57,7 @@ advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& clie
     if (relays()) {
         const bool opens_cursor = (ok->status & server_status::cursor_exists) != 0 && owes_eof_;
         if (owes_eof_ && !opens_cursor) {
-            insert_eof(client, to_client);
+            insert_eof(client, to_client, ok->status);
         }
         owes_eof_ = false;
         const bool as_it_is = !told_warnings && !client.wishes().holds() &&

@@ -71,6 +71,9 @@ inline constexpr std::uint16_t in_transaction = 0x0001, autocommit = 0x0002, mor
 /// What says something about the session rather than about one statement.
 inline constexpr std::uint16_t lasting =
     in_transaction | autocommit | no_backslash_escapes | in_transaction_readonly | ansi_quotes;
+/// And what is known as soon as the columns of a result are.
+inline constexpr std::uint16_t of_definitions =
+    lasting | more_results_exist | ps_out_params | no_good_index_used | no_index_used;
 }  // namespace server_status
 
 /// The first octet of a client's message in the command phase.

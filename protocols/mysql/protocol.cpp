@@ -81,7 +81,8 @@ parameter_set_ptr protocol::carried_parameters(const client_identity& who)
 std::uint64_t protocol::connection_kind(const client_identity& who)
 {
     return who.capabilities & (capability::found_rows | capability::ignore_space | capability::no_schema |
-                               capability::odbc | capability::local_files | capability::mariadb_bulk_unit_results |
+                               capability::odbc | capability::local_files | capability::ps_multi_results |
+                               capability::mariadb_bulk_unit_results |
                                capability::mariadb_extended_metadata | capability::optional_resultset_metadata);
 }
 

@@ -20,9 +20,8 @@ namespace penstock::mysql {
 /// What every login asks for, if the server has it.
 inline constexpr capability_flags back_capabilities =
     capability::long_flag | capability::protocol_41 | capability::transactions | capability::secure_connection |
-    capability::multi_results | capability::ps_multi_results | capability::plugin_auth | capability::connect_attrs |
-    capability::plugin_auth_lenenc | capability::session_track | capability::deprecate_eof |
-    capability::mariadb_stmt_bulk_operations;
+    capability::multi_results | capability::plugin_auth | capability::connect_attrs | capability::plugin_auth_lenenc |
+    capability::session_track | capability::deprecate_eof | capability::mariadb_stmt_bulk_operations;
 
 /// Octets and number of the session variables that the OK packet of a login may report.
 inline constexpr std::size_t most_server_variables = 256;

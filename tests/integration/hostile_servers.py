@@ -164,7 +164,7 @@ class HostileServers(unittest.TestCase):
                 self.assertNotIsInstance(self.ask(penstock), list)
                 penstock.assert_alive()
                 self.assertEqual(penstock.http("/health")[0], 200)
-                self.assertLess(processes.memory_kib(penstock.pid)["Rss"] - before, 32 * 1024)
+                self.assertLess(processes.memory_kib(penstock.pid)["Rss"] - before, processes.memory_bound(20 * 1024))
                 penstock.stop()
 
     def test_in_answer_to_a_query(self):
@@ -191,7 +191,7 @@ class HostileServers(unittest.TestCase):
         before = processes.memory_kib(penstock.pid)["Rss"]
         wire.close()
         wait_until(lambda: "left" in penstock.log(), "the client is gone")
-        self.assertLess(processes.memory_kib(penstock.pid)["Rss"] - before, 32 * 1024)
+        self.assertLess(processes.memory_kib(penstock.pid)["Rss"] - before, processes.memory_bound(20 * 1024))
         return "gone"
 
     def test_an_iteration_count_does_not_stop_the_others(self):

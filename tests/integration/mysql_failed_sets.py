@@ -28,6 +28,8 @@ FAILURES = (
     "select @a := concat('r', id), (select x from two where two.id >= one.id) from two one order by id desc",
     f"select 'z', {AT_RUN_TIME} into @a, @b", "select 'z', 'y', 'x' into @a, @b", "select 'z' union select 'y' into @a", "get diagnostics condition 7 @a = mysql_errno",
 )
+# MySQL 9.7.4 answers COM_STMT_PREPARE with an OK packet here, and with MariaDB a mere COM_STMT_PREPARE gives @a another type.
+NOT_PREPARED = ("set @a = 'u', global max_connections = 10",)
 
 
 @each_product
@@ -43,7 +45,7 @@ class FailedStatements:
         return Wire(port, timeout=30).log_in("app", "app", PASSWORD, USUAL | m.MULTI_STATEMENTS)
 
     def behind(self, port, prior, failure, is_prepared):
-        """The error, and what is left."""
+        """What it answers (not all products take all of them for errors), and what is left."""
         session = self.open(port)
         holder = self.open(port)
         try:
@@ -51,14 +53,16 @@ class FailedStatements:
                 session.rows(text)
             if is_prepared:
                 made = session.prepare(failure)
-                error = made if isinstance(made, Error) else session.execute(made.id)[-1]
+                answer = made if isinstance(made, Error) else session.execute(made.id)[-1]
             else:
-                error = session.query(failure)[-1]
+                answer = session.query(failure)[-1]
             holder.query("begin")  # on the server connection that the session has had, if it may
             holder.query("select @a := 'the holder''s'")
             left = [normal(session.query(text), self.is_mariadb, port == self.server.port) for text in
                     ("select @a", "select collation(@a), @b, @c", "select concat(@a, 'x')")]
-            return error, left
+            if not prior:  # how a variable that nobody has set is described is a new connection's alone
+                left = [[result.rows for result in results] for results in left]
+            return answer, left
         finally:
             session.close()
             holder.close()
@@ -67,14 +71,13 @@ class FailedStatements:
         for prior, failure in itertools.product(PRIORS, failures):
             with self.subTest(prior=prior, failure=failure):
                 ours, theirs = (self.behind(port, prior, failure, is_prepared) for port in (self.target.port, self.server.port))
-                self.assertIsInstance(theirs[0], Error)
                 self.assertEqual(ours, theirs)
 
     def test_a_text(self):
         self.check(FAILURES, False)
 
     def test_a_prepared_statement(self):
-        self.check([text for text in FAILURES if ";" not in text], True)
+        self.check([text for text in FAILURES if ";" not in text and text not in NOT_PREPARED], True)
 
     def test_what_no_server_has_run_keeps_no_connection(self):
         session = self.open(self.target.port)

@@ -38,7 +38,7 @@ std::vector<form> forms()
         {"no rows", ask::query("SELECT 1"), {"\2", a, b, say::eof(), say::eof()}, {"\2", a, b, say::end()}},
         {"several results",
          ask::query("CALL p()"),
-         {"\1", a, say::eof(), say::text("1"), say::eof(more), "\1", b, say::eof(), say::eof(more), say::ok()},
+         {"\1", a, say::eof(more), say::text("1"), say::eof(more), "\1", b, say::eof(more), say::eof(more), say::ok()},
          {"\1", a, say::text("1"), say::end({.status = more}), "\1", b, say::end({.status = more}), say::ok()}},
         {"an error among rows",
          ask::query("SELECT 1"),
@@ -76,9 +76,9 @@ std::vector<form> forms()
 }
 
 /// Statement 1 is prepared, so that it can be executed.
-void make_ready(exchange& talk)
+void make_ready(exchange& talk, std::string_view text = "SELECT 1")
 {
-    talk.send(ask::prepare("SELECT 1"));
+    talk.send(ask::prepare(text));
     talk.answer(packets({say::prepared(1, 0, 0)}));
     talk.sent_to_server();
     talk.sent_to_client();
@@ -101,6 +101,87 @@ TEST(MysqlDeprecateEof, IsTranslatedBetweenAnyTwoSides)
             }
         }
     }
+}
+
+TEST(MysqlDeprecateEof, TellsOfOutParametersInFrontOfTheirRow)
+{
+    constexpr std::uint16_t out = more | server_status::ps_out_params;
+    const auto a = say::column("a");
+    const std::vector<std::string> with_eof = {"\1",
+                                               a,
+                                               say::eof(more),
+                                               binary_row,
+                                               binary_row,
+                                               say::eof(more),
+                                               "\1",
+                                               a,
+                                               say::eof(more),
+                                               binary_row,
+                                               say::eof(more),
+                                               "\1",
+                                               a,
+                                               say::eof(more),
+                                               say::eof(more),
+                                               "\1",
+                                               a,
+                                               say::eof(out),
+                                               binary_row,
+                                               say::eof(out),
+                                               say::ok()};
+    const std::vector<std::string> without = {"\1",
+                                              a,
+                                              binary_row,
+                                              binary_row,
+                                              say::end({.status = more}),
+                                              "\1",
+                                              a,
+                                              binary_row,
+                                              say::end({.status = more}),
+                                              "\1",
+                                              a,
+                                              say::end({.status = more}),
+                                              "\1",
+                                              a,
+                                              binary_row,
+                                              say::end({.status = out}),
+                                              say::ok()};
+    for (const bool client : {false, true}) {
+        for (const bool server : {false, true}) {
+            for (const std::size_t piece : {std::string::npos, std::size_t{1}, std::size_t{7}}) {
+                exchange talk{client ? modern : old, server ? modern : old};
+                make_ready(talk, "CALL p(?)");
+                talk.send(ask::execute(1));
+                EXPECT_EQ(talk.answer(packets(server ? without : with_eof), piece), advance_result::ok);
+                EXPECT_EQ(talk.sent_to_client(), packets(client ? without : with_eof))
+                    << "client " << client << ", server " << server << ", pieces of " << piece;
+                EXPECT_TRUE(talk.server->is_quiet());
+            }
+        }
+    }
+}
+
+TEST(MysqlDeprecateEof, HoldsNoRowOfAProcedureThatIsLong)
+{
+    exchange talk{old, modern};
+    make_ready(talk, "CALL p(?)");
+    talk.send(ask::execute(1));
+    const auto a = say::column("a");
+    const auto row = std::string{"\0\0", 2} + giant_row();
+    const auto stream = packets({"\1", a, row, say::end({.status = more}), say::ok()});
+    talk.answer(bytes{stream}.substr(0, 4'000'000));
+    EXPECT_GT(talk.client_got.size(), 3'900'000U);
+    talk.answer(bytes{stream}.substr(4'000'000));
+    EXPECT_EQ(talk.sent_to_client(), packets({"\1", a, say::eof(more), row, say::eof(more), say::ok()}));
+}
+
+TEST(MysqlDeprecateEof, IsFollowedByTheOnlyRowAlsoWhereAnErrorComesBehindIt)
+{
+    exchange talk{old, modern};
+    make_ready(talk, "CALL p(?)");
+    talk.send(ask::execute(1));
+    const auto a = say::column("a");
+    talk.reply({"\1", a, binary_row, say::err(1, "x")});
+    EXPECT_EQ(talk.sent_to_client(), packets({"\1", a, say::eof(more), binary_row, say::err(1, "x")}));
 }
 
 TEST(MysqlDeprecateEof, IsTranslatedForFetchedRows)

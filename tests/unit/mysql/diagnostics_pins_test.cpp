@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who asks for more of its diagnostics than is kept keeps the server that has them, and only as long as it has any.
-#include "tests/unit/mysql/exchange.hpp"
+#include "tests/unit/mysql/diagnostics_support.hpp"
 
 #include <gtest/gtest.h>
 
 namespace penstock::mysql::test {
 namespace {
 
-using list = std::vector<std::string>;
-
-constexpr auto on_mysql = modern | capability::long_password;
-
-list warnings(const list& rows)
-{
-    list reply{"\3", say::column("Level"), say::column("Code"), say::column("Message")};
-    reply.insert(reply.end(), rows.begin(), rows.end());
-    reply.push_back(say::end());
-    return reply;
-}
-
 std::string one_warning()
 {
-    return say::text("Error") + say::text("1064") + say::text("no");
+    return row("1064", "no");
 }
 
 /// A client that has asked for more than SHOW WARNINGS, of what was kept.

@@ -2,29 +2,12 @@
 //
 // What SHOW WARNINGS tells behind a command that is no statement: on MySQL such a one leaves what there was, and where
 // it fails adds its error to that.
-#include "tests/unit/mysql/exchange.hpp"
+#include "tests/unit/mysql/diagnostics_support.hpp"
 
 #include <gtest/gtest.h>
 
 namespace penstock::mysql::test {
 namespace {
-
-using list = std::vector<std::string>;
-
-constexpr auto on_mysql = modern | capability::long_password;
-
-list warnings(const list& rows)
-{
-    list reply{"\3", say::column("Level"), say::column("Code"), say::column("Message")};
-    reply.insert(reply.end(), rows.begin(), rows.end());
-    reply.push_back(say::end());
-    return reply;
-}
-
-std::string row(std::string_view code, std::string_view message)
-{
-    return say::text("Error") + say::text(code) + say::text(message);
-}
 
 /// A statement that fails, whose error is kept before its server is given back.
 void fail(exchange& talk)

@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What SHOW WARNINGS, GET DIAGNOSTICS and their like tell of errors that no server has answered.
-#include "tests/unit/mysql/exchange.hpp"
+#include "tests/unit/mysql/diagnostics_support.hpp"
 
 #include <gtest/gtest.h>
 
 namespace penstock::mysql::test {
 namespace {
 
-using list = std::vector<std::string>;
-
-constexpr auto on_mysql = modern | capability::long_password;
 constexpr std::string_view waited = "Timed-out waiting to acquire database connection";
-
-list warnings(const list& rows)
-{
-    list reply{"\3", say::column("Level"), say::column("Code"), say::column("Message")};
-    reply.insert(reply.end(), rows.begin(), rows.end());
-    reply.push_back(say::end());
-    return reply;
-}
-
-std::string row(std::string_view code, std::string_view message)
-{
-    return say::text("Error") + say::text(code) + say::text(message);
-}
 
 /// No connection for a statement.
 void refuse(exchange& talk, std::string detail = {})
