@@ -36,14 +36,32 @@ bool is_within(seat::scope scope, const account& who, const seat& caller)
            (scope == seat::scope::all || (scope == seat::scope::kinds && is_same_pool(who, *caller.of)));
 }
 
-/// Whether a connection is closed for this waiter of another pool or kind, rather than used where it is.
-bool gives_way(const spare_connection& what, const account& of, const seat& waiter)
+/// How many connections a pool has to live on, of all kinds.
+std::uint32_t expected_of(const account& pool)
 {
-    const bool same_pool = is_same_pool(of, *waiter.of);
-    if (what.oldest == nullptr) {
-        return same_pool && !what.was_idle;  // other pools close what was idle longest (order_room)
+    return pool.joint->total.expected();
+}
+
+claimant claimant_of(const seat& who)
+{
+    return {.connections = expected_of(*who.of), .turn = who.of->joint->turn, .oldest = who.since()};
+}
+
+/// Whether a connection is closed for this waiter of another pool or kind, rather than used where it is.
+bool is_closed_for(const seat& waiter, const spare_connection& what, const account& of)
+{
+    const bool nobody_waits = what.oldest == nullptr;
+    if (what.was_idle && nobody_waits) {
+        return false;  // what was idle longest is closed, wherever that is (order_room)
     }
-    const bool has_served = same_pool && what.idle_since - what.opened >= eviction_margin;
+    if (!is_same_pool(of, *waiter.of)) {
+        const released_connection released{.of = expected_of(of), .opened = what.opened, .now = what.idle_since};
+        return gives_way(released, claimant_of(waiter));
+    }
+    if (nobody_waits) {
+        return true;
+    }
+    const bool has_served = what.idle_since - what.opened >= eviction_margin;
     return waiter.since() + (has_served ? duration{} : eviction_margin) < *what.oldest;
 }
 
@@ -124,7 +142,7 @@ verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const spare_
         of_its_kind.oldest = &siblings_oldest;
     }
     if (auto* const elsewhere = first_to_give_way_to(*who, of_its_kind); elsewhere != nullptr) {
-        ++elsewhere->room;
+        owe_room(*elsewhere);
         of.owed_to_ = elsewhere->shared_from_this();
         mark_leaving_locked(of);
         settle();
@@ -138,18 +156,22 @@ verdict budget::offer(const std::shared_ptr<seat>& who, permit& of, const spare_
         if (who->idle == seat::stock::none) {
             who->idle = seat::stock::known;
             who->oldest_idle = what.idle_since;
+            who->idle_for_long = false;
+            who->idle_has_served = what.idle_since - what.opened >= eviction_margin;
         }
         call_for_all();  // those of other pools and kinds, to whom this one may give room
     }
     return {};
 }
 
-void budget::end_look(const std::shared_ptr<seat>& who, bool has_idle, time_point oldest_idle)
+void budget::end_look(const std::shared_ptr<seat>& who, const std::optional<spare_connection>& left, time_point now)
 {
     const std::lock_guard lock{mutex_};
     who->asked = false;
-    who->idle = has_idle ? seat::stock::known : seat::stock::none;
-    who->oldest_idle = oldest_idle;
+    who->idle = left ? seat::stock::known : seat::stock::none;
+    who->oldest_idle = left ? left->idle_since : now;
+    who->idle_for_long = now - who->oldest_idle >= eviction_margin;
+    who->idle_has_served = left && now - left->opened >= eviction_margin;
     call_for_all();
 }
 
@@ -169,7 +191,7 @@ void budget::settle_debt(permit* of, const std::shared_ptr<seat>& who)
         of->owed_to_ = who;
         mark_leaving_locked(*of);
     } else {
-        --who->room;
+        take_back_room(*who);
     }
     settle();
 }
@@ -246,8 +268,8 @@ void budget::allot()
     for (;;) {
         seat* first = nullptr;
         for (auto* each : board_) {
-            const bool older = first == nullptr || each->since() < first->since();
-            if (older && each->wants_permit() && refused_by(*each->of, purpose_of(*each)) == refusal::none) {
+            const bool next = first == nullptr || is_next(claimant_of(*each), claimant_of(*first));
+            if (next && each->wants_permit() && refused_by(*each->of, purpose_of(*each)) == refusal::none) {
                 first = each;
             }
         }
@@ -315,41 +337,80 @@ bool budget::call_on(const account& of, const seat& on_behalf)
 void budget::order_room(seat& who)
 {
     while (who.wants_room()) {
-        seat* oldest = nullptr;
-        for (const auto* each : called_on_by(who)) {
-            if (each == who.of.get() || !can_help(*each, who)) {
-                continue;
-            }
-            for (const auto& at : each->seats) {
-                const bool has = at->idle == seat::stock::known && !at->asked;
-                if (has && (oldest == nullptr || at->oldest_idle < oldest->oldest_idle)) {
-                    oldest = at.get();
-                }
-            }
-        }
-        if (oldest == nullptr) {
+        auto* const holder = holder_of_room_for(who);
+        if (holder == nullptr) {
             return;
         }
-        ++who.room;
-        oldest->idle = seat::stock::unknown;
-        ask(*oldest, {.what = message::kind::make_room, .whom = debt{who.shared_from_this()}});
+        owe_room(who);
+        holder->idle = seat::stock::unknown;
+        ask(*holder,
+            {.what = message::kind::make_room,
+             .whom = debt{who.shared_from_this()},
+             .idle_by = holder->idle_for_long ? holder->oldest_idle : time_point::max()});
     }
 }
 
-/// Whether closing a connection of `donor` brings down every count that is in the way of `blocked`.
+/// The shard of another pool or kind with the idle connection that is to be closed for this one; null: there is none.
+seat* budget::holder_of_room_for(const seat& who) const
+{
+    const auto has = expected_of(*who.of);
+    const bool is_the_only_way = has == 0 && !has_too_many_somewhere(who);
+    seat* oldest = nullptr;
+    for (const auto* each : called_on_by(who)) {
+        if (each == who.of.get() || !can_help(*each, who)) {
+            continue;
+        }
+        for (const auto& at : each->seats) {
+            const bool older = oldest == nullptr || at->oldest_idle < oldest->oldest_idle;
+            const idle_connection idle{.of = expected_of(*each),
+                                       .for_long = at->idle_for_long,
+                                       .has_served = at->idle_has_served,
+                                       .is_the_only_way = is_the_only_way};
+            if (older && at->idle == seat::stock::known && !at->asked &&
+                (is_same_pool(*each, *who.of) || gives_way(idle, has))) {
+                oldest = at.get();
+            }
+        }
+    }
+    return oldest;
+}
+
+/// Whether a pool that could help has a connection too many: then its next release will.
+bool budget::has_too_many_somewhere(const seat& who) const
+{
+    return std::ranges::any_of(called_on_by(who), [&](const account* each) {
+        return has_too_many(expected_of(*each), expected_of(*who.of)) && can_help(*each, who);
+    });
+}
+
+void budget::owe_room(seat& to)
+{
+    ++to.room;
+    ++to.of->joint->total.coming;
+    ++to.of->user_tally->coming;
+}
+
+void budget::take_back_room(seat& from)
+{
+    PENSTOCK_ASSERT(from.room > 0);
+    --from.room;
+    --from.of->joint->total.coming;
+    --from.of->user_tally->coming;
+}
+
+/// Whether closing a connection of `donor` brings down every count that is in the way of `blocked`, or will be when all
+/// has come that is being closed for it.
 bool budget::can_help(const account& donor, const seat& blocked) const
 {
-    const auto full = [](std::uint32_t limit, const tally& count) { return limit != 0 && count.held >= limit; };
+    const auto helps = [](std::uint32_t limit, const tally& count, bool counts_there) {
+        return counts_there || limit == 0 || (count.held < limit && count.expected() < limit);
+    };
     const auto& of = *blocked.of;
     const auto& pool = *of.joint;
     const auto size = pool.limits.size + (blocked.may_use_reserve ? pool.limits.reserve : 0);
-    if (full(size, pool.total) && !is_same_pool(donor, of)) {
-        return false;
-    }
-    if (full(user_limit(of), *of.user_tally) && donor.user_tally != of.user_tally) {
-        return false;
-    }
-    return !of.node_tally || !full(limits_.per_node, *of.node_tally) || donor.node_tally == of.node_tally;
+    return helps(size, pool.total, is_same_pool(donor, of)) &&
+           helps(user_limit(of), *of.user_tally, donor.user_tally == of.user_tally) &&
+           (!of.node_tally || helps(limits_.per_node, *of.node_tally, donor.node_tally == of.node_tally));
 }
 
 purpose budget::purpose_of(const seat& who)
@@ -373,14 +434,21 @@ seat* budget::oldest_sibling(const seat& who) const
 /// The same among shards of other pools and kinds in whose way this connection stands, and for whom it is to be closed.
 seat* budget::first_to_give_way_to(const seat& who, const spare_connection& what) const
 {
-    seat* oldest = nullptr;
+    seat* first = nullptr;
     for (auto* each : board_) {
-        if (may_be_called(*who.of, *each) && each->wants_room() && can_help(*who.of, *each) &&
-            gives_way(what, *who.of, *each) && (oldest == nullptr || each->since() < oldest->since())) {
-            oldest = each;
+        const bool next = first == nullptr || is_next(claimant_of(*each), claimant_of(*first));
+        if (next && may_be_called(*who.of, *each) && each->wants_room() && !asks_its_own(*each) &&
+            can_help(*who.of, *each) && is_closed_for(*each, what, *who.of)) {
+            first = each;
         }
     }
-    return oldest;
+    return first;
+}
+
+/// Whether a shard of its own kind may have an idle connection for it, and is being asked: nobody need close one yet.
+bool budget::asks_its_own(const seat& who)
+{
+    return std::ranges::any_of(who.of->seats, [&](const auto& each) { return each.get() != &who && each->asked; });
 }
 
 }  // namespace penstock::pool

@@ -6,9 +6,15 @@
 // permit that would serve it is free, and every shard that may have an idle connection for it has been sent a look.
 // "May have": a shard's stock is none only after it said so under the mutex, while it could see that others are
 // starving (account::attention); when it could not, it is unknown again before it is asked.
+//
+// And, between pools under a shared limit: no release leaves a connection in a pool that has too many beside one with
+// waiters (fair_share.hpp), and no pool is made to close one that was in use a moment ago unless it has too many, or it
+// is another's turn who has none. A shard that keeps an idle connection from others looks again when that has been idle
+// for eviction_margin: then whoever waits may have it.
 #pragma once
 
 #include "pool/budget.hpp"
+#include "pool/fair_share.hpp"
 #include "pool/intake.hpp"
 #include "pool/limits.hpp"
 
@@ -26,6 +32,7 @@ namespace penstock::pool {
 struct joint_account {
     pool_limits limits{};
     tally total{};
+    std::uint64_t turn = 0;  ///< when it last got a permit (claimant::turn)
     std::shared_ptr<waiter_count> waiters = std::make_shared<waiter_count>(0);  ///< not guarded
     std::vector<account*> kinds{};
     const account* wanted_last =
@@ -86,6 +93,7 @@ struct message {
     kind what = kind::look;
     permit allowance{};
     debt whom{};
+    time_point idle_by = time_point::max();  ///< make_room is for one that has been idle since then, or longer
     std::shared_ptr<void> cargo{};
 };
 
@@ -132,6 +140,8 @@ struct seat : std::enable_shared_from_this<seat> {
     };
     stock idle = stock::unknown;
     time_point oldest_idle{};
+    bool idle_for_long = false;    ///< that one was idle for eviction_margin when it was told of
+    bool idle_has_served = false;  ///< and had been opened so long ago
     std::uint32_t idle_count = 0;  ///< as of its last housekeeping
     bool asked = false;            ///< a look or make_room is on its way to it, or being answered
 
@@ -149,9 +159,5 @@ struct seat : std::enable_shared_from_this<seat> {
 /// A connection goes to another shard of its pool only if that one's first waiter is older by this much than the own
 /// one: a hand-over takes about that long, and less would only move connections to and fro between two busy shards.
 inline constexpr duration hand_over_margin = milliseconds{2};
-/// To serve a waiter of another pool or kind a connection must be closed and one opened, so that takes more. Among the
-/// kinds of one pool it is enough that the connection has served its own kind for so long: then the oldest waiter is
-/// next.
-inline constexpr duration eviction_margin = milliseconds{250};
 
 }  // namespace penstock::pool

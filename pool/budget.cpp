@@ -170,6 +170,7 @@ permit budget::take_locked(const std::shared_ptr<account>& of)
     taken.account_ = of;
     taken.node_ = of->node_tally;
     taken.node_name_ = of->node;
+    of->joint->turn = ++turns_;
     ++of->joint->total.held;
     ++of->user_tally->held;
     if (taken.node_) {
@@ -209,7 +210,7 @@ void budget::put_back_locked(permit& of)
     }
     put_back(process_);
     if (of.owed_to_) {
-        --of.owed_to_->room;
+        take_back_room(*of.owed_to_);
     }
     of.node_.reset();
     of.owed_to_.reset();

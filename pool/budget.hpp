@@ -4,9 +4,9 @@
 //
 // A connection holds a permit from before it connects until its socket is known closed. A permit counts against its
 // pool's size (of whatever kind it is), its user, its node and the process, in all of them or in none, and no count
-// ever passes its limit. A permit that comes back goes at once to the shard whose first waiter has waited longest among
-// those it can help. Everything here is thread-safe under one mutex, which the usual acquire and release of an idle
-// connection never take: they look at account::attention only.
+// ever passes its limit. A permit that comes back goes at once to the pool with the fewest connections among those it
+// can help, and to the oldest waiter of such (fair_share.hpp). Everything here is thread-safe under one mutex, which
+// the usual acquire and release of an idle connection never take: they look at account::attention only.
 #pragma once
 
 #include "pool/intake.hpp"
@@ -46,7 +46,9 @@ enum class purpose : std::uint8_t {
 struct tally {
     std::uint32_t held = 0;     ///< all of them; never more than the limit allowed when the last was taken
     std::uint32_t leaving = 0;  ///< of these, for connections that are being closed
+    std::uint32_t coming = 0;   ///< besides: others are closing them for it (seat::room). Not kept of nodes and process
     [[nodiscard]] std::uint32_t staying() const { return held - leaving; }
+    [[nodiscard]] std::uint32_t expected() const { return staying() + coming; }
 };
 
 /// The right to have one server connection. Gives itself back on destruction.
@@ -134,8 +136,8 @@ public:
     void step_down(const std::shared_ptr<seat>& who);
     /// Decides about a connection that came free and whose permit is given.
     verdict offer(const std::shared_ptr<seat>& who, permit& of, const spare_connection& what);
-    /// The shard has offered what it has idle, as it was asked to: whether anything is left, and since when the oldest.
-    void end_look(const std::shared_ptr<seat>& who, bool has_idle, time_point oldest_idle);
+    /// The shard has offered what it has idle, as it was asked to: the one that is left and has been idle for longest.
+    void end_look(const std::shared_ptr<seat>& who, const std::optional<spare_connection>& left, time_point now);
     /// Delivers a connection to a shard that was promised one; false if that shard has left (the message stays whole).
     bool send(const std::shared_ptr<seat>& to, message& gift);
     /// For make_room: the permit's connection is closed on behalf of `who`; with no permit, the promise is taken back.
@@ -181,12 +183,17 @@ private:
     void call_for(seat& who);
     static bool call_on(const account& of, const seat& on_behalf);
     void order_room(seat& who);
+    [[nodiscard]] seat* holder_of_room_for(const seat& who) const;
+    [[nodiscard]] bool has_too_many_somewhere(const seat& who) const;
+    static void owe_room(seat& to);
+    static void take_back_room(seat& from);
     [[nodiscard]] static bool may_be_called(const account& of, const seat& by);
     [[nodiscard]] const std::vector<account*>& called_on_by(const seat& who) const;
     [[nodiscard]] bool can_help(const account& donor, const seat& blocked) const;
     [[nodiscard]] static purpose purpose_of(const seat& who);
     [[nodiscard]] seat* oldest_sibling(const seat& who) const;
     [[nodiscard]] seat* first_to_give_way_to(const seat& who, const spare_connection& what) const;
+    [[nodiscard]] static bool asks_its_own(const seat& who);
 
     mutable std::mutex mutex_;
     shared_limits limits_;
@@ -195,6 +202,7 @@ private:
     std::map<std::string, std::weak_ptr<tally>> nodes_;
     std::map<pool_key, std::weak_ptr<joint_account>> joint_accounts_;  ///< by what all kinds have in common
     std::vector<account*> accounts_;
+    std::uint64_t turns_ = 0;       ///< permits given out so far
     std::vector<seat*> board_;      ///< shards with a need, or that had one a moment ago
     bool any_shared_over_ = false;  ///< a shared limit was lowered below what is held
 };

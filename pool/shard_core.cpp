@@ -54,8 +54,7 @@ void shard_core::place(slot_id slot, time_point now)
         close(slot, now, *why);
         return;
     }
-    const auto attention = seat_->of->attention.load(std::memory_order_relaxed);
-    if (attention != (on_board_ ? 1U : 0U)) {
+    if (others_starve()) {
         const bool waits = state_.waiters() != 0;
         const auto oldest = waits ? state_.oldest_request() : time_point{};
         auto decision =
@@ -107,9 +106,9 @@ slot_id shard_core::adopt(const slot_age& age, permit allowance)
 void shard_core::receive(message what, time_point now)
 {
     switch (what.what) {
-        case message::kind::look: look(); break;
+        case message::kind::look: look(now); break;
         case message::kind::gift: ++arrivals_; return;  // adopt() and place() or close() follow, and tell the board
-        case message::kind::make_room: make_room(std::move(what.whom)); break;
+        case message::kind::make_room: make_room(std::move(what), now); break;
         case message::kind::permit:
             ++arrivals_;
             if (state_.wanted_permits(now) > 0) {
@@ -118,7 +117,7 @@ void shard_core::receive(message what, time_point now)
             break;  // one that is no longer wanted goes back with the message, when the board knows
         case message::kind::changed:
             follow_settings();
-            look();
+            look(now);
             break;
     }
     balance(now);
@@ -132,12 +131,18 @@ void shard_core::tick(time_point now)
         next_housekeeping_ = now + housekeeping_interval;
         keep_house(now);
     }
+    if (const auto due = next_look(); due && *due <= now) {
+        look(now);
+    }
     balance(now);
 }
 
 std::optional<time_point> shard_core::next_tick(time_point now) const
 {
     auto next = state_.next_tick(now);
+    if (const auto due = next_look()) {
+        next = std::min(next.value_or(*due), *due);
+    }
     const bool busy = state_.counts().open_or_opening() != 0 || on_board_;
     if (busy || (in_use_ && state_.limits().minimum != 0 && !state_.is_draining())) {
         next = std::min(next.value_or(next_housekeeping_), next_housekeeping_);
@@ -191,8 +196,24 @@ void shard_core::keep_minimum(time_point now)
     }
 }
 
+/// Whether other shards of this pool, its other kinds, or other pools want what we have, or a limit is exceeded.
+bool shard_core::others_starve() const
+{
+    return seat_->of->attention.load(std::memory_order_relaxed) != (on_board_ ? 1U : 0U);
+}
+
+/// When an idle connection that was kept from others has been idle for so long that they may have it.
+std::optional<time_point> shard_core::next_look() const
+{
+    const auto oldest = state_.oldest_idle();
+    if (oldest == no_slot || !others_starve()) {
+        return std::nullopt;
+    }
+    return std::max(state_.idle_since(oldest), looked_at_) + eviction_margin;
+}
+
 /// Offers idle connections until nobody wants one.
-void shard_core::look()
+void shard_core::look(time_point now)
 {
     for (auto slot = state_.oldest_idle(); slot != no_slot; slot = state_.oldest_idle()) {
         auto decision =
@@ -209,23 +230,29 @@ void shard_core::look()
             state_.hand_over(slot, std::move(decision.to));
         }
     }
-    end_look();
+    end_look(now);
 }
 
-void shard_core::make_room(debt whom)
+void shard_core::make_room(message order, time_point now)
 {
     const auto slot = state_.oldest_idle();
-    if (slot != no_slot) {
-        shared().settle_debt(&permits_[slot], whom.take());
+    if (slot != no_slot && state_.idle_since(slot) <= order.idle_by) {
+        shared().settle_debt(&permits_[slot], order.whom.take());
         state_.close(slot, close_reason::limit);
     }
-    end_look();
+    end_look(now);
 }
 
-void shard_core::end_look()
+void shard_core::end_look(time_point now)
 {
     const auto oldest = state_.oldest_idle();
-    shared().end_look(seat_, oldest != no_slot, oldest == no_slot ? time_point{} : state_.idle_since(oldest));
+    std::optional<spare_connection> left;
+    if (oldest != no_slot) {
+        left = spare_connection{
+            .opened = state_.opened_at(oldest), .idle_since = state_.idle_since(oldest), .was_idle = true};
+    }
+    looked_at_ = now;
+    shared().end_look(seat_, left, now);
 }
 
 void shard_core::follow_settings()

@@ -72,9 +72,11 @@ private:
     void keep_house(time_point now);
     void shrink(time_point now);
     void keep_minimum(time_point now);
-    void look();
-    void end_look();
-    void make_room(debt whom);
+    void look(time_point now);
+    void end_look(time_point now);
+    void make_room(message order, time_point now);
+    [[nodiscard]] bool others_starve() const;
+    [[nodiscard]] std::optional<time_point> next_look() const;
     void follow_settings();
     void mark_closing();
     void balance(time_point now);
@@ -94,6 +96,7 @@ private:
     std::uint64_t generation_ = 0;
     intake intake_ = intake::open;
     time_point next_housekeeping_;
+    time_point looked_at_{};  ///< when the board was last told of our idle connections
 };
 
 }  // namespace penstock::pool

@@ -50,8 +50,10 @@ struct simulated_shard {
 
 /// Whose the pools of a world are.
 enum class ownership {
-    users,  ///< of a user each
-    kinds,  ///< of one user: kinds of one pool, with the limits of the first
+    users,           ///< of a user each
+    kinds,           ///< of one user: kinds of one pool, with the limits of the first
+    databases,       ///< of one user: of a database each
+    kinds_of_users,  ///< of a user each two: kinds of one pool
 };
 
 class world {
@@ -64,9 +66,7 @@ public:
         : budget_{std::make_shared<budget>(shared)}
     {
         for (std::size_t i = 0; i < pools.size(); ++i) {
-            const auto user = whose == ownership::users ? i : 0;
-            pool_key key{"cluster", "user" + std::to_string(user), "database", whose == ownership::kinds ? i : 0};
-            pools_.push_back(std::make_shared<shared_pool>(budget_, std::move(key), pools[i], "node"));
+            pools_.push_back(std::make_shared<shared_pool>(budget_, key_of(i, whose), pools[i], "node"));
             for (std::size_t j = 0; j < shards; ++j) {
                 auto& made = *shards_.emplace_back(std::make_unique<simulated_shard>());
                 made.pool_index = i;
@@ -81,6 +81,8 @@ public:
     [[nodiscard]] shared_pool& pool(std::size_t index) { return *pools_[index]; }
     [[nodiscard]] budget& shared() { return *budget_; }
     [[nodiscard]] int open_sockets() const { return sockets_; }
+    /// How many connections were ever opened.
+    [[nodiscard]] int opened() const { return last_socket_; }
 
     // Events.
 
@@ -304,6 +306,18 @@ private:
         slot_age age;
         int socket;
     };
+
+    static pool_key key_of(std::size_t index, ownership whose)
+    {
+        const auto named = [](const char* what, std::size_t number) { return what + std::to_string(number); };
+        switch (whose) {
+            case ownership::users: break;
+            case ownership::kinds: return {"cluster", "user", "database", index};
+            case ownership::databases: return {"cluster", "user", named("database", index)};
+            case ownership::kinds_of_users: return {"cluster", named("user", index / 2), "database", index % 2};
+        }
+        return {"cluster", named("user", index), "database"};
+    }
 
     static slot_id take_out(std::vector<slot_id>& list, std::size_t which)
     {
