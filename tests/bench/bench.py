@@ -42,7 +42,7 @@ def main():
                 for mode in options.mode or MODES:
                     for clients in options.clients or CLIENTS:
                         cell = (link, mode, clients)
-                        speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
+                        speeds[cell] = measure_cell(rivals, cell, rounds_of(clients, options), options.seconds)
                         print(report.speed_row(cell, speeds[cell]), flush=True)
             alone = measure_on_one_core(cluster, rivals, options)
         finally:
@@ -59,7 +59,7 @@ def main():
 def read_arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description="Penstock beside PgBouncer and HAProxy.")
     parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured with each contestant (5)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured with each contestant, twice and once more with one client (5)")
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement, after one second to warm up (1)")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this protocol mode; may be repeated")
     parser.add_argument("--clients", action="append", type=int, help="only this many clients; may be repeated")
@@ -93,6 +93,11 @@ def cluster_version():
 
 # ---- one cell of the table ----
 
+def rounds_of(clients, options):
+    """With one client rounds differ most: by the core that the kernel wakes whom on."""
+    return 2 * options.rounds + 1 if clients == 1 else options.rounds
+
+
 def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name, other=None):
     """Contestant's name -> {"tps", "cpu", "tps ratio", "cpu ratio", "tps error", "cpu error"}: medians over the rounds. CPU is in
     microseconds per transaction; a ratio, to what `base` takes, is taken within its round, since the machine's speed drifts from one to the next, and its
@@ -121,7 +126,7 @@ def measure_on_one_core(cluster, rivals, options):
         for link in options.link or LINKS:
             for mode in options.mode or MODES:
                 cell = (link, mode, 1)
-                speeds[cell] = measure_cell(rivals, cell, options.rounds, options.seconds)
+                speeds[cell] = measure_cell(rivals, cell, rounds_of(1, options), options.seconds)
                 print("one core, " + report.speed_row(cell, speeds[cell]), flush=True)
     return speeds
 

@@ -53,18 +53,19 @@ def per_core(rivals):
 
 def machine(rivals, options, postgresql):
     versions = ", ".join([f"PostgreSQL {postgresql}"] + [f"{rival.name} {rival.version}" for rival in rivals if rival.name != PER_CORE])
-    notes = machine_notes(versions, options)
+    notes = machine_notes(versions, options, f"{options.rounds} rounds ({2 * options.rounds + 1} with one client)")
     if any(getattr(rival, "knows_prepared_statements", True) is False for rival in rivals):
         notes.append("- this PgBouncer knows no prepared statements in transaction pooling: in the `prepared` rows it pools sessions, "
                      "with a server connection for every client")
     return notes
 
 
-def machine_notes(versions, options):
+def machine_notes(versions, options, rounds=None):
+    rounds = rounds or f"{options.rounds} rounds"
     model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
     return [f"- {datetime.date.today().isoformat()}, {os.cpu_count()} cores of {model}, Linux {platform.release()}", f"- {versions}",
-            f"- {options.rounds} rounds of {options.seconds} s per cell; Penstock's workers: {options.workers}"]
+            f"- {rounds} of {options.seconds} s per cell; Penstock's workers: {options.workers}"]
 
 
 def speed_table(speeds):
