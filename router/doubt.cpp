@@ -47,17 +47,13 @@ doubt_verdict of_lost(const cluster_view& view, const node& which, node_finding 
 /// A server that is shut down says the same as one whose connection somebody has ended.
 doubt_verdict of_ended(const cluster_view& view, const node& which, node_finding seen)
 {
-    const auto taken_for = seen == node_finding::closed ? node_finding::silent : seen;
-    return view.primary() != &which ? doubt_verdict::again : of_interrupted(which, taken_for);
+    return view.primary() != &which ? doubt_verdict::again : of_interrupted(which, seen);
 }
 
 }  // namespace
 
 doubt_verdict judge_doubt(doubt why, const cluster_view& view, std::string_view name, node_finding seen)
 {
-    if (seen == node_finding::closed && why != doubt::ended) {
-        seen = node_finding::alive;  // it may only be full
-    }
     const auto* const which = find(view, name);
     if (which == nullptr) {
         return doubt_verdict::again;  // it has been left

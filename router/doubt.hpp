@@ -21,7 +21,6 @@ enum class node_finding : std::uint8_t {
     none,     ///< it has not looked yet
     unknown,  ///< it cannot look, having no account to do so
     alive,    ///< the node answers; the view says what it is
-    closed,   ///< it answers, but takes no new connection: it is full, or about to end
     silent,   ///< it does not answer, or is about to end
 };
 

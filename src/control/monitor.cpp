@@ -7,6 +7,7 @@
 #include "control/aurora.hpp"
 #include "control/examiners.hpp"
 #include "control/patroni_watch.hpp"
+#include "control/probes.hpp"
 #include "control/tended.hpp"
 #include "telemetry/log.hpp"
 
@@ -305,29 +306,28 @@ asio::awaitable<void> monitor::state::probe(std::size_t index)
     }
     report(seen);
     if (!own.asking.empty()) {
-        auto found = router::node_finding::silent;
-        if (seen.how != probe_observation::kind::failed) {
-            const bool is_open = co_await takes_connections(index, until);
-            found = is_open ? router::node_finding::alive : router::node_finding::closed;
+        bool is_alive = seen.how != probe_observation::kind::failed;
+        if (is_alive) {
+            is_alive = co_await takes_connections(index, until);
         }
         if (stopped || own.tenant != tenant) {
             own.asking.tell(router::node_finding::unknown);
             co_return;
         }
-        own.asking.tell(found);
+        own.asking.tell(is_alive ? router::node_finding::alive : router::node_finding::silent);
     }
     if (seen.how == probe_observation::kind::answered && is_to_list_members(index)) {
         co_await ask_for_members(index);
     }
 }
 
-/// A server that is about to end may still serve a connection that it has.
+/// A server that is about to end may still serve a connection that it has; one that is only full says so to a new one.
 asio::awaitable<bool> monitor::state::takes_connections(std::size_t index, time_point until)
 {
     const auto fresh = surroundings.make_client(aimed_at(nodes.view().nodes[index], *options.account));
     sql_query question{"SELECT 1", {}};
     const auto answer = co_await ask(*fresh, std::move(question), until - clock::now());
-    co_return answer.ok();
+    co_return is_sign_of_life(answer);
 }
 
 /// The primary knows best; where there is doubt about it, any node is asked that nothing speaks against.

@@ -5,8 +5,6 @@
 
 #include "control/mysql_text.hpp"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <utility>
 
@@ -27,20 +25,6 @@ constexpr const char* group_query =
     " WHERE MEMBER_ID = @@GLOBAL.server_uuid";
 
 constexpr const char* transactions_query = "SELECT @@GLOBAL.gtid_mode, @@GLOBAL.gtid_executed";
-
-/// A server that says one of these will not serve anybody now; every other refusal shows that it is alive.
-bool is_about_to_end(std::uint16_t number)
-{
-    constexpr std::array<std::uint16_t, 6> numbers{
-        1047,  // a Galera node that is not prepared
-        1053,  // shutdown in progress
-        1077,  // normal shutdown
-        1317,  // the query was interrupted, as MySQL does when it is shut down: nobody else kills a probe
-        1927,  // the connection was killed (MariaDB), likewise
-        3032,  // offline mode
-    };
-    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
-}
 
 /// Rows of name and value; the names in lower case as all versions print them.
 std::map<std::string, std::string, std::less<>> pairs_in(const sql_answer& answer)
@@ -118,7 +102,7 @@ void mysql_probe::take_variables(const sql_answer& answer)
     seen_.server_version = answer.server_version;
     seen_.version_text = one_line(answer.version_text);
     if (!answer.ok()) {
-        seen_.how = answer.error_number != 0 && !is_about_to_end(answer.error_number) ? kind::refused : kind::failed;
+        seen_.how = is_sign_of_life(answer) ? kind::refused : kind::failed;
         seen_.fault = answer.fault;
         return;
     }

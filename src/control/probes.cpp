@@ -5,15 +5,25 @@
 
 #include "control/mysql_probe.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace penstock::control {
 namespace {
 
-/// "57P01" to "57P03": shutting down, crashed, starting up.
-bool is_sign_of_life(const std::string& sqlstate)
+/// MySQL and MariaDB: who says one of these will not serve anybody now.
+bool is_about_to_end(std::uint16_t number)
 {
-    return !sqlstate.empty() && !sqlstate.starts_with("57P");
+    constexpr std::array<std::uint16_t, 6> numbers{
+        1047,  // a Galera node that is not prepared
+        1053,  // shutdown in progress
+        1077,  // normal shutdown
+        1317,  // the query was interrupted, as MySQL does when it is shut down: nobody else kills a probe
+        1927,  // the connection was killed (MariaDB), likewise
+        3032,  // offline mode
+    };
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
 bool read_number(const sql_value& text, std::uint32_t& number)
@@ -120,6 +130,16 @@ void read_history(const sql_answer& answer, probe_observation& seen)
     }
 }
 
+bool is_sign_of_life(const sql_answer& answer)
+{
+    if (answer.ok()) {
+        return true;
+    }
+    const bool is_about_to_start_or_end = answer.sqlstate.starts_with("57P");  // shutting down, crashed, starting up
+    return answer.error_number != 0 ? !is_about_to_end(answer.error_number)
+                                    : !answer.sqlstate.empty() && !is_about_to_start_or_end;
+}
+
 probe_observation read_probe(router::node_id node, const sql_answer& answer)
 {
     probe_observation seen;
@@ -127,7 +147,7 @@ probe_observation read_probe(router::node_id node, const sql_answer& answer)
     seen.server_version = answer.server_version;
     if (!answer.ok()) {
         seen.how =
-            is_sign_of_life(answer.sqlstate) ? probe_observation::kind::refused : probe_observation::kind::failed;
+            is_sign_of_life(answer) ? probe_observation::kind::refused : probe_observation::kind::failed;
         seen.fault = answer.fault;
     } else if (answer.rows.size() != 1 || !read_row(answer.rows.front(), seen)) {
         seen.how = probe_observation::kind::failed;

@@ -26,6 +26,9 @@ public:
 
 [[nodiscard]] std::unique_ptr<probe> begin_probe(engine of, router::node_id node);
 
+/// Whether a server that goes on has answered, be it by a refusal: of a full one, say, or of a wrong password.
+[[nodiscard]] bool is_sign_of_life(const sql_answer& answer);
+
 /// PostgreSQL's one question: in recovery?, max_connections, connections kept for superusers (and, since PostgreSQL 16,
 /// for others).
 [[nodiscard]] sql_query role_query();

@@ -183,10 +183,8 @@ template <protocol P>
 bool session<P>::resolve_doubt()
 {
     const auto view = worker_.owner().view_of(pool_->record->key.cluster);
-    const auto found = doubt_->found;
-    if (doubt_->why == doubt::ended && (found == router::node_finding::silent || found == router::node_finding::closed)) {
+    if (doubt_->why == doubt::ended && doubt_->found == router::node_finding::silent) {
         doubt_->why = doubt::lost;  // it is the server that ends, be it to begin anew
-        doubt_->found = router::node_finding::silent;
     }
     const auto why = lease_ ? doubt_of_server() : doubt_->why;
     const auto verdict =

@@ -205,23 +205,28 @@ TEST_F(Monitor, TellsWhoAsksWhatTheNextProbeHasFound)
     EXPECT_EQ(told.back(), router::node_finding::unknown);
 }
 
-TEST_F(Monitor, FindsANodeClosedThatTakesNoConnection)
+TEST_F(Monitor, FindsANodeSilentThatTakesNoConnectionUnlessItIsOnlyFull)
 {
-    auto options = watching({{"127.0.0.1", 1}});
-    options.shortest_pause = milliseconds{1};
-    std::optional<router::node_finding> told;
-    monitor watcher{on, options, surroundings()};
-    watcher.start();
-    ASSERT_TRUE(wait_for_questions(1));
-    answer_probe(one_row({"f", "100", "3"}));
-    watcher.examine({0}, [&told](router::node_finding found) { told = found; });
-    ASSERT_TRUE(wait_for_questions(1));
-    answer_probe(one_row({"f", "100", "3"}));
-    ASSERT_TRUE(wait_for_questions(1));
-    database.answer(fault("the database system is shutting down"));
-    ASSERT_TRUE(on.run_until([&told] { return told.has_value(); }, seconds{5}));
-    EXPECT_EQ(*told, router::node_finding::closed);
-    EXPECT_TRUE(views.back()->nodes[0].is_up()) << "that is for the probes to say";
+    for (const auto& [refusal, found] : {std::pair{fault("connection refused"), router::node_finding::silent},
+                                         std::pair{fault("shutting down", "57P03"), router::node_finding::silent},
+                                         std::pair{fault("too many clients", "53300"), router::node_finding::alive}}) {
+        views.clear();
+        auto options = watching({{"127.0.0.1", 1}});
+        options.shortest_pause = milliseconds{1};
+        std::optional<router::node_finding> told;
+        monitor watcher{on, options, surroundings()};
+        watcher.start();
+        ASSERT_TRUE(wait_for_questions(1));
+        answer_probe(one_row({"f", "100", "3"}));
+        watcher.examine({0}, [&told](router::node_finding seen) { told = seen; });
+        ASSERT_TRUE(wait_for_questions(1));
+        answer_probe(one_row({"f", "100", "3"}));
+        ASSERT_TRUE(wait_for_questions(1));
+        database.answer(refusal);
+        ASSERT_TRUE(on.run_until([&told] { return told.has_value(); }, seconds{5}));
+        EXPECT_EQ(*told, found) << refusal.fault;
+        EXPECT_TRUE(views.back()->nodes[0].is_up()) << "that is for the probes to say";
+    }
 }
 
 TEST_F(Monitor, TellsAtOnceThatNothingIsProbed)

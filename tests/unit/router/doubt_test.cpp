@@ -92,22 +92,12 @@ TEST(Doubt, OfAPrimaryThatSaysSomebodyHasEndedItEndsWithWhatItIs)
     };
     EXPECT_EQ(of(as_before, node_finding::none), ask);
     EXPECT_EQ(of(as_before, node_finding::silent), again);
-    EXPECT_EQ(of(as_before, node_finding::closed), again);
     EXPECT_EQ(of(as_before, node_finding::alive), answer) << "the connection alone was meant";
     EXPECT_EQ(of(as_before, node_finding::unknown), answer);
     EXPECT_EQ(of(view_of({named("a", node_role::primary, node_state::down)}, 0), node_finding::none), again);
     EXPECT_EQ(of(view_of({named("a", node_role::replica), named("b", node_role::primary)}, 1), node_finding::alive),
               again)
         << "its server was to be the primary no more";
-}
-
-TEST(Doubt, AServerThatIsOnlyFullGoesOn)
-{
-    for (const auto why : {doubt::demoted, doubt::interrupted, doubt::lost}) {
-        EXPECT_EQ(judge_doubt(why, as_before, "a:1", node_finding::closed),
-                  judge_doubt(why, as_before, "a:1", node_finding::alive));
-        EXPECT_NE(judge_doubt(why, as_before, "a:1", node_finding::closed), ask);
-    }
 }
 
 TEST(Doubt, OfNobodyIsNone)
