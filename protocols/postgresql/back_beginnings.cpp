@@ -18,19 +18,16 @@ constexpr std::size_t server_buffer = 8192;
 advance_result back::advance(bytes chunk, front& client, outbox& to_client)
 {
     relayed_for_good_ = relayed_;
-    if (!is_replica) {
-        const auto outcome = take(chunk, client, to_client);
-        if (outcome == advance_result::lost && relayed_ && !relayed_for_good_) {
-            forget_beginning(client, to_client);
-        }
-        return outcome;
-    }
     if (!beginning_.empty()) {
         to_client.made().append(std::exchange(beginning_, {}));
         relayed_ = true;
     }
     const auto outcome = take(chunk, client, to_client);
-    const bool is_short = !expected_.empty() && to_client.contents().size() < server_buffer;
+    if (outcome == advance_result::lost && relayed_ && !relayed_for_good_) {
+        forget_beginning(client, to_client);
+        return outcome;
+    }
+    const bool is_short = is_replica && !expected_.empty() && to_client.contents().size() < server_buffer;
     if (outcome == advance_result::ok && relayed_ && !relayed_for_good_ && is_short && client.may_send_again()) {
         beginning_ = to_client.contents();
         to_client.clear();
@@ -44,7 +41,7 @@ advance_result back::advance(bytes chunk, front& client, outbox& to_client)
 void back::forget_beginning(front& client, outbox& to_client)
 {
     relayed_ = false;
-    if (client.may_repeat(*this, true)) {
+    if (is_replica ? client.may_send_again() : client.may_repeat(*this, true)) {
         to_client.clear();
     } else {
         relayed_ = true;

@@ -243,6 +243,23 @@ TEST_F(FrontRouting, HoldsBackTheBeginningOfAnAnswerUntilThereIsMore)
     EXPECT_EQ(talk.client.take_healed_batch(), wire::query("select 1"));
 }
 
+TEST_F(FrontRouting, SendsAReadAgainBehindWhoseBeginningAReplicaSaysThatItEnds)
+{
+    const auto request = wire::query("select 1");
+    const auto last_words =
+        wire::row_description(1) + wire::error("57P01", "terminating connection due to administrator command", "FATAL");
+    for (std::size_t cut = 0; cut < last_words.size(); ++cut) {
+        talk.move_to(cut + 1);
+        talk.server->is_replica = true;
+        talk.send(request);
+        ASSERT_EQ(talk.answer(last_words.substr(0, cut)), advance_result::ok);
+        ASSERT_EQ(talk.answer(last_words.substr(cut)), advance_result::lost);
+        EXPECT_TRUE(talk.lose_server({error_kind::server_lost, {}, {}}));
+        ASSERT_EQ(talk.sent_to_client(), "") << cut;
+        ASSERT_EQ(talk.client.take_healed_batch(), request) << cut;
+    }
+}
+
 TEST_F(FrontRouting, SendsAReadAgainWhoseReplicaIsLostAmidARow)
 {
     on_replica();
