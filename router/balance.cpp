@@ -65,11 +65,11 @@ route balance::choose(const cluster_view& view,
         if (!may_serve(which) || !is_wanted || place >= most_nodes) {
             continue;
         }
-        if (needed.own_write != time_point{} && board.covers(place) <= needed.own_write) {
+        if (!needed.has_own_write(board.covers(place))) {
             why_not = worse(why_not, route_reason::own_write);
             continue;
         }
-        if (needed.for_lag != time_point{} && board.covers(place) < needed.for_lag) {
+        if (!needed.is_recent(board.covers(place))) {
             why_not = worse(why_not, route_reason::lag);
             continue;
         }

@@ -24,6 +24,12 @@ struct freshness_needed {
     time_point own_write{};
     time_point for_lag{};
     [[nodiscard]] time_point all() const { return own_write > for_lag ? own_write : for_lag; }
+    /// Whether a node that covers that moment has the writes of the session's scope, and is not too far behind.
+    [[nodiscard]] bool has_own_write(time_point covered) const
+    {
+        return own_write == time_point{} || covered > own_write;
+    }
+    [[nodiscard]] bool is_recent(time_point covered) const { return for_lag == time_point{} || covered >= for_lag; }
 };
 
 /// The reason to go where the request and the session say; goes_to_replica() of it tells which.

@@ -75,4 +75,13 @@ time_point session_routes::last_write() const
     return written_at;
 }
 
+bool session_routes::has_fallen_behind() const
+{
+    if (!loan) {
+        return false;
+    }
+    const auto covered = cluster->board->covers(loan.node());
+    return !needed.has_own_write(covered) || !needed.is_recent(covered);
+}
+
 }  // namespace penstock::proxy

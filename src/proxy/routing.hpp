@@ -93,14 +93,17 @@ struct session_routes {
     time_point written_at{};          ///< its own last write; the epoch: none
     std::shared_ptr<write_mark> of_user{};
     replica_loan loan{};
-    std::uint32_t attempts = 0;  ///< replicas in a row that could not be had
-    std::uint64_t refusals = 0;  ///< by replicas, counted so far
-    bool is_refused = false;     ///< no server may serve the request at hand; its front has been told
+    router::freshness_needed needed{};  ///< by the request that the loan is for
+    std::uint32_t attempts = 0;         ///< replicas in a row that could not be had
+    std::uint64_t refusals = 0;         ///< by replicas, counted so far
+    bool is_refused = false;            ///< no server may serve the request at hand; its front has been told
 
     /// A write of its scope has ended, or may have.
     void note_write();
     /// The last one of its scope.
     [[nodiscard]] time_point last_write() const;
+    /// The replica that was chosen covered what is needed and does no longer: it has started anew meanwhile.
+    [[nodiscard]] bool has_fallen_behind() const;
 };
 
 }  // namespace penstock::proxy

@@ -137,6 +137,7 @@ private:
     bool may_begin(bytes wanted);
     [[nodiscard]] std::string reached_limit(bytes wanted);
     bool try_elsewhere(const client_error& why);
+    void choose_again();
 
     // --- pins: session_pins_impl.hpp ---
     void follow_pins(time_point now);

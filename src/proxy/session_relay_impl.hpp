@@ -313,6 +313,11 @@ bool session<P>::take_lease()
     pool_->counters->waits.add();
     const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(worker_.driver().now() - wait_since_);
     pool_->counters->wait_time.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, waited.count())));
+    if (routes_ && routes_->has_fallen_behind()) {
+        granted.release();
+        choose_again();
+        return true;
+    }
     begin_lease(std::move(granted));
     if (!pending_.empty()) {
         consume(pending_, true);

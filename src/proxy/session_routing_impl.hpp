@@ -114,9 +114,10 @@ worker_pool<P>& session<P>::choose_pool()
         if (way.reason == router::route_reason::node && cluster.view->primary_index == std::size_t{wanted.node}) {
             way.reason = router::route_reason::primary_hint;
         }
+        router::freshness_needed needed;
         if (goes_to_replica(way.reason) && (cluster.rules.split || read_only_)) {
             auto& board = *cluster.board;
-            const auto needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
+            needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
             const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
             const auto choose = [&, wish = way.reason](const router::node_set& full) {
                 return cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, wish, now, only, full);
@@ -137,6 +138,7 @@ worker_pool<P>& session<P>::choose_pool()
         own.is_refused = read_only_ && !way.replica && logged_in_ && !cluster.rules.read_only_fallback;
         if (way.replica) {
             own.loan = replica_loan{cluster, *way.replica};
+            own.needed = needed;
             return worker_.on_replica(*pool_, *cluster.view, *way.replica);
         }
     }
@@ -228,12 +230,19 @@ bool session<P>::try_elsewhere(const client_error& why)
     log::warning("replica does not serve, trying another server",
                  {{"cluster", pool_->record->key.cluster}, {"reason", why.detail}});
     own.loan.failed(worker_.driver().now());
+    choose_again();
+    return true;
+}
+
+/// The request at hand goes to whichever server is the right one now.
+template <protocol P>
+void session<P>::choose_again()
+{
     hold_ = hold::none;
     need_server();
     if ((lease_ || is_refused_at_once()) && !pending_.empty()) {
         consume(pending_, true);
     }
-    return true;
 }
 
 }  // namespace penstock::proxy
