@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <exception>
 #include <utility>
 
 namespace penstock::control {
@@ -42,7 +43,13 @@ asio::awaitable<void> query_queue::serve(std::shared_ptr<query_queue> self)
         auto next = std::move(self->jobs_.front());
         self->jobs_.pop_front();
         self->set_alarm(next.deadline);
-        auto answer = co_await self->answer_to(next.query);
+        sql_answer answer;
+        try {
+            answer = co_await self->answer_to(next.query);
+        } catch (const std::exception& why) {  // whoever asks waits for nothing else
+            answer.fault = why.what();
+            self->disconnect();
+        }
         self->alarm_.cancel();
         if (!self->gone_) {
             next.answer(std::move(answer));  // may destroy the client or ask again
