@@ -384,16 +384,19 @@ void effects_collector::finish_statement()
 
 void effects_collector::finish_block()
 {
+    transaction_effect block;
     switch (statement_.verb) {
-        case statement_verb::begin: effects_.block.opens = true; break;
+        case statement_verb::begin: block.opens = true; break;
         case statement_verb::commit:
-        case statement_verb::prepare_transaction: effects_.block.commits = true; [[fallthrough]];
+        case statement_verb::prepare_transaction: block.commits = true; [[fallthrough]];
         case statement_verb::rollback:
-            effects_.block.ends = true;
-            effects_.block.opens = statement_.chains;
+            block.ends = true;
+            block.opens = statement_.chains;
+            block.leaves = !statement_.chains;
             break;
         default: break;
     }
+    fold(block, effects_.block);
 }
 
 sql_token effects_collector::describe(token_kind kind) const

@@ -73,7 +73,8 @@ void front::set_portal_effects(std::string_view portal, std::shared_ptr<const te
     }
 }
 
-/// Which named portal has which block is not kept: that a transaction may be over is all that matters.
+/// Which named portal has which block is not kept: that a transaction may be over, or what is behind it outside of one,
+/// is all that matters.
 void front::set_portal_block(std::string_view portal, const transaction_effect& block)
 {
     if (portal.empty()) {
@@ -82,6 +83,7 @@ void front::set_portal_block(std::string_view portal, const transaction_effect& 
     }
     named_portals_block_.opens = named_portals_block_.opens || block.opens;
     named_portals_block_.commits = named_portals_block_.commits || block.commits;
+    named_portals_block_.leaves = named_portals_block_.leaves || block.opens || block.leaves;
 }
 
 const transaction_effect& front::portal_block(std::string_view portal) const

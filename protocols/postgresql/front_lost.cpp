@@ -27,21 +27,31 @@ bool is_for_client(const expected_reply& reply)
     return reply.why == purpose::client && reply.how != reply_disposition::swallow;
 }
 
-/// Whether the batch that begins at `place` may have committed what came before it.
-bool may_commit(const ring<expected_reply>& owed, std::size_t place)
+/// It runs something, of which its block tells.
+bool runs(const expected_reply& reply)
+{
+    return !is_extended(reply.kind) ? reply.kind != reply_kind::sync : reply.kind == reply_kind::execute;
+}
+
+/// What the batch that is under way may do to the block it was sent in: from `place` on, behind what it has `done`.
+transaction_effect effect_of_batch(const ring<expected_reply>& owed, std::size_t place, transaction_effect done)
 {
     for (; place < owed.size(); ++place) {
-        if (owed[place].block.commits && is_for_client(owed[place])) {
-            return true;
+        if (!is_for_client(owed[place])) {
+            continue;
         }
-        if (ends_with_ready(owed[place]) && is_for_client(owed[place])) {
+        if (runs(owed[place])) {
+            fold(owed[place].block, done);
+        }
+        if (ends_with_ready(owed[place])) {
             break;
         }
     }
-    return false;
+    return done;
 }
 
-/// What is said of a batch: `error` speaks of one that is no part of a transaction block.
+/// What is said of a batch: `error` speaks of one that is no part of a transaction block. `committed`: some of it may
+/// be, whatever has ended the rest.
 client_error error_for_batch(const client_error& error, bool block_is_open, bool commits, bool committed)
 {
     auto told = error;
@@ -155,7 +165,9 @@ bool front::answer_lost(const back& server, const client_error& error, outbox& t
     auto block = done_block_;
     bool committed = block.commits;
     const auto tell = [&](std::size_t place) {
-        encode_error(error_for_batch(error, open, may_commit(owed, place), committed), to_client.made(), false);
+        const auto batch = effect_of_batch(owed, place, block);
+        const bool kept = committed || (batch.commits_early && !server.is_unsent);
+        encode_error(error_for_batch(error, open, batch.commits, kept), to_client.made(), false);
     };
     for (std::size_t place = 0; place < owed.size(); ++place) {
         const auto& reply = owed[place];
@@ -166,9 +178,9 @@ bool front::answer_lost(const back& server, const client_error& error, outbox& t
             tell(place);
         }
         told = true;
-        fold(reply.failed ? transaction_effect{.opens = reply.block.opens, .ends = false, .commits = false}
-                          : reply.block,
-             block);
+        if (runs(reply)) {
+            fold(reply.failed ? transaction_effect{.opens = reply.block.opens} : reply.block, block);
+        }
         if (ends_with_ready(reply)) {
             open = block.opens || (open && !block.ends);
             append_ready(to_client.made(), open ? 'E' : 'I');

@@ -17,11 +17,20 @@ namespace penstock::postgresql {
 
 namespace {
 
+/// What `sum` does and what `other` does, in whatever order.
+void add(const transaction_effect& other, bool alone, transaction_effect& sum)
+{
+    sum.opens = sum.opens || other.opens;
+    sum.ends = sum.ends || other.ends;
+    sum.commits_early = sum.commits_early || other.commits_early || (!alone && other.commits);
+    sum.commits = sum.commits || other.commits || (!alone && other.leaves);
+    sum.leaves = sum.leaves || other.leaves;
+}
+
 /// What `sum` does and what `other` does, in whatever order. Parse takes what PREPARE does not: SET, BEGIN, DEALLOCATE,
 /// PREPARE itself.
 void add(const text_effects& other, text_effects& sum)
 {
-    fold(other.block, sum.block);
     sum.pins.add(other.pins);
     sum.may_end.add(other.may_end);
     sum.reset_all = sum.reset_all || other.reset_all;
@@ -101,7 +110,11 @@ void front::add_executed(text_effects& sum) const
     for (std::size_t place = 0; place < sum.names.size(); ++place) {
         const auto each = sum.names[place];
         const auto executed = each.use == name_use::executes ? statements_.find(each.name) : nullptr;
-        if (executed && executed->effects) {
+        if (!executed) {
+            continue;
+        }
+        add(executed->block, sum.single(), sum.block);
+        if (executed->effects) {
             add(*executed->effects, sum);
         }
     }

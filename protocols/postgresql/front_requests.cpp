@@ -431,6 +431,7 @@ front_need front::execute(bytes whole, back& server, outbox& to_server, outbox& 
         }
         auto sum = std::make_shared<text_effects>(*effects);
         add_executed(*sum);
+        fold(sum->block, reply.block);
         effects = std::move(sum);
     }
     if (effects && counts(*effects)) {

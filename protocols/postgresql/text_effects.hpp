@@ -63,21 +63,28 @@ enum class statement_verb : std::uint8_t {
     other,
 };
 
-/// What a text does to the transaction block it is sent in, if it succeeds.
+/// What a text does to the transaction block it is sent in, if it succeeds. Behind a ROLLBACK the rest of its request
+/// is outside of blocks: the request's end commits it.
 struct transaction_effect {
-    bool opens = false;    ///< behind it a block stands open because of it: BEGIN, or AND CHAIN
-    bool ends = false;     ///< the block that was open is over
-    bool commits = false;  ///< a COMMIT or PREPARE TRANSACTION is among its statements
+    bool opens = false;          ///< behind it a block stands open because of it: BEGIN, or AND CHAIN
+    bool ends = false;           ///< the block that was open is over
+    bool commits = false;        ///< COMMIT or PREPARE TRANSACTION is among its statements, or one that is outside
+    bool leaves = false;         ///< what is behind it in its request is outside
+    bool commits_early = false;  ///< something is behind what commits, and may be lost with that committed
 
     friend bool operator==(const transaction_effect&, const transaction_effect&) = default;
 };
 
-/// `sum` becomes the effect of both, one behind the other.
+/// `sum` becomes the effect of both, one behind the other in one request. Only a lone BEGIN outside of blocks commits
+/// nothing.
 inline void fold(const transaction_effect& next, transaction_effect& sum)
 {
+    const bool begins = next.opens && !next.ends && !next.leaves;
+    sum.commits_early = sum.commits_early || next.commits_early || sum.commits;
+    sum.commits = sum.commits || next.commits || (sum.leaves && !begins);
+    sum.leaves = next.leaves || (sum.leaves && !begins);
     sum.opens = next.opens || (sum.opens && !next.ends);
     sum.ends = sum.ends || next.ends;
-    sum.commits = sum.commits || next.commits;
 }
 
 struct statement;
