@@ -248,7 +248,7 @@ bool back::captures() const
     const auto why = expected_.front().why;
     return why == purpose::ask_insert_id || why == purpose::ask_found_rows || why == purpose::warnings ||
            why == purpose::ask_warnings || why == purpose::ask_tracking || why == purpose::ask_locks ||
-           why == purpose::ask_isolation;
+           why == purpose::ask_isolation || why == purpose::ask_role || why == purpose::check_role;
 }
 
 bool back::must_be_whole(message_role role)

@@ -20,6 +20,7 @@
 #include "protocols/wire/kept_request.hpp"
 #include "protocols/wire/outbox.hpp"
 #include "protocols/wire/parameter_set.hpp"
+#include "protocols/wire/pin_reason.hpp"
 #include "protocols/wire/protocol.hpp"
 #include "protocols/wire/ring.hpp"
 
@@ -57,6 +58,8 @@ enum class purpose : std::uint8_t {
     own_error,       ///< SIGNAL: puts an error of our own where the client asks for it
     ask_locks,       ///< whether the session has still a lock by GET_LOCK()
     ask_isolation,   ///< what transactions are on this connection that do not say so
+    ask_role,        ///< which role is active, for the session that has the connection
+    check_role,      ///< likewise, so that no later session has an earlier one's
     begin,           ///< a transaction that the client began before
     housekeeping,    ///< a clean-up, or a query of our own
 };
@@ -190,6 +193,14 @@ public:
         const auto [claimed, is_new] = own_variables_.emplace(name, true);
         return is_new || (is_unset && !std::exchange(claimed->second, true));
     }
+
+    // A reset leaves active roles and resource groups as they are, so a connection with another session's is closed.
+    /// What has been left here that outlasts a reset.
+    pin_set lasting{};
+    /// Code that nobody looks into may have set a role.
+    bool may_have_role = false;
+    /// The role that the login gives, where it was asked for.
+    std::optional<std::string> login_role{};
 
     // --- what the server connection carries ---
 

@@ -326,7 +326,11 @@ void effects_collector::take_in_set(sql_token kind, std::string_view text, bool 
             }
             break;
         case set_place::value: take_set_value(kind, text, clipped); break;
-        case set_place::passed: break;
+        case set_place::passed:
+            if (kind == sql_token::comma && depth_ == 0) {
+                set_place_ = set_place::target;
+            }
+            break;
     }
 }
 
@@ -352,15 +356,15 @@ void effects_collector::take_set_target(sql_token kind, std::string_view text, b
         set_place_ = set_place::scoped;
         return;
     }
+    if (kind == sql_token::word && first && take_role_or_group(text)) {
+        return;
+    }
     if (kind == sql_token::word && first && tokens_ == 2) {
-        if (one_of(text, {"role", "resource"})) {
-            effects_.pins.add(text == "role" ? pin_reason::role : pin_reason::unknown_setting);
-        }
         if (text == "statement") {
             verb_ = verb::set_statement;
             return;
         }
-        if (one_of(text, {"role", "resource", "default", "password", "transaction"})) {
+        if (one_of(text, {"default", "password", "transaction"})) {
             set_place_ = set_place::passed;
             return;
         }

@@ -56,6 +56,7 @@ struct text_effects {
 
     std::uint32_t statements = 0;  ///< that are not empty
     pin_set pins{};                ///< what cannot be carried to another server connection
+    pin_set lasting{};             ///< of these, what no reset of a connection takes away
     /// The text without its literals, where it pins and was read by a statement_store.
     std::shared_ptr<const std::string> shape{};
     std::vector<std::pair<std::string, std::string>> user_variables{};  ///< SET @name = literal: name and literal
@@ -151,6 +152,7 @@ private:
     void take_set_target(sql_token kind, std::string_view text, bool clipped);
     void take_set_statement(sql_token kind, std::string_view text);
     void take_set_value(sql_token kind, std::string_view text, bool clipped);
+    bool take_role_or_group(std::string_view word);
     void end_assignment();
     void note_timestamp(bool is_default);
     void note_unscoped();

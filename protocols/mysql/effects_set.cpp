@@ -44,4 +44,22 @@ void effects_collector::note_unscoped()
     }
 }
 
+/// SET ROLE, which MariaDB takes among other assignments, too, and SET RESOURCE GROUP: both stay over a reset.
+bool effects_collector::take_role_or_group(std::string_view word)
+{
+    const bool is_role = word == "role";
+    if (!is_role && (word != "resource" || tokens_ != 2)) {
+        return false;
+    }
+    const auto reason = is_role ? pin_reason::role : pin_reason::unknown_setting;
+    effects_.pins.add(reason);
+    effects_.lasting.add(reason);
+    set_global_ = true;  // as none of the session's variables is set
+    set_name_.clear();
+    set_value_tokens_ = 0;
+    set_is_literal_ = false;
+    set_place_ = set_place::value;
+    return true;
+}
+
 }  // namespace penstock::mysql

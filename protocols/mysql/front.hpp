@@ -34,6 +34,9 @@
 
 namespace penstock::mysql {
 
+/// Which role is active, as a command. In hexadecimal digits: the connection's character set does not matter to it.
+inline constexpr std::string_view role_query = "\3SELECT HEX(CURRENT_ROLE())";
+
 class front {
 public:
     /// `stamp` is the session's own number, never 0.
@@ -317,6 +320,13 @@ private:
     void on_signalled(const expected_reply& reply, const back& server);
     void tell_lost(const client_error& why, const back& server, outbox& to_client);
 
+    // front_lasting.cpp
+    void note_lasting(const expected_reply& reply, back& server);
+    void keep_lasting(const back& server);
+    void on_role(bytes row, const expected_reply& during, back& server);
+    void on_role_asked(const expected_reply& reply, back& server);
+    void learn_role(std::string_view role, purpose why, back& server);
+
     // front_state.cpp
     void on_client_done(expected_reply& reply, back& server);
     bool is_about_collation(const expected_reply& refused, const back& server);
@@ -426,6 +436,7 @@ private:
     std::string unreported_;         ///< assignments to themselves of variables that were set and not reported
     bool late_schema_ = false;       ///< the server tells with its next statement that it has changed schemas and back
     bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
+    bool asks_role_ = false;         ///< the session was reset, and may still have a role that code has set
 
     stream_kind stream_ = stream_kind::none;
     bool stream_dropped_ = false;

@@ -68,6 +68,9 @@ bool front::inject_catch_up(const parameter_set_ptr& wanted, back& server, outbo
     if (!server.tracks()) {
         server.set_tracking(true);
         inject(purpose::tracking, reply_kind::ok, '\3' + std::string{tracking_statement()}, server, to_server);
+        if (store_.has_code() && !server.login_role && !server.may_have_role) {
+            inject(purpose::ask_role, reply_kind::query, role_query, server, to_server);
+        }
         injected = true;
     }
     if (same_parameters(server.parameters, wanted)) {
@@ -275,7 +278,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     };
     const bool leaves = server.is_idle() && pins_.empty() && holding_ == 0 && !keeps_server_ && !keeps_found_rows_;
     const bool disturbs = wishes_.must_be_restored() || state_.must_ask_for_collation() || !unreported_.empty() ||
-                          must_flush_;  // what follows is a statement, too
+                          must_flush_ || asks_role_;  // what follows is a statement, too
     if ((leaves || disturbs) && diagnostics_ == diagnostics::server) {
         diagnostics_ = diagnostics::kept;
         if (warning_count_ > 0) {
@@ -308,6 +311,10 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     }
     if (std::exchange(must_flush_, false)) {
         ask(purpose::tracking, reply_kind::ok, "SET sql_mode=@@sql_mode");
+    }
+    if (std::exchange(asks_role_, false)) {
+        inject(purpose::ask_role, reply_kind::query, role_query, server, to_server);
+        injected = true;
     }
     return injected;
 }

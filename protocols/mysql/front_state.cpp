@@ -43,7 +43,7 @@ bool sets_collation_unreported(const text_effects& effects)
 
 bool front::must_stay() const
 {
-    return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ ||
+    return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ || asks_role_ ||
            !unreported_.empty() || state_.must_ask_for_collation() || wishes_.must_be_restored();
 }
 
@@ -95,6 +95,8 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::ask_isolation:
             server.isolation = reply.failed ? "SERIALIZABLE" : server.isolation;  // so none begins here
             break;
+        case purpose::ask_role:
+        case purpose::check_role: on_role_asked(reply, server); break;
         case purpose::ask_insert_id:
         case purpose::ask_locks:
         case purpose::ask_found_rows: break;
@@ -175,6 +177,9 @@ void front::on_client_done(expected_reply& reply, back& server)
     }
     const auto pins_before = pins_;
     apply(reply, server);
+    if (reply.effects || !pins_.empty()) {
+        note_lasting(reply, server);
+    }
     if (pins_ != pins_before) {
         pin_cause_ = reply.effects ? reply.effects->shape : nullptr;
     }
@@ -400,6 +405,10 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
         server.isolation = answer.failed() || server.isolation.empty() ? "SERIALIZABLE" : server.isolation;
         return;
     }
+    if (during.why == purpose::ask_role || during.why == purpose::check_role) {
+        on_role(payload, during, server);
+        return;
+    }
     if (during.why == purpose::ask_tracking) {
         server.must_close = server.must_close || !wishes_.learn(payload);
         return;
@@ -444,6 +453,7 @@ void front::forget_session(back* server)
     if (server != nullptr) {
         state_.on_server(server->is_mariadb());
         server->was_reset();
+        keep_lasting(*server);
     }
 }
 

@@ -17,13 +17,13 @@ namespace penstock::mysql {
 
 namespace {
 
-void announce(bytes payload, reply_kind kind, back& server, outbox& to_server)
+void announce(bytes payload, reply_kind kind, back& server, outbox& to_server, purpose why = purpose::housekeeping)
 {
     const bool has_attributes = payload[0] == '\3' && has(server.agreed(), capability::query_attributes);
     const auto text = payload.substr(1);
     append_packet(
         to_server.made(), 0, has_attributes ? std::string{'\3', '\0', '\1'}.append(text) : std::string{payload});
-    expected_reply reply{kind, purpose::housekeeping};
+    expected_reply reply{kind, why};
     server.announce(std::move(reply));
     server.forget_last_statement();
 }
@@ -137,14 +137,22 @@ void protocol::announce_query(std::string_view text, front&, back& server, outbo
     announce('\3' + std::string{text}, reply_kind::query, server, to_server);
 }
 
+/// Of what a reset does not take away the connection cannot be cleaned.
 void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& to_server)
 {
+    if (how == cleanup::everything && !server.lasting.empty()) {
+        server.must_close = true;
+        return;
+    }
     if (server.in_transaction()) {
         announce_query("ROLLBACK", asker, server, to_server);
     }
     if (how == cleanup::everything) {
         announce(bytes{"\x1f", 1}, reply_kind::ok, server, to_server);
         server.was_reset();
+        if (server.may_have_role) {
+            announce(role_query, reply_kind::query, server, to_server, purpose::check_role);
+        }
     }
 }
 

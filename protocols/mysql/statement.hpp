@@ -48,6 +48,10 @@ public:
     void note_unknown_collation(std::string_view version, std::string_view number);
     [[nodiscard]] bool is_unknown_collation(std::string_view version, std::string_view number) const;
 
+    /// Some client has run code that nobody looks into.
+    void note_code() { has_code_ = true; }
+    [[nodiscard]] bool has_code() const { return has_code_; }
+
 private:
     std::unordered_map<std::string, std::weak_ptr<const statement>> statements_;
     std::size_t sweep_at_ = 1024;
@@ -55,6 +59,7 @@ private:
     text_effects pinning_;  ///< what inspect_whole() gave last of a text that pins
     std::string scratch_;
     std::vector<std::pair<std::string, std::string>> unknown_collations_;  ///< version and number
+    bool has_code_ = false;
 };
 
 /// A statement as a client knows it.

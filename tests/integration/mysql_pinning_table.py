@@ -10,7 +10,7 @@ from mysql_fixture import each_product
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
 from mysql_wire import Wire
-from pinning import carried, check_rows, elsewhere, ends, lasts
+from pinning import carried, check_rows, elsewhere, ends, lasts, stays
 from wait import wait_until
 
 COM_PING, COM_RESET_CONNECTION = 0x0E, 0x1F
@@ -84,9 +84,9 @@ TABLE = {
         lasts("create temporary table a(x int)", "create temporary table b(x int)", "drop temporary table a /*!999998 , b */",
               reason="temporary_object")],
     "`HANDLER ... OPEN`": [ends("handler counted open", "handler counted close", "handler", ["handler counted read first"])],
-    "`SET ROLE`": [lasts("set role none", reason="role")],
+    "`SET ROLE`": [stays("set role none", reason="role"), only("mariadb", stays("set @x = 1, role none", reason="role"))],
     "`SET rand_seed1`": [lasts("set rand_seed1 = 5", reason="setseed")],
-    "`SET RESOURCE GROUP`": [elsewhere("../unit/mysql/effects_test.cpp")],
+    "`SET RESOURCE GROUP`": [elsewhere("mysql_lasting_state.py")],
     "`LAST_INSERT_ID()`": [carried("insert into counted values (null)", "select last_insert_id()")],
     "`ROW_COUNT()`, `FOUND_ROWS()`": [carried("select row_count()", "select found_rows()"), elsewhere("mysql_wire_details.py"),
                                       ends(prepare("select row_count()"), close_prepared, "diagnostics"),
@@ -176,6 +176,10 @@ class PinningTable:
                 self.run_all(session, case.end)
             else:
                 session.simple(COM_RESET_CONNECTION)
+            if isinstance(case, stays):
+                self.run_all(session, "do 1")
+                self.assertIn(case.reason, self.pins(), "it has ended too early")
+                return
             wait_until(lambda: self.pins() == set(), f"the pin ends: {self.pins()}")
             wait_until(self.is_free, "its connection is back in the pool")
             self.assertEqual(session.value("select 6 * 7"), b"42")

@@ -7,7 +7,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VERDICTS = ("virtualised", "until it ends", "until reset", "goes unnoticed")
+VERDICTS = ("virtualised", "until it ends", "until reset", "until the session ends", "goes unnoticed")
 
 
 class PinningTable(unittest.TestCase):
@@ -27,7 +27,7 @@ class PinningTable(unittest.TestCase):
     def test_every_row_has_a_verdict_and_a_pin_has_a_reason(self):
         for what, _, verdict, reason in self.rows:
             self.assertTrue(any(each in verdict for each in VERDICTS), what)
-            if "until reset" in verdict or "or reset" in verdict:
+            if "until reset" in verdict or "or reset" in verdict or "until the session ends" in verdict:
                 self.assertNotEqual(reason, "", what)
             if reason:
                 self.assertIn("until", verdict, what)

@@ -37,6 +37,13 @@ class lasts:
         self.statements, self.reason = statements, reason
 
 
+class stays:
+    """Pinned until the session ends, whatever it resets."""
+
+    def __init__(self, *statements, reason):
+        self.statements, self.reason = statements, reason
+
+
 class elsewhere:
     """Another file of tests has it."""
 
@@ -50,7 +57,7 @@ def check_rows(test, section, table, reset="until reset"):
     test.assertEqual(set(said), set(table))
     for what, (verdict, reasons) in said.items():
         kinds = {type(case) for case in table[what]}
-        told = {case.reason for case in table[what] if isinstance(case, (ends, lasts)) and case.reason}
+        told = {case.reason for case in table[what] if isinstance(case, (ends, lasts, stays)) and case.reason}
         for case in table[what]:
             if isinstance(case, elsewhere):
                 test.assertTrue((ROOT / "tests/integration" / case.file).exists(), case.file)
@@ -58,4 +65,5 @@ def check_rows(test, section, table, reset="until reset"):
             continue
         test.assertEqual(set(reasons), told, what)
         test.assertEqual(reset in verdict, lasts in kinds, what)
+        test.assertEqual("until the session ends" in verdict, stays in kinds, what)
         test.assertEqual("until it ends" in verdict, ends in kinds, what)

@@ -63,6 +63,32 @@ TEST(MysqlEffects, PinWhatCannotBeCarried)
     EXPECT_EQ(pins_of("SELECT 1; SELECT 2; CREATE TEMPORARY TABLE t (a int)"), "temporary_object");
 }
 
+TEST(MysqlEffects, LastOverAReset)
+{
+    const auto lasting = [](std::string_view text) { return to_string(inspect(text, {}).lasting); };
+    for (const auto* const text : {"SET ROLE a",
+                                   "set @x = 1, role a",
+                                   "SET sql_mode = '', ROLE a, @x = 1",
+                                   "SET PASSWORD = 'x', ROLE NONE",
+                                   "SET STATEMENT max_statement_time = 1 FOR SET ROLE a",
+                                   "DO 1; SET ROLE a"}) {
+        EXPECT_EQ(lasting(text), "role") << text;
+    }
+    EXPECT_EQ(lasting("SET RESOURCE GROUP a"), "unknown_setting");
+    for (const auto* const text : {"SET @role = 1",
+                                   "SET @x = role, @y = (SELECT a, role FROM t)",
+                                   "SET DEFAULT ROLE a TO b",
+                                   "SET @@role = 1",
+                                   "SET `role` = 1",
+                                   "CREATE ROLE a"}) {
+        EXPECT_EQ(lasting(text), "") << text;
+    }
+    const auto several = inspect("SET ROLE a, sql_mode = 'ANSI', @x = 5", {});
+    EXPECT_TRUE(several.sets);
+    EXPECT_EQ(several.user_variables.size(), 1U);
+    EXPECT_FALSE(inspect("SET ROLE a", {}).sets);
+}
+
 TEST(MysqlEffects, PinUserVariablesThatGetWhatIsNoLiteral)
 {
     for (const auto* const text : {"SET @a = b",
