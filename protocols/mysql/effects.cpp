@@ -135,6 +135,7 @@ void effects_collector::take_first(std::string_view word)
         verb meaning;
     };
     static constexpr entry verbs[] = {
+        {"backup", verb::backup},
         {"begin", verb::begin},
         {"call", verb::call},
         {"create", verb::create},
@@ -235,6 +236,7 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
     const bool is_word = kind == sql_token::word;
     const bool is_user_variable = kind == sql_token::user_variable;
     switch (verb_) {
+        case verb::backup: take_in_backup(is_word ? text : std::string_view{}); break;
         case verb::begin:
             if (is_word && tokens_ == 2 && text == "not") {  // BEGIN NOT ATOMIC, MariaDB
                 effects_.runs_code = true;

@@ -29,6 +29,9 @@ struct kill_statement {
     friend bool operator==(const kill_statement&, const kill_statement&) = default;
 };
 
+/// What MariaDB's BACKUP holds: one lock on a table and the stages, each by itself.
+enum held_backup : std::uint8_t { no_backup = 0, backup_lock = 1, backup_stage = 2 };
+
 /// What a text begins and ends of what can be counted, to tell when a pin is over.
 struct held_changes {
     static constexpr std::size_t most_locks = 16;
@@ -41,6 +44,8 @@ struct held_changes {
     std::vector<std::string> named_locks{};  ///< by GET_LOCK(); an empty one: it cannot be told which
     bool lock_by_parameter = false;          ///< GET_LOCK(?), which is the statement's first parameter
     bool other_locks = false;                ///< LOCK INSTANCE, the locking service
+    std::uint8_t begun_backups = 0;          ///< by BACKUP LOCK, or BACKUP STAGE START: see held_backup
+    std::uint8_t ended_backups = 0;          ///< by BACKUP UNLOCK, or BACKUP STAGE END
     bool releases_locks = false;             ///< RELEASE_LOCK(), RELEASE_ALL_LOCKS()
     bool releases_all = false;               ///< the text is a call of RELEASE_ALL_LOCKS() and nothing else
     bool may_be_passed_over = false;         ///< some of it is in an executable comment
@@ -111,6 +116,7 @@ public:
 private:
     enum class verb : std::uint8_t {
         none,
+        backup,
         begin,
         call,
         create,
@@ -144,6 +150,7 @@ private:
     void note_lock_name(std::string_view name);
     void take_in_drop(sql_token kind, std::string_view text);
     void take_in_handler(std::string_view word);
+    void take_in_backup(std::string_view word);
     void take_unknown_call();
     void note_variable(std::string_view name);
     [[nodiscard]] std::string_view name_of_variable(std::string_view text, bool clipped) const;

@@ -75,6 +75,24 @@ void effects_collector::take_in_handler(std::string_view word)
     }
 }
 
+/// BACKUP LOCK name, BACKUP UNLOCK, BACKUP STAGE START, ..., BACKUP STAGE END. It is refused in stored code.
+void effects_collector::take_in_backup(std::string_view word)
+{
+    const bool is_stage = tokens_ == 3 && last_word_ == "stage";
+    const auto begun = tokens_ == 2 && word == "lock" ? backup_lock
+                       : is_stage && word == "start"  ? backup_stage
+                                                      : no_backup;
+    const auto ended = tokens_ == 2 && word == "unlock" ? backup_lock
+                       : is_stage && word == "end"      ? backup_stage
+                                                        : no_backup;
+    auto& held = effects_.held;
+    held.begun_backups = static_cast<std::uint8_t>(held.begun_backups | begun);
+    held.ended_backups = static_cast<std::uint8_t>(held.ended_backups | ended);
+    if (begun != no_backup) {
+        effects_.pins.add(pin_reason::advisory_lock);
+    }
+}
+
 /// KILL [CONNECTION | QUERY] number; the number may be in quotes, as drivers write parameters, or CONNECTION_ID().
 void effects_collector::take_in_kill(sql_token kind, std::string_view text)
 {

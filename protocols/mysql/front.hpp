@@ -382,6 +382,7 @@ private:
         std::uint32_t temporary = 0;
         std::uint32_t handlers = 0;
         std::vector<std::string> locks{};
+        std::uint8_t backups = no_backup;
         bool unsure_locks = false;  ///< there are such as RELEASE_ALL_LOCKS() does not end
         bool unsure_names = false;  ///< there are such as cannot be named
         bool ask_locks = false;     ///< some may have been released

@@ -43,6 +43,7 @@ void front::note_held(const text_effects& effects, const expected_reply& reply)
     }
     held_.temporary += changes.made_temporary;
     held_.handlers += changes.opened_handlers;
+    held_.backups = static_cast<std::uint8_t>(held_.backups | changes.begun_backups);
     if (in_part || changes.may_be_passed_over) {
         return;
     }
@@ -50,10 +51,14 @@ void front::note_held(const text_effects& effects, const expected_reply& reply)
         take_away(held_.temporary, changes.dropped_temporary);
     }
     take_away(held_.handlers, changes.closed_handlers);
+    const auto ended = changes.ended_backups & ~changes.begun_backups;  // of both in one text, who knows the order
+    held_.backups = static_cast<std::uint8_t>(held_.backups & ~ended);
     if (changes.releases_all && !held_.unsure_locks) {
         held_.locks.clear();
         held_.ask_locks = held_.unsure_names = false;
-        pins_.remove(pin_reason::advisory_lock);
+        if (held_.backups == no_backup) {
+            pins_.remove(pin_reason::advisory_lock);
+        }
     }
 }
 
@@ -94,6 +99,10 @@ void front::end_counted_pins(const text_effects& effects)
     if (effects.held.closed_handlers > 0 && held_.handlers == 0) {
         pins_.remove(pin_reason::handler);
     }
+    const bool has_locks = !held_.locks.empty() || held_.unsure_locks || held_.unsure_names;
+    if (effects.held.ended_backups != no_backup && held_.backups == no_backup && !has_locks) {
+        pins_.remove(pin_reason::advisory_lock);
+    }
 }
 
 bool front::probe_pins(back& server, outbox& to_server, outbox&)
@@ -106,8 +115,8 @@ bool front::probe_pins(back& server, outbox& to_server, outbox&)
         return true;
     }
     const bool is_only_reason = pins_ == pin_set{pin_reason::advisory_lock};
-    if (!held_.ask_locks || held_.unsure_locks || held_.unsure_names || held_.locks.empty() || !is_only_reason ||
-        !is_free) {
+    if (!held_.ask_locks || held_.unsure_locks || held_.unsure_names || held_.locks.empty() ||
+        held_.backups != no_backup || !is_only_reason || !is_free) {
         return false;
     }
     held_.ask_locks = false;

@@ -229,7 +229,7 @@ void front::apply(const expected_reply& reply, back& server)
         const bool in_part = effects.statements > 1;
         if (in_part) {
             pins_.add(effects.pins);
-        } else if (effects.pins.has(pin_reason::advisory_lock)) {
+        } else if (effects.pins.has(pin_reason::advisory_lock) && effects.held.begun_backups == no_backup) {
             pins_.add(pin_reason::advisory_lock);
         }
         const bool may_write = !effects.user_variables.empty() || effects.pins.has(pin_reason::user_variable);

@@ -62,6 +62,15 @@ TABLE = {
     "`LOCK TABLES`": [ends("lock tables counted read", "unlock tables", None)],
     "`FLUSH TABLES WITH READ LOCK`, `FLUSH TABLES ... FOR EXPORT`": [ends("flush tables counted with read lock", "unlock tables", "table_lock")],
     "`LOCK INSTANCE FOR BACKUP`": [only("mysql", lasts("lock instance for backup", reason="advisory_lock"))],
+    "`BACKUP LOCK`, `BACKUP STAGE START` (MariaDB)": [
+        only("mariadb", ends("backup lock counted", "backup unlock", "advisory_lock", outlives=("do 1", "unlock tables", "backup stage end"))),
+        only("mariadb", ends(["backup lock counted", "backup lock two"], "backup unlock", "advisory_lock")),
+        only("mariadb", ends("backup stage start", "backup stage end", "advisory_lock", ["backup stage flush", "backup unlock"])),
+        only("mariadb", ends(["backup stage start", "backup lock counted", "backup stage end"], "backup unlock", "advisory_lock")),
+        only("mariadb", ends(["do get_lock('a', 1)", "backup lock counted", "do release_lock('a')"], "backup unlock", "advisory_lock")),
+        only("mariadb", ends(["do get_lock('a', 1)", "backup lock counted", "select release_all_locks()"], "backup unlock", "advisory_lock")),
+        only("mariadb", ends(["do get_lock('a', 1)", "backup lock counted", "backup unlock"], "do release_lock('a')", "advisory_lock")),
+        only("mariadb", ends(prepared("backup lock counted"), prepared("backup unlock"), "advisory_lock"))],
     "`GET_LOCK()`, the locking service, version tokens": [
         ends("select get_lock('mine', 1)", "select release_lock('mine')", "advisory_lock"),
         ends(["select get_lock('mine', 1)", "select get_lock('mine', 1)", "do release_lock('mine')"], "do release_lock('mine')", "advisory_lock"),

@@ -52,6 +52,11 @@ TEST(MysqlEffects, PinWhatCannotBeCarried)
     EXPECT_EQ(pins_of("FLUSH TABLES WITH READ LOCK"), "table_lock");
     EXPECT_EQ(pins_of("FLUSH TABLES t FOR EXPORT"), "table_lock");
     EXPECT_EQ(pins_of("LOCK INSTANCE FOR BACKUP"), "advisory_lock");
+    EXPECT_EQ(pins_of("BACKUP LOCK t"), "advisory_lock");
+    EXPECT_EQ(pins_of("backup /* all */ stage start"), "advisory_lock");
+    for (const auto* const text : {"BACKUP UNLOCK", "BACKUP STAGE FLUSH", "BACKUP STAGE END", "SELECT backup FROM stage"}) {
+        EXPECT_EQ(pins_of(text), "") << text;
+    }
     EXPECT_TRUE(inspect("UNLOCK TABLES", {}).unlocks);
     EXPECT_FALSE(inspect("UNLOCK INSTANCE", {}).unlocks) << "a read lock may be held beside it";
     EXPECT_EQ(pins_of("LOCK TABLES t READ"), "");  // the server reports these itself
