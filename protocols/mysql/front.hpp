@@ -322,6 +322,7 @@ private:
 
     // front_lasting.cpp
     void note_lasting(const expected_reply& reply, back& server);
+    bool note_recording(const session_change& change, const expected_reply& during, back& server);
     void keep_lasting(const back& server);
     void on_role(bytes row, const expected_reply& during, back& server);
     void on_role_asked(const expected_reply& reply, back& server);

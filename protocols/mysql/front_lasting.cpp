@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What outlasts COM_RESET_CONNECTION: roles and resource groups.
+// What outlasts COM_RESET_CONNECTION: roles, resource groups, and what servers have written down of statements.
 //
 // Products reset neither, so a connection that has another session's cannot be cleaned, only closed; and a session that
 // resets itself keeps them. SET says so in its text. Code that nobody looks into (stored, or prepared of a string) may
 // set a role, too, of which servers tell nothing they would not tell of much else: behind a reset such a connection is
 // asked whether its role is the one that its login gave it. Sessions need not wait for that, and it stays in use.
+//
+// Profiles and optimizer traces have the texts of statements, literals and all. Of them MySQL forgets the former with a
+// reset and MariaDB the latter. Connections that have written any down serve nobody else.
 #include "protocols/mysql/front.hpp"
+
+#include "protocols/wire/parameter_set.hpp"
+
+#include <algorithm>
 
 namespace penstock::mysql {
 
@@ -32,6 +39,19 @@ bool has_begun(const expected_reply& reply, const back& server)
     return !reply.failed || reply.effects->statements > 1 || (server.is_mariadb() && !is_refused);
 }
 
+/// Variables by which a session has its statements written down.
+bool is_recording(std::string_view name)
+{
+    return name == "profiling" || name == "optimizer_trace";
+}
+
+/// The text has told of one that no report does: it is back by now, or MariaDB is silent about "@@name =".
+bool has_recorded(const text_effects& effects)
+{
+    return std::any_of(effects.for_one.begin(), effects.for_one.end(), is_recording) ||
+           (effects.statements > 1 && std::any_of(effects.unscoped.begin(), effects.unscoped.end(), is_recording));
+}
+
 }  // namespace
 
 void front::note_lasting(const expected_reply& reply, back& server)
@@ -40,10 +60,29 @@ void front::note_lasting(const expected_reply& reply, back& server)
         pins_.add(reply.effects->lasting);
         server.lasting.add(reply.effects->lasting);
     }
+    if (reply.effects && has_recorded(*reply.effects)) {
+        pins_.add(pin_reason::unknown_setting);
+        server.lasting.add(pin_reason::unknown_setting);
+    }
     if (!pins_.common_with(hiding()).empty()) {
         server.may_have_role = true;
         store_.note_code();
     }
+}
+
+/// True where it was one of those. They are not carried: what they are for is on this server only.
+bool front::note_recording(const session_change& change, const expected_reply& during, back& server)
+{
+    if (!is_recording(lower_case(change.name))) {
+        return false;
+    }
+    const bool is_off = change.value == "OFF" || change.value == "0" || change.value.starts_with("enabled=off");
+    const bool may_have_been_on = during.effects && runs_code(*during.effects, server);
+    if (!is_off || may_have_been_on) {
+        pins_.add(pin_reason::unknown_setting);
+        server.lasting.add(pin_reason::unknown_setting);
+    }
+    return true;
 }
 
 /// The client has reset its session.

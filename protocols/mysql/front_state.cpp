@@ -294,6 +294,9 @@ void front::on_session_change(const session_change& change, const expected_reply
 {
     const bool is_variable = change.kind == change_kind::system_variable;
     const bool is_own = during.why == purpose::client || during.why == purpose::catch_up;
+    if (is_variable && note_recording(change, during, server)) {
+        return;
+    }
     if (!is_variable && !is_own && std::exchange(late_schema_, false)) {
         wishes_.hold(has(capabilities_, capability::session_track) ? wishes_.filter(change.block) : std::string{});
         return;

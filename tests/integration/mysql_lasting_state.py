@@ -184,5 +184,67 @@ class ResourceGroups(Sessions):
         self.check([["set resource group slow"], ["set resource group slow", RESET]], self.LOOK)
 
 
+@each_product
+class WrittenDown(Sessions):
+    """Texts of statements, with their literals."""
+
+    SECRET = "select 'secret', count(*) from app.kept where x = 4711"
+    LOOK = ("select query like '%4711%' from information_schema.profiling", "show profiles",
+            "select query from information_schema.optimizer_trace where query like '%4711%'")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server.connect().close()
+        for text in ("create table if not exists app.kept(x int)", "drop procedure if exists app.profiles", "drop procedure if exists app.traces",
+                     f"create procedure app.profiles() begin set profiling = 1; {cls.SECRET}; set profiling = 0; end",
+                     f"create procedure app.traces() begin set optimizer_trace = 'enabled=on'; {cls.SECRET}; "
+                     "set optimizer_trace = 'enabled=off'; end"):
+            cls.server.sql(text)
+
+    @property
+    def ways(self):
+        for begin, end in (("set profiling = 1", "set profiling = 0"), ("set @@profiling = 1", "set @@profiling = 0"),
+                           ("set optimizer_trace = 'enabled=on'", "set optimizer_trace = default"),
+                           ("set @@session.optimizer_trace = 'enabled=on'", "set @@optimizer_trace = 'enabled=off'")):
+            yield from ([begin, self.SECRET], [begin, self.SECRET, end], [f"{begin}; {self.SECRET}; {end}"])
+        yield from (["call profiles()"], ["call traces()"])
+        if self.is_mariadb:
+            yield [f"set statement optimizer_trace = 'enabled=on' for {self.SECRET}"]
+
+    def found(self, port, statements):
+        """What the next session finds."""
+        session = self.open(port)
+        for text in statements:
+            run(session, text)
+        self.leave(session)
+        other = self.open(port)
+        found = [run(other, text) for text in self.LOOK]
+        self.leave(other)
+        return found
+
+    def test_nobody_else_reads_them(self):
+        for way in self.ways:
+            for statements in (way, [*way, RESET]):
+                with self.subTest(statements):
+                    self.assertEqual(*(self.found(port, statements) for port in (self.target.port, self.server.port)))
+
+    def test_their_own_session_does(self):
+        for way in self.ways:
+            for statements in (way, [*way, RESET]):
+                with self.subTest(statements):
+                    ours, theirs = (self.own(port, statements) for port in (self.target.port, self.server.port))
+                    self.assertEqual(ours, theirs)
+
+    def own(self, port, statements):
+        session = self.open(port)
+        for text in statements:
+            run(session, text)
+        profiles = [row[2] for row in run(session, "show profiles")[0] if b"4711" in row[2]]
+        traces = run(session, self.LOOK[2])
+        self.leave(session)
+        return profiles, traces
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -96,6 +96,10 @@ TABLE = {
     "`SET ROLE`": [stays("set role none", reason="role"), only("mariadb", stays("set @x = 1, role none", reason="role"))],
     "`SET rand_seed1`": [lasts("set rand_seed1 = 5", reason="setseed")],
     "`SET RESOURCE GROUP`": [elsewhere("mysql_lasting_state.py")],
+    "`SET profiling`, `SET optimizer_trace`, where that switches them on": [
+        *(stays(text, reason="unknown_setting") for text in ("set profiling = 1", "set @@profiling = on", "set optimizer_trace = 'enabled=on'")),
+        carried("set profiling = 0", "set @@profiling = off", "set profiling = default", "set profiling_history_size = 5",
+                "set optimizer_trace = 'enabled=off'")],
     "`LAST_INSERT_ID()`": [carried("insert into counted values (null)", "select last_insert_id()")],
     "`ROW_COUNT()`, `FOUND_ROWS()`": [carried("select row_count()", "select found_rows()"), elsewhere("mysql_wire_details.py"),
                                       ends(prepare("select row_count()"), close_prepared, "diagnostics"),

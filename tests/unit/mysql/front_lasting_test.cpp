@@ -124,6 +124,32 @@ TEST(MysqlLasting, ASessionThatResetsItselfKeepsTheRoleOfItsCode)
     }
 }
 
+TEST(MysqlLasting, WhatIsWrittenDownOfStatementsIsTheirSessionsOnly)
+{
+    struct example {
+        std::string_view text;
+        std::string_view name;
+        std::string_view value;
+        bool lasts;
+    };
+    const example examples[] = {{"SET profiling = 1", "profiling", "ON", true},
+                                {"SET profiling = 0", "profiling", "OFF", false},
+                                {"CALL p()", "profiling", "OFF", true},
+                                {"SET optimizer_trace = 1", "optimizer_trace", "enabled=on,one_line=off", true},
+                                {"SET optimizer_trace = DEFAULT", "optimizer_trace", "enabled=off,one_line=off", false},
+                                {"SET profiling_history_size = 5", "profiling_history_size", "5", false},
+                                {"SET STATEMENT optimizer_trace = 1 FOR SELECT 1", "time_zone", "SYSTEM", true},
+                                {"SET @@profiling = 1; SET @@profiling = 0", "time_zone", "SYSTEM", true}};
+    for (const auto& [text, name, value, lasts] : examples) {
+        exchange talk;
+        talk.run(text, {say::ok({.changes = say::variable(name, value)})});
+        EXPECT_EQ(talk.client.pins().has(pin_reason::unknown_setting), lasts) << text;
+        EXPECT_EQ(talk.client.state().current()->find("profiling"), nullptr) << "it would begin elsewhere, too";
+        cleaned(talk);
+        EXPECT_EQ(talk.server->must_close, lasts) << text;
+    }
+}
+
 TEST(MysqlLasting, AServerWithoutRolesHasNone)
 {
     exchange talk;
