@@ -37,6 +37,7 @@ route_reason reason_of(const request_facts& request)
         case read_verdict::unparsed: return route_reason::unparsed;
         case read_verdict::too_large: return route_reason::too_large;
         case read_verdict::function: return route_reason::function;
+        case read_verdict::relation: return route_reason::relation;
         case read_verdict::refused: return route_reason::refused;
         case read_verdict::lasting: return route_reason::lasting;
         case read_verdict::isolation: return route_reason::isolation;

@@ -52,8 +52,9 @@ enum class route_reason : std::uint8_t {
     primary_setting,
     primary_rule,
     transaction,  ///< it begins a transaction that may write
+    relation,     ///< what it names can be read on the primary only
 };
-inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route_reason::transaction) + 1;
+inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route_reason::relation) + 1;
 
 /// Words for reports and metrics.
 [[nodiscard]] constexpr std::string_view name_of(route_reason why)
@@ -87,6 +88,7 @@ inline constexpr std::size_t route_reason_count = static_cast<std::size_t>(route
         case route_reason::primary_setting: return "primary_setting";
         case route_reason::primary_rule: return "primary_rule";
         case route_reason::transaction: return "transaction";
+        case route_reason::relation: return "relation";
         case route_reason::lost: break;
     }
     return "replica_lost";

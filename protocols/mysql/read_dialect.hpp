@@ -18,6 +18,8 @@ struct text_effects;
 struct read_dialect {
     using lexical = sql_reading;
 
+    static constexpr bool parses_relations = false;
+
     [[nodiscard]] static shape_result make_shape(std::string_view text, const lexical& mode, std::string& shape)
     {
         return mysql::make_shape(text, mode, shape);

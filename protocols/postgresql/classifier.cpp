@@ -102,6 +102,7 @@ constexpr std::array state_views{
     std::string_view{"pg_locks"},
     std::string_view{"pg_prepared"},
     std::string_view{"pg_repl"},
+    std::string_view{"pg_sequence"},
     std::string_view{"pg_settings"},
     std::string_view{"pg_shmem"},
     std::string_view{"pg_stat"},
@@ -226,6 +227,7 @@ private:
         if (std::any_of(state_views.begin(), state_views.end(), [text](auto view) { return text.starts_with(view); })) {
             obstruct(read_obstacle::server_state);
         }
+        found_.relations.emplace_back(text);
     }
 
     /// READ ONLY and READ WRITE among the options of BEGIN and START TRANSACTION; the last one counts.

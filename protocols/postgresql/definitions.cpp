@@ -12,9 +12,24 @@ namespace penstock::postgresql {
 
 namespace {
 
-/// Of what is created, altered and dropped. With an extension or a schema come or go its functions.
-constexpr auto kinds =
-    std::to_array<std::string_view>({"function", "procedure", "routine", "aggregate", "extension", "schema"});
+/// Of what is created, altered and dropped. With an extension or a schema come or go its functions, and with a column
+/// its sequence.
+constexpr auto kinds = std::to_array<std::string_view>({"function",
+                                                        "procedure",
+                                                        "routine",
+                                                        "aggregate",
+                                                        "extension",
+                                                        "schema",
+                                                        "view",
+                                                        "policy",
+                                                        "rule",
+                                                        "operator",
+                                                        "sequence",
+                                                        "serial",
+                                                        "bigserial",
+                                                        "smallserial",
+                                                        "identity",
+                                                        "unlogged"});
 
 bool begins_with(std::string_view text, std::string_view word)
 {
@@ -25,7 +40,7 @@ bool begins_with(std::string_view text, std::string_view word)
 
 }  // namespace
 
-bool speaks_of_functions(std::string_view text)
+bool speaks_of_definitions(std::string_view text)
 {
     bool in_name = false;
     for (std::size_t at = 0; at < text.size(); ++at) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which texts may change what functions a database has, or what they do: after one of them nothing is believed of
-// functions until the catalogue has been read again.
+// Which texts may change what functions a database has, or what they do, or which relations are the primary's: after
+// one of them nothing is believed of functions until the catalogue has been read again.
 #pragma once
 
 #include "protocols/postgresql/text_effects.hpp"
@@ -11,7 +11,7 @@
 namespace penstock::postgresql {
 
 /// A word that such texts have.
-[[nodiscard]] bool speaks_of_functions(std::string_view text);
+[[nodiscard]] bool speaks_of_definitions(std::string_view text);
 
 /// Errs to one side; but what functions and procedures do inside is not visible here. `statements`: of the text, whose
 /// first is of this kind.
@@ -19,7 +19,7 @@ namespace penstock::postgresql {
 {
     const bool may_define = first == statement_verb::create || first == statement_verb::alter ||
                             first == statement_verb::drop || first == statement_verb::do_block || statements >= 2;
-    return may_define && speaks_of_functions(text);
+    return may_define && speaks_of_definitions(text);
 }
 
 }  // namespace penstock::postgresql

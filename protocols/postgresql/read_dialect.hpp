@@ -15,6 +15,7 @@ namespace penstock::postgresql {
 
 struct read_dialect {
     using lexical = lexical_mode;
+    static constexpr bool parses_relations = true;
 
     [[nodiscard]] static shape_result make_shape(std::string_view text, const lexical& mode, std::string& shape)
     {

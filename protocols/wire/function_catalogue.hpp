@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which functions a read may call on a replica: what read_judge asks, and control/catalog answers.
+// Which functions a read may call on a replica, and which relations it may name: what read_judge asks, and
+// control/catalog answers.
 //
-// A catalogue is an immutable snapshot of one database's functions, published by the control plane and read by every
+// A catalogue is an immutable snapshot of one database's definitions, published by the control plane and read by every
 // worker. It is asked when a statement's shape is met for the first time, never for each statement. Whatever it does
 // not know is not harmless.
 #pragma once
 
+#include "protocols/wire/relation_names.hpp"
 #include "protocols/wire/statement_class.hpp"
 
 #include <algorithm>
@@ -34,6 +36,14 @@ public:
     /// then functions of that name in all schemas count.
     [[nodiscard]] virtual bool harmless(const function_name& function,
                                         std::span<const std::string> search_path) const = 0;
+
+    /// Relations that are read on the primary: a function that is not harmless is called behind them (a view's), or
+    /// replicas do not have what they hold.
+    [[nodiscard]] virtual const relation_names& of_primary() const
+    {
+        static const relation_names none;
+        return none;
+    }
 };
 
 using function_catalogue_ptr = std::shared_ptr<const function_catalogue>;

@@ -9,7 +9,7 @@
 //
 // `Dialect` gives the rules of one product: make_shape(text, mode, shape), literals_of(text, mode), classify(shape,
 // mode), leaves_nothing(shape, mode), which is false for whatever may leave something in the session, be it a read or
-// not, and is_plain(text), for request_facts::is_plain.
+// not, is_plain(text), for request_facts::is_plain, and parses_relations, where classify() tells of relations.
 #pragma once
 
 #include "protocols/wire/function_catalogue.hpp"
@@ -85,6 +85,7 @@ private:
         std::uint64_t rules = 0;  ///< that hold for it, of that version
         blocks seen = blocks::unseen;
         std::vector<function_name> functions{};
+        std::vector<std::string> relations{};
     };
     struct hash {
         using is_transparent = void;
@@ -101,6 +102,7 @@ private:
     finding& remember(finding found);
     [[nodiscard]] finding examine(const lexical& mode) const;
     void ask_again(finding& of) const;
+    [[nodiscard]] bool names_one_of(const relation_names& those, const std::vector<std::string>& relations) const;
     request_facts read_comment(std::string_view hint) const;
 
     function_catalogue_ptr functions_;
@@ -261,11 +263,22 @@ typename read_judge<Dialect>::finding read_judge<Dialect>::examine(const lexical
     auto what = Dialect::classify(shape_, mode);
     found.text = verdict_of(what.obstacle);
     found.functions = std::move(what.functions);
+    found.relations = std::move(what.relations);
     if (found.text == read_verdict::read && !Dialect::leaves_nothing(shape_, mode)) {
         found.text = read_verdict::lasting;
     }
     ask_again(found);
     return found;
+}
+
+/// The text of that shape, which names these relations if anybody has parsed it for them.
+template <class Dialect>
+bool read_judge<Dialect>::names_one_of(const relation_names& those, const std::vector<std::string>& relations) const
+{
+    return Dialect::parses_relations
+               ? std::any_of(
+                     relations.begin(), relations.end(), [&those](const auto& each) { return those.contains(each); })
+               : those.occur_in(shape_);
 }
 
 /// What the catalogue and the rules say of it; shape_ is its shape.
@@ -279,6 +292,9 @@ void read_judge<Dialect>::ask_again(finding& of) const
         if (of.text == read_verdict::read && !functions_->harmless(each, {})) {
             of.with_functions = read_verdict::function;
         }
+    }
+    if (of.with_functions == read_verdict::read && names_one_of(functions_->of_primary(), of.relations)) {
+        of.with_functions = read_verdict::relation;
     }
 }
 

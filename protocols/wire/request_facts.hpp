@@ -40,6 +40,7 @@ enum class read_verdict : std::uint8_t {
     unparsed,      ///< not understood
     too_large,     ///< longer or deeper than is looked at
     function,      ///< calls a function that is not known to be harmless
+    relation,      ///< names a relation behind which that is done, or that replicas do not have
     refused,       ///< a replica has refused one of its shape before
     incomplete,    ///< not all of it has come, or it is of a kind that is not looked at
     lasting,       ///< may leave something behind in the session

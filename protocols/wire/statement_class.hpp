@@ -40,6 +40,7 @@ struct statement_class {
     read_obstacle obstacle = read_obstacle::unparsed;
     transaction_access access = transaction_access::unstated;  ///< of the first BEGIN
     std::vector<function_name> functions{};                    ///< sorted, without duplicates; for obstacle none
+    std::vector<std::string> relations{};  ///< without their schemas; only where the text was parsed for them
 
     /// Nothing in the text itself speaks against a replica.
     [[nodiscard]] bool reads_only() const

@@ -176,6 +176,7 @@ std::string because(router::route_reason why, const findings& found, const expla
         case unparsed: return "it is not understood";
         case too_large: return "it is longer or deeper than what is looked at";
         case function: return "not known to be harmless: " + names_of(found, false);
+        case relation: return "it names a relation that is read on the primary only";
         case lasting: return "it may leave something in its session";
         case replica_hint:
         case primary_hint: return "a comment asks for it: " + std::string{found.made.hint};

@@ -109,12 +109,13 @@ struct catalog::state : std::enable_shared_from_this<catalog::state> {
         // A client must not end from inside its own answer.
         on.post([client = std::shared_ptr<sql_client>{std::move(database.client)}] {});
         auto functions = read_functions(of, answer);
-        const bool failed = !answer.ok() || (functions.empty() && !answer.rows.empty());
+        auto relations = read_relations(answer);
+        const bool failed = !answer.ok() || (functions.empty() && relations.empty() && !answer.rows.empty());
         if (failed) {
             complain(key, database, answer);
         } else if (!database.again) {  // else it may have been too early
             database.complained = false;
-            renew(key, database, of, answer, std::move(functions));
+            renew(key, database, of, answer, std::move(functions), std::move(relations));
         }
         const auto wait = failed           ? options.retry_interval
                           : database.again ? options.shortest_pause
@@ -126,13 +127,16 @@ struct catalog::state : std::enable_shared_from_this<catalog::state> {
                watched& database,
                engine of,
                const sql_answer& answer,
-               function_snapshot::table functions)
+               function_snapshot::table functions,
+               relation_names relations)
     {
-        if (database.snapshot != nullptr && database.snapshot->functions() == functions) {
+        if (database.snapshot != nullptr && database.snapshot->functions() == functions &&
+            database.snapshot->of_primary() == relations) {
             return;
         }
         const bool is_mariadb = answer.version_text.find("MariaDB") != std::string::npos;
-        auto made = std::make_shared<const function_snapshot>(of, is_mariadb, std::move(functions), ++versions);
+        auto made = std::make_shared<const function_snapshot>(
+            of, is_mariadb, std::move(functions), ++versions, std::move(relations));
         {
             const std::lock_guard guard{mutex};
             database.snapshot = made;

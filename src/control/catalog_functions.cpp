@@ -13,6 +13,7 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 constexpr std::string_view system_schema = "pg_catalog";
+constexpr std::string_view for_primary = "r";  ///< in the last column: of a relation
 
 /// Volatile functions of PostgreSQL's own whose use leaves nothing behind, and that answer on a replica as anywhere.
 constexpr std::array harmless_though_volatile{
@@ -76,19 +77,52 @@ bool judge_own(std::string_view name, bool declared)
 
 // What an aggregate calls has a volatility of its own, which that of the aggregate does not show.
 constexpr std::string_view query_of_postgresql = R"(
-SELECT n.nspname, p.proname, pg_catalog.bool_and(p.provolatile OPERATOR(pg_catalog.<>) 'v'
+WITH RECURSIVE calls AS (
+    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+    LEFT JOIN pg_catalog.pg_operator o ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_operator'::pg_catalog.regclass
+        AND o.oid OPERATOR(pg_catalog.=) d.refobjid
+    JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) CASE WHEN d.refclassid OPERATOR(pg_catalog.=)
+        'pg_catalog.pg_proc'::pg_catalog.regclass THEN d.refobjid ELSE o.oprcode END
+    WHERE p.provolatile OPERATOR(pg_catalog.=) 'v'
+), of_primary(oid) AS (
+    SELECT c.oid FROM pg_catalog.pg_class c
+    WHERE c.relkind OPERATOR(pg_catalog.=) 'S' OR c.relpersistence OPERATOR(pg_catalog.=) 'u'
+    UNION SELECT r.ev_class FROM calls d JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) d.objid
+        AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+        AND r.ev_type OPERATOR(pg_catalog.=) '1'
+    UNION SELECT r.polrelid FROM calls d JOIN pg_catalog.pg_policy r ON r.oid OPERATOR(pg_catalog.=) d.objid
+        AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_policy'::pg_catalog.regclass
+    UNION SELECT r.ev_class FROM of_primary m
+        JOIN pg_catalog.pg_depend d ON d.refobjid OPERATOR(pg_catalog.=) m.oid
+            AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+            AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+        JOIN pg_catalog.pg_rewrite r ON r.oid OPERATOR(pg_catalog.=) d.objid AND r.ev_type OPERATOR(pg_catalog.=) '1'
+)
+SELECT n.nspname, p.proname, CASE WHEN pg_catalog.bool_and(p.provolatile OPERATOR(pg_catalog.<>) 'v'
     AND p.prokind OPERATOR(pg_catalog.<>) 'p' AND (p.prokind OPERATOR(pg_catalog.<>) 'a' OR NOT EXISTS (
         SELECT FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc q ON q.oid OPERATOR(pg_catalog.=)
             ANY (ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn,
                        a.aggminvtransfn, a.aggmfinalfn]::pg_catalog.oid[])
         WHERE a.aggfnoid OPERATOR(pg_catalog.=) p.oid AND q.provolatile OPERATOR(pg_catalog.=) 'v')))
+    THEN 't' ELSE 'f' END
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-GROUP BY n.nspname, p.proname LIMIT 200001)";
+GROUP BY n.nspname, p.proname
+UNION ALL SELECT n.nspname, c.relname, 'r' FROM of_primary m
+    JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) m.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relkind OPERATOR(pg_catalog.<>) 'm' OR c.relpersistence OPERATOR(pg_catalog.=) 'u'
+LIMIT 200001)";
 
+// Both products write the names of stored functions that a view calls quoted into its definition. Views over such views
+// are not found; replicas refuse what writes.
 constexpr std::string_view query_of_mysql = R"(
 SELECT LOWER(routine_schema), LOWER(routine_name), MIN(sql_data_access IN ('NO SQL', 'READS SQL DATA'))
 FROM information_schema.routines WHERE routine_type = 'FUNCTION'
-GROUP BY LOWER(routine_schema), LOWER(routine_name) LIMIT 200001)";
+GROUP BY LOWER(routine_schema), LOWER(routine_name)
+UNION ALL SELECT LOWER(v.table_schema), LOWER(v.table_name), 'r' FROM information_schema.views v
+WHERE EXISTS (SELECT 1 FROM information_schema.routines r WHERE r.routine_type = 'FUNCTION'
+    AND r.sql_data_access NOT IN ('NO SQL', 'READS SQL DATA') AND r.routine_schema <> 'sys'
+    AND v.view_definition LIKE CONCAT('%`', r.routine_name, '`(%')) LIMIT 200001)";
 
 std::string lower_case(std::string_view name)
 {
@@ -116,11 +150,25 @@ function_snapshot::table read_functions(engine of, const sql_answer& answer)
         if (row.size() != 3 || !row[0] || !row[1] || !row[2]) {
             return {};
         }
+        if (*row[2] == for_primary) {
+            continue;
+        }
         const bool declared = *row[2] == "t" || *row[2] == "1";
         const bool is_own = of == engine::postgresql && *row[0] == system_schema;
         functions[*row[1]].emplace_back(*row[0], is_own ? judge_own(*row[1], declared) : declared);
     }
     return functions;
+}
+
+relation_names read_relations(const sql_answer& answer)
+{
+    relation_names relations;
+    for (const auto& row : answer.rows) {
+        if (row.size() == 3 && row[1] && row[2] && *row[2] == for_primary) {
+            relations.add(*row[1]);
+        }
+    }
+    return relations;
 }
 
 /// All functions that the name may stand for count; where there is none, it is not harmless.

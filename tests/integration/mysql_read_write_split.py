@@ -29,7 +29,9 @@ SCHEMA = (
     "create function server_number() returns int no sql return @@global.server_id",
     "create view place as select server_number() as server",
     "create function bump() returns int modifies sql data begin update t set n = n + 1 where id = 1; return (select n from t where id = 1); end",
-    "create view bumping as select bump() as n",
+    "create view bumping_openly as select bump() as n",
+    "create function slyly() returns int no sql return bump()",
+    "create view bumping as select slyly() as n",
     "create function doubled(x int) returns int no sql deterministic return 2 * x",
 )
 
@@ -284,6 +286,19 @@ class OwnWrites(Split):
             self.assertGreater(on_replica[0], 0, "reads never came back to the replicas")
         connection = self.connect()
         wait_until(lambda: self.is_on_replica(connection), "reads go to replicas again")
+
+    def test_what_a_view_has_written_counts_as_written(self):
+        """It is read on the primary for an earlier write, which the replicas have before they have what the view writes."""
+        connection = self.connect()
+        wait_until(lambda: value(connection, "select server from place left join bumping_openly on true") == 1, "the views are known")
+        rows(connection, "update t set n = 0 where id = 1")
+        until = time.monotonic() + 0.75 * DELAY
+        while time.monotonic() < until:
+            self.assertEqual(value(connection, "select n from t where id = 1"), 0)
+        self.assertEqual(value(connection, "select n from bumping_openly"), 1)
+        until += 1.5 * DELAY
+        while time.monotonic() < until:
+            self.assertEqual(value(connection, "select n from t where id = 1"), 1)
 
     def test_a_stopped_replica_serves_no_reads_of_what_it_lacks(self):
         self.on_replicas(HOLD[self.product_name])

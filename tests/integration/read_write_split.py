@@ -38,9 +38,12 @@ class Split(ProxyTest):
             "create table t(id int primary key, n int); insert into t select i, i from generate_series(1, 100) i;"
             "create view place as select pg_is_in_recovery() as replica, inet_server_port() as port;"
             "create function bump() returns int language sql volatile as 'update t set n = n + 1 where id = 1 returning n';"
-            "create view bumping as select bump() as n;"
+            "create view bumping_openly as select bump() as n; create view over_it as select * from bumping_openly;"
+            "create function slyly() returns int language plpgsql stable as 'begin return bump(); end';"
+            "create view bumping as select slyly() as n;"
+            "create sequence numbers; create unlogged table noted(n int default nextval('numbers'));"
             "create function doubled(n int) returns int language sql stable as 'select 2 * n';"
-            "grant all on t, place, bumping to public")
+            "grant all on t, place, bumping, bumping_openly, over_it, noted, numbers to public")
         cls.cluster.wait_for_replicas()
         settings = {"cluster": [{
             "name": "main", "nodes": [f"127.0.0.1:{n.port}" for n in [cls.cluster.primary, *cls.cluster.replicas]],
@@ -91,6 +94,19 @@ class Routes(Split):
         wait_until(lambda: self.replica_of(wire, "select replica from place where doubled(2) = 4"), "the functions of the database are known")
         self.assertFalse(self.replica_of(wire, "select replica from place where bump() > 0"))
         self.assertFalse(self.replica_of(wire, "select replica from place where pg_backend_pid() > 0"))
+
+    def test_relations_that_replicas_do_not_have_or_that_write_are_read_on_the_primary(self):
+        wire = self.wire()
+        wait_until(lambda: not self.replica_of(wire, "select replica from place, numbers"), "the relations of the database are known")
+        for relation in ("noted", "bumping_openly", "over_it"):
+            self.assertFalse(self.replica_of(wire, f"select replica from place left join {relation} on true limit 1"), relation)
+        self.assertTrue(self.replica_of(self.wire(), "select replica from place left join (select 1 as numbers) noted on true"))
+        wire.simple("insert into noted default values")
+        self.assertEqual(wire.simple("select n, last_value from noted, numbers"), [("1", "1")])
+        wait_until(lambda: self.replica_of(wire), "its writes are on the replicas")
+        before = wire.simple("select n from t where id = 1")[0][0]
+        self.assertEqual(wire.simple("select n from over_it"), [(str(int(before) + 1),)])
+        self.assertEqual(wire.simple("select n from t where id = 1"), [(str(int(before) + 1),)])
 
     def test_a_function_that_becomes_volatile_is_read_on_the_primary_at_once(self):
         wire = self.wire()
@@ -232,6 +248,19 @@ class OwnWrites(Split):
             self.assertGreater(on_replica[0], 0, "reads never came back to the replicas")
         reader = self.wire()
         wait_until(lambda: self.replica_of(reader), "reads go to replicas again")
+
+    def test_what_a_view_has_written_counts_as_written(self):
+        """It is read on the primary for an earlier write, which the replicas have before they have what the view writes."""
+        wire = self.wire()
+        wait_until(lambda: not self.replica_of(wire, "select replica from place left join over_it on true"), "the views are known")
+        wire.simple("update t set n = 0 where id = 1")
+        until = time.monotonic() + 0.75 * DELAY
+        while time.monotonic() < until:
+            self.assertEqual(wire.simple("select n from t where id = 1"), [("0",)])
+        self.assertEqual(wire.simple("select n from over_it"), [("1",)])
+        until += 1.5 * DELAY
+        while time.monotonic() < until:
+            self.assertEqual(wire.simple("select n from t where id = 1"), [("1",)])
 
     def test_others_need_not_wait(self):
         writer, reader = self.wire(), self.wire()

@@ -92,6 +92,18 @@ TEST(CatalogFunctions, OfMysqlAreComparedWithoutCase)
     EXPECT_FALSE(known.harmless({"d", "uuid_to_bin"}, path{"d"}));
 }
 
+TEST(CatalogFunctions, ComeWithTheRelationsForThePrimary)
+{
+    const auto answer = rows({{"public", "reads", "t"}, {"public", "numbers", "r"}, {"other", "Writing", "r"}});
+    const auto known = read_functions(engine::postgresql, answer);
+    EXPECT_EQ(known.size(), 1U);
+    const auto relations = read_relations(answer);
+    EXPECT_TRUE(relations.contains("numbers"));
+    EXPECT_TRUE(relations.contains("Writing"));
+    EXPECT_FALSE(relations.contains("reads"));
+    EXPECT_TRUE(read_relations(fault("no")).empty());
+}
+
 TEST(CatalogFunctions, AreUnknownWhereTheAnswerIsNoTable)
 {
     EXPECT_TRUE(read_functions(engine::postgresql, fault("no")).empty());
@@ -169,6 +181,21 @@ TEST(Catalog, IsReadOnceWantedAndRefreshed)
     EXPECT_GT(second->version(), first->version());
     EXPECT_FALSE(second->harmless({"", "f"}, path{"public"}));
     EXPECT_EQ(all.published, 2);
+}
+
+TEST(Catalog, IsPublishedWhereOnlyItsRelationsAreOthers)
+{
+    world all;
+    all.watched->watch(all.key);
+    ASSERT_TRUE(all.asked());
+    all.answer(rows({{"public", "f", "t"}}));
+    ASSERT_TRUE(all.asked());
+    all.answer(rows({{"public", "f", "t"}, {"public", "numbers", "r"}}));
+    EXPECT_EQ(all.published, 2);
+    EXPECT_TRUE(all.watched->current(all.key)->of_primary().contains("numbers"));
+    ASSERT_TRUE(all.asked());
+    all.answer(rows({{"public", "numbers", "r"}}));
+    EXPECT_EQ(all.published, 3) << "a database without functions";
 }
 
 TEST(Catalog, IsReadSoonAfterAChange)

@@ -26,6 +26,11 @@ TEST(Definitions, ThoseOfFunctionsAreSeen)
                              "drop function f",
                              "drop schema s cascade",
                              "create extension pgcrypto",
+                             "create or replace view v as select f()",
+                             "create table t (id bigserial)",
+                             "create table t (id int generated always as identity)",
+                             "alter table t set unlogged",
+                             "create policy p on t using (f())",
                              "do $$ begin execute 'create function ...'; end $$",
                              "select 1; drop aggregate a(int)",
                              "begin; alter function f() stable; commit"}) {

@@ -22,6 +22,10 @@ public:
         return std::find(names_.begin(), names_.end(), function.name) != names_.end();
     }
 
+    [[nodiscard]] const relation_names& of_primary() const override { return relations; }
+
+    relation_names relations{};
+
 private:
     std::vector<std::string> names_;
 };
@@ -98,6 +102,29 @@ TEST(ReadJudge, AsksTheNewestCatalogue)
     EXPECT_EQ(judge.judge("select mine(1)", {}).verdict, read_verdict::read);
     judge.use(well_known_functions());
     EXPECT_EQ(judge.judge("select mine(1)", {}).verdict, read_verdict::function);
+}
+
+TEST(ReadJudge, KeepsRelationsForThePrimaryThere)
+{
+    judge_of_texts judge{well_known_functions()};
+    EXPECT_TRUE(judge.judge("select last_value from numbers", {}).reads());
+    const auto known = std::make_shared<known_functions>(std::vector<std::string>{});
+    known->relations.add("numbers");
+    known->relations.add("Last Orders");
+    judge.use(known);
+    for (const auto* const text : {"select last_value from numbers",
+                                   "select * from t join public.Numbers n on true",
+                                   "select (select is_called from numbers)",
+                                   "select a from \"Last Orders\""}) {
+        const auto facts = judge.judge(text, {});
+        EXPECT_EQ(facts.verdict, read_verdict::relation) << text;
+        EXPECT_FALSE(facts.is_harmless) << text;
+    }
+    for (const auto* const text : {"select numbers from t numbers", "select a from \"Numbers\"", "select 'numbers'"}) {
+        EXPECT_EQ(judge.judge(text, {}).verdict, read_verdict::read) << text;
+    }
+    judge.use(well_known_functions());
+    EXPECT_TRUE(judge.judge("select last_value from numbers", {}).reads());
 }
 
 TEST(ReadJudge, RemembersWhatAReplicaRefused)
