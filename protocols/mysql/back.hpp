@@ -47,6 +47,7 @@ enum class purpose : std::uint8_t {
     prepare,         ///< a statement this server did not know; an error answers the client
     catch_up,        ///< the session's state, in front of the client's command
     tracking,        ///< turning session tracking on
+    late_report,     ///< has the server tell what a statement that has failed has changed
     ask_tracking,    ///< what the client has made of session_track_*, where that is not reported
     ask_variables,   ///< has variables reported that were set without a word about it
     collation,       ///< has the collation reported that SET NAMES chose
@@ -161,7 +162,11 @@ public:
     [[nodiscard]] capability_flags agreed() const { return agreed_; }
     [[nodiscard]] std::string_view version() const { return version_; }
     [[nodiscard]] std::string_view initial_schema() const { return initial_schema_; }
-    [[nodiscard]] std::string_view default_sql_mode() const { return default_sql_mode_; }
+    [[nodiscard]] std::string_view default_sql_mode() const
+    {
+        return default_sql_mode_ ? std::string_view{*default_sql_mode_} : std::string_view{};
+    }
+    [[nodiscard]] bool knows_default_sql_mode() const { return default_sql_mode_.has_value(); }
     [[nodiscard]] bool tracks() const { return tracks_; }
     void set_tracking(bool on) { tracks_ = on; }
     void note_default_sql_mode(std::string_view mode) { default_sql_mode_ = mode; }
@@ -309,7 +314,7 @@ private:
     doubt doubt_ = doubt::none;
     std::string doubtful_;  ///< the answer that is kept
     std::string initial_schema_;
-    std::string default_sql_mode_;
+    std::optional<std::string> default_sql_mode_{};
     client_error last_error_{};
 };
 

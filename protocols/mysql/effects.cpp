@@ -96,6 +96,10 @@ void effects_collector::take(sql_token kind, std::string_view text, bool clipped
     if (is_routine_) {
         return;
     }
+    if (kind == sql_token::semicolon && verb_ == verb::block) {
+        ++effects_.statements;  // it ends one inside
+        return;
+    }
     if (kind == sql_token::semicolon) {
         end_statement();
         return;
@@ -135,24 +139,12 @@ void effects_collector::take_first(std::string_view word)
         verb meaning;
     };
     static constexpr entry verbs[] = {
-        {"backup", verb::backup},
-        {"begin", verb::begin},
-        {"call", verb::call},
-        {"create", verb::create},
-        {"drop", verb::drop},
-        {"execute", verb::execute},
-        {"flush", verb::flush},
-        {"get", verb::get},
-        {"kill", verb::kill},
-        {"handler", verb::handler},
-        {"load", verb::load},
-        {"lock", verb::lock},
-        {"prepare", verb::prepare},
-        {"set", verb::set},
-        {"show", verb::show},
-        {"unlock", verb::unlock},
-        {"xa", verb::xa},
-    };
+        {"backup", verb::backup}, {"begin", verb::begin},     {"call", verb::call},    {"case", verb::block},
+        {"create", verb::create}, {"declare", verb::block},   {"drop", verb::drop},    {"execute", verb::execute},
+        {"flush", verb::flush},   {"for", verb::block},       {"get", verb::get},      {"handler", verb::handler},
+        {"if", verb::block},      {"kill", verb::kill},       {"load", verb::load},    {"lock", verb::lock},
+        {"loop", verb::block},    {"prepare", verb::prepare}, {"repeat", verb::block}, {"set", verb::set},
+        {"show", verb::show},     {"unlock", verb::unlock},   {"while", verb::block},  {"xa", verb::xa}};
     const auto* const found =
         std::find_if(std::begin(verbs), std::end(verbs), [word](const auto& each) { return each.word == word; });
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
@@ -160,6 +152,7 @@ void effects_collector::take_first(std::string_view word)
     inserts_ = one_of(word, {"insert", "replace"});
     counts_calls_ = !one_of(word, {"insert", "replace", "alter", "create", "drop", "grant", "load", "revoke"});
     switch (verb_) {
+        case verb::block: begin_block(); break;
         case verb::call: effects_.runs_code = true; break;
         case verb::kill:
             effects_.kills = true;
@@ -238,12 +231,12 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
     switch (verb_) {
         case verb::backup: take_in_backup(is_word ? text : std::string_view{}); break;
         case verb::begin:
-            if (is_word && tokens_ == 2 && text == "not") {  // BEGIN NOT ATOMIC, MariaDB
-                effects_.runs_code = true;
-                effects_.pins.add(pin_reason::opaque);
-                is_routine_ = true;
+            if (tokens_ == 2 && text != "work") {  // BEGIN NOT ATOMIC, and BEGIN alone under sql_mode=ORACLE
+                begin_block();
+                take_in_block(kind, text);
             }
             break;
+        case verb::block: take_in_block(kind, text); break;
         case verb::call:
         case verb::load:
         case verb::get:

@@ -76,9 +76,10 @@ struct text_effects {
     /// Names that no literal gives a value to: read here, or written in a way that the text does not tell. One that is
     /// empty stands for any that cannot be told.
     std::vector<std::string> other_variables{};
-    std::uint8_t calls_unknown = 0;  ///< a function that may be a stored one, by product (see builtin_functions.hpp)
-    bool runs_code = false;          ///< CALL, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC: statements not seen here
-    bool load_local = false;         ///< LOAD DATA LOCAL: the server may ask the client for a file
+    /// A function that may be a stored one, or a compound statement: where, by product (see builtin_functions.hpp).
+    std::uint8_t calls_unknown = 0;
+    bool runs_code = false;   ///< CALL, EXECUTE IMMEDIATE: statements not seen here
+    bool load_local = false;  ///< LOAD DATA LOCAL: the server may ask the client for a file
     bool calculates_found_rows = false;
     bool reads_insert_id = false;  ///< LAST_INSERT_ID(), @@last_insert_id, @@identity
     bool sets_insert_id = false;   ///< LAST_INSERT_ID(...), of which a result with rows does not tell
@@ -118,6 +119,7 @@ private:
         none,
         backup,
         begin,
+        block,
         call,
         create,
         drop,
@@ -144,6 +146,8 @@ private:
     void end_statement();
     void take_first(std::string_view word);
     void take_anywhere(sql_token kind, std::string_view text, bool clipped);
+    void begin_block();
+    void take_in_block(sql_token kind, std::string_view text);
     void take_in_kill(sql_token kind, std::string_view text);
     void take_call(std::string_view name);
     void take_lock_name(sql_token kind, std::string_view text, bool clipped);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which stored functions a text may call, and which user variables it names.
+// Which stored functions a text may call, what else runs code, and which user variables it names.
 #include "protocols/mysql/builtin_functions.hpp"
 #include "protocols/mysql/effects.hpp"
 
@@ -30,6 +30,19 @@ void effects_collector::take_unknown_call()
     const auto everywhere = static_cast<std::uint8_t>(unknown_to_mysql | unknown_to_mariadb);
     const auto where = is_quoted_ || is_qualified_ ? everywhere : where_unknown(last_word_);
     effects_.calls_unknown = static_cast<std::uint8_t>(effects_.calls_unknown | where);
+}
+
+/// A compound statement: MariaDB runs those as they are, and what is in them may or may not come to run.
+void effects_collector::begin_block()
+{
+    verb_ = verb::block;
+    effects_.calls_unknown = static_cast<std::uint8_t>(effects_.calls_unknown | unknown_to_mariadb);
+    effects_.pins.add(pin_reason::opaque);
+}
+
+void effects_collector::take_in_block(sql_token kind, std::string_view text)
+{
+    effects_.kills = effects_.kills || (kind == sql_token::word && text == "kill" && !after_dot_);
 }
 
 void effects_collector::note_variable(std::string_view name)

@@ -336,6 +336,8 @@ private:
     void on_statement_done(const expected_reply& reply, back& server);
     void note_found_rows(const expected_reply& reply);
     void note_late(const session_change& change, back& server);
+    [[nodiscard]] bool is_known_mode(const session_change& change, back& server);
+    void note_default_sql_mode(std::string_view mode, back& server);
     [[nodiscard]] bool is_of_another_schema(std::uint32_t client_statement) const;
     void apply(const expected_reply& reply, back& server);
     void note_held(const text_effects& effects, const expected_reply& reply);
@@ -439,6 +441,7 @@ private:
     bool late_schema_ = false;       ///< the server tells with its next statement that it has changed schemas and back
     bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
     bool asks_role_ = false;         ///< the session was reset, and may still have a role that code has set
+    bool may_owe_report_ = false;    ///< any may, by a trigger: that is asked for when the connection is left
 
     stream_kind stream_ = stream_kind::none;
     bool stream_dropped_ = false;

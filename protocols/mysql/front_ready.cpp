@@ -25,6 +25,13 @@ constexpr std::pair<error_code, std::string_view> no_local_files_on_mariadb{
     {4166, "HY000"},
     "The used command is not allowed because the MariaDB server or client has disabled the local infile capability"};
 
+/// What a statement has changed that failed, MySQL tells with whatever it answers next; MariaDB with the next OK packet
+/// that has a change to tell anyhow.
+bool tells_with_rows(const back& server)
+{
+    return !server.is_mariadb() && has(server.agreed(), capability::deprecate_eof);
+}
+
 }  // namespace
 
 /// Whether a command may go to the server now, under these settings.
@@ -118,7 +125,10 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
         append_packet(out, 0, payload);
     }
     server.announce(expected_reply{kind, why});
-    if (!shows) {
+    if (why == purpose::late_report && server.is_mariadb()) {  // it uses no table, so the diagnostics stay
+        server.found_rows_of = 0;
+        server.last_statement = {stamp_, 0};
+    } else if (!shows) {
         server.found_rows_of = 0;
         server.forget_last_statement();  // its diagnostics are those of this now
     } else {
@@ -267,6 +277,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         return false;
     }
     if (server.must_close) {
+        may_owe_report_ = false;
         insert_id_is_exact_ = true;  // as exact as it will be: the next server's is another session's
         return false;
     }
@@ -283,6 +294,7 @@ bool front::settle(back& server, outbox& to_server, outbox&)
         diagnostics_ = diagnostics::kept;
         if (warning_count_ > 0) {
             keeps_rows_ = true;
+            may_owe_report_ = may_owe_report_ && !tells_with_rows(server);
             ask(purpose::warnings, reply_kind::query, "SHOW WARNINGS");
         }
     } else if (diagnostics_ == diagnostics::kept && !kept_.is_empty() && !kept_.can_answer() && !own_error_) {
@@ -309,8 +321,9 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     if (!unreported_.empty()) {
         ask(purpose::ask_variables, reply_kind::ok, "SET " + std::exchange(unreported_, {}));
     }
-    if (std::exchange(must_flush_, false)) {
-        ask(purpose::tracking, reply_kind::ok, "SET sql_mode=@@sql_mode");
+    if (must_flush_ || (leaves && may_owe_report_)) {
+        must_flush_ = may_owe_report_ = false;
+        ask(purpose::late_report, reply_kind::ok, "SET sql_mode=@@sql_mode");
     }
     if (std::exchange(asks_role_, false)) {
         inject(purpose::ask_role, reply_kind::query, role_query, server, to_server);

@@ -13,8 +13,7 @@ namespace penstock::mysql {
 
 namespace {
 
-constexpr std::uint16_t er_parse_error = 1064, er_unknown_character_set = 1115, er_unknown_collation = 1273,
-                        er_signal_exception = 1644;
+constexpr std::uint16_t er_parse_error = 1064, er_unknown_character_set = 1115, er_unknown_collation = 1273;
 
 std::uint64_t to_number(std::string_view text)
 {
@@ -43,8 +42,8 @@ bool sets_collation_unreported(const text_effects& effects)
 
 bool front::must_stay() const
 {
-    return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ || asks_role_ ||
-           !unreported_.empty() || state_.must_ask_for_collation() || wishes_.must_be_restored();
+    return !pins_.empty() || holding_ > 0 || keeps_server_ || keeps_found_rows_ || must_flush_ || may_owe_report_ ||
+           asks_role_ || !unreported_.empty() || state_.must_ask_for_collation() || wishes_.must_be_restored();
 }
 
 void front::on_done(expected_reply& reply, back& server)
@@ -66,6 +65,7 @@ void front::on_done(expected_reply& reply, back& server)
             break;
         case purpose::begin:
         case purpose::tracking:
+        case purpose::late_report:
         case purpose::catch_up:
             if (!reply.failed && reply.why == purpose::begin) {
                 on_block_begun(server);
@@ -221,7 +221,8 @@ void front::apply(const expected_reply& reply, back& server)
     note_unreported(effects, reply.failed, server);
     note_held(effects, reply);
     const bool recollated = state_.take_recollated() || sets_collation_unreported(effects);
-    if (runs_code(effects, server)) {
+    const bool has_code = runs_code(effects, server);
+    if (has_code) {
         pins_.add(pin_reason::opaque);
         server.note_code();
     }
@@ -233,7 +234,7 @@ void front::apply(const expected_reply& reply, back& server)
             pins_.add(pin_reason::advisory_lock);
         }
         const bool may_write = !effects.user_variables.empty() || effects.pins.has(pin_reason::user_variable);
-        const bool has_run = in_part || effects.runs_code || reply.error_code != er_parse_error;
+        const bool has_run = in_part || has_code || reply.error_code != er_parse_error;
         if (may_write && has_run) {  // even where no value was set, its type may have been
             pins_.add(pin_reason::user_variable);
             for (const auto& [name, literal] : effects.user_variables) {
@@ -243,10 +244,10 @@ void front::apply(const expected_reply& reply, back& server)
         if (effects.runs_code) {
             pins_.add(pin_reason::state_change);
         }
-        late_schema_ = runs_code(effects, server) ||
-                       (reply.kind == reply_kind::execute && is_of_another_schema(reply.client_statement));
-        must_flush_ = effects.runs_code || effects.sets || !effects.for_one.empty() ||
-                      reply.error_code == er_signal_exception || (late_schema_ && server.is_mariadb());
+        late_schema_ = has_code || (reply.kind == reply_kind::execute && is_of_another_schema(reply.client_statement));
+        must_flush_ =
+            effects.runs_code || effects.sets || !effects.for_one.empty() || (late_schema_ && server.is_mariadb());
+        may_owe_report_ = may_owe_report_ || (reply.is_statement() && reply.error_code != er_parse_error);
         return;
     }
     if (effects.unlocks && !effects.held.may_be_passed_over) {
@@ -271,22 +272,6 @@ void front::apply(const expected_reply& reply, back& server)
     }
     if (effects.sets && !reply.reported_variables && unreported_.empty()) {
         pins_.add(pin_reason::unknown_setting);
-    }
-}
-
-/// MariaDB is silent about SET @@name = ..., so it has to be asked.
-void front::note_unreported(const text_effects& effects, bool failed, const back& server)
-{
-    const bool is_mariadb = !has(server.agreed(), capability::long_password);
-    const bool took_effect = !failed || effects.unscoped.size() > 1 || effects.statements > 1;
-    if (!is_mariadb || !took_effect) {
-        return;
-    }
-    if (effects.sets_odd_unscoped) {
-        pins_.add(pin_reason::unknown_setting);
-    }
-    for (const auto& name : effects.unscoped) {
-        unreported_.append(unreported_.empty() ? "" : ",").append(name).append("=@@session.").append(name);
     }
 }
 
@@ -319,17 +304,17 @@ void front::on_session_change(const session_change& change, const expected_reply
         case purpose::tracking:
             if (is_variable && change.name == "sql_mode") {
                 if (server.parameters->find("sql_mode") == nullptr) {
-                    server.note_default_sql_mode(change.value);
-                    default_sql_mode_ = change.value;
+                    note_default_sql_mode(change.value, server);
                 }
             } else if (is_variable && !change.name.starts_with("session_track_")) {
                 note_late(change, server);
             }
             break;
+        case purpose::late_report:
         case purpose::warnings:
         case purpose::ask_found_rows:
         case purpose::ask_insert_id:
-            if (is_variable) {
+            if (is_variable && !change.name.starts_with("session_track_") && !is_known_mode(change, server)) {
                 note_late(change, server);
             }
             break;
@@ -344,29 +329,6 @@ void front::on_session_change(const session_change& change, const expected_reply
             }
             break;
         default: break;
-    }
-}
-
-/// Servers change to a prepared statement's schema (or a procedure's) and back, and where it has failed they tell of
-/// that with the next one.
-bool front::is_of_another_schema(std::uint32_t client_statement) const
-{
-    const auto found = statements_.find(client_statement);
-    if (found == statements_.end()) {
-        return false;
-    }
-    const auto* const its = found->second.what->context->find(schema_entry);
-    const auto* const now = state_.current()->find(schema_entry);
-    return (its != nullptr ? *its : std::string{}) != (now != nullptr ? *now : std::string{});
-}
-
-/// A change by an earlier statement, which had failed: that says nothing of them, and our own statement behind it does.
-void front::note_late(const session_change& change, back& server)
-{
-    pins_.add(state_.note(change, nullptr));
-    server.parameters = state_.current();
-    if (has(capabilities_, capability::session_track)) {
-        wishes_.hold(wishes_.filter(change.block));
     }
 }
 
@@ -447,7 +409,7 @@ void front::forget_session(back* server)
     asks_.statements = 0;
     keeps_found_rows_ = false;
     keeps_server_ = false;
-    must_flush_ = false;
+    must_flush_ = may_owe_report_ = false;
     unreported_.clear();
     if (routing_) {
         routing_->block = {};
@@ -463,6 +425,7 @@ void front::forget_session(back* server)
 bool front::on_server_lost(back& server, const client_error& error, outbox& to_client)
 {
     insert_id_is_exact_ = true;  // nobody is left to be asked
+    may_owe_report_ = false;
     asks_found_rows_ = false;
     if (server.is_replica && server.owes_client() && !server.has_relayed() && send_again()) {
         routing_->block.held = routing_->block.was_begun && server.in_transaction();

@@ -113,7 +113,9 @@ TABLE = {
         only("mariadb", ends([*CURIOUS, "selec"], "select count(*) from counted", "diagnostics")),
         only("mariadb", ends(prepare("select @@warning_count"), close_prepared, "diagnostics"))],  # MySQL does not prepare it
     "executable comments `/*! */`, `/*M! */`": [carried("select 1 /*!50000 + 1 */"), elsewhere("mysql_wire_details.py")],
-    "`CALL`, stored functions, `EXECUTE IMMEDIATE`, `BEGIN NOT ATOMIC`": [lasts("call nothing_much()", reason="opaque")],
+    "`CALL`, stored functions, `EXECUTE IMMEDIATE`, compound statements outside of procedures (MariaDB: `BEGIN NOT ATOMIC`, `IF`, `FOR` ...)": [
+        lasts("call nothing_much()", reason="opaque"), only("mariadb", lasts("if 1 then do 1; end if", reason="opaque")),
+        elsewhere("mysql_failed_code.py")],
     "sequences (MariaDB)": [only("mariadb", lasts("select nextval(numbers)", reason="sequence"))],
     "`SET STATEMENT ... FOR` (MariaDB)": [only("mariadb", carried("set statement max_statement_time = 5 for select 1"))],
     "a change that the server reports without saying what": [elsewhere("mysql_wire_details.py")],

@@ -94,6 +94,35 @@ TEST(MysqlEffects, LastOverAReset)
     EXPECT_FALSE(inspect("SET ROLE a", {}).sets);
 }
 
+/// MariaDB runs them without a procedure around them; under sql_mode=ORACLE also BEGIN and DECLARE.
+TEST(MysqlEffects, OfCompoundStatementsAreThoseOfCode)
+{
+    for (const auto* const text : {"BEGIN NOT ATOMIC SET @a = 5; END",
+                                   "IF 1 THEN SET @a = 5; END IF",
+                                   "case 1 when 1 then set @a = 5; end case",
+                                   "FOR i IN 1..1 DO SET @a = 5; END FOR",
+                                   "LOOP SET @a = 5; END LOOP",
+                                   "REPEAT SET @a = 5; UNTIL 1 END REPEAT",
+                                   "WHILE 1 DO SET @a = 5; END WHILE",
+                                   "BEGIN SET @a = 5; END",
+                                   "DECLARE x INT; BEGIN SET @a = 5; END",
+                                   "SET STATEMENT max_statement_time=5 FOR IF 1 THEN SET @a = 5; END IF",
+                                   "SELECT 1; IF 1 THEN SET @a = 5; END IF"}) {
+        const auto effects = inspect(text, {});
+        EXPECT_EQ(to_string(effects.pins), "opaque") << text;
+        EXPECT_EQ(effects.calls_unknown & unknown_to_mariadb, unknown_to_mariadb) << text;
+        EXPECT_TRUE(effects.user_variables.empty()) << "it may not come to run: " << text;
+        EXPECT_GT(effects.statements, 1U) << text;
+        EXPECT_FALSE(effects.kills) << text;
+    }
+    EXPECT_TRUE(inspect("IF 1 THEN KILL 5; END IF", {}).kills) << "the number is another connection's there";
+    EXPECT_TRUE(inspect("BEGIN KILL 5; END", {}).kills);
+    for (const auto* const text : {"BEGIN WORK", "BEGIN; SELECT 1", "SELECT IF(1, 2, 3)", "INSERT INTO t VALUES (1)"}) {
+        EXPECT_TRUE(inspect(text, {}).pins.empty()) << text;
+        EXPECT_EQ(inspect(text, {}).calls_unknown, 0) << text;
+    }
+}
+
 TEST(MysqlEffects, PinUserVariablesThatGetWhatIsNoLiteral)
 {
     for (const auto* const text : {"SET @a = b",

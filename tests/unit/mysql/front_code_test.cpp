@@ -29,6 +29,79 @@ TEST(MysqlStoredCode, PinsForWhatItMayHaveLeft)
     }
 }
 
+TEST(MysqlStoredCode, OfACompoundStatementPinsWhereItCanHaveRun)
+{
+    for (const auto* const text : {"IF 1 THEN DO 1; END IF", "BEGIN NOT ATOMIC SET @a = 1; END", "BEGIN DO 1; END"}) {
+        exchange talk;
+        talk.run(text, {say::err(1064, "some text inside")});
+        EXPECT_EQ(to_string(talk.client.pins()), "opaque") << text;
+    }
+    exchange talk{modern, modern | capability::long_password};
+    talk.run("BEGIN TRANSACTION", {say::err(1064, "MySQL knows no such thing")});
+    EXPECT_TRUE(talk.client.pins().empty());
+}
+
+/// A trigger may have changed settings; servers tell of that with a later statement, which must be its session's.
+TEST(MysqlFailed, StatementHasTheServerTellWhatItHasChangedBeforeItIsLeft)
+{
+    const auto shown = list{"\3", say::column("Level"), say::column("Code"), say::column("Message"), say::end()};
+    exchange talk;
+    talk.send(ask::query("INSERT INTO t VALUES (1)"));
+    talk.answer(packets({say::err(1062, "Duplicate entry")}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.client.must_stay());
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), (list{"\3SHOW WARNINGS", "\3SET sql_mode=@@sql_mode"}));
+    talk.reply(shown);
+    talk.answer(
+        packets({say::ok({.changes = say::variable("sql_mode", "") + say::variable("lock_wait_timeout", "7")})}));
+    EXPECT_FALSE(talk.client.must_stay());
+    ASSERT_NE(talk.client.state().current()->find("lock_wait_timeout"), nullptr);
+    EXPECT_EQ(talk.client.state().current()->find("sql_mode"), nullptr) << "that was what was asked with";
+}
+
+TEST(MysqlFailed, StatementThatCannotHaveRunIsNotAskedAfter)
+{
+    exchange talk;
+    talk.send(ask::query("SELEC"));
+    talk.answer(packets({say::err(1064, "syntax")}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), list{"\3SHOW WARNINGS"});
+}
+
+TEST(MysqlFailed, StatementInATransactionIsAskedAfterAtItsEnd)
+{
+    constexpr auto open = server_status::in_transaction | server_status::autocommit;
+    exchange talk;
+    talk.run("BEGIN", {say::ok({.status = open})});
+    talk.send(ask::query("INSERT INTO t VALUES (1)"));
+    talk.answer(packets({say::err(1062, "Duplicate entry")}));
+    talk.sent_to_server();
+    EXPECT_FALSE(talk.settle());
+    EXPECT_TRUE(talk.client.must_stay()) << "were its client to leave, the connection would have to be cleaned";
+    talk.send(ask::query("COMMIT"));
+    talk.answer(packets({say::ok()}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle());
+    EXPECT_EQ(talk.asked(), list{"\3SET sql_mode=@@sql_mode"});
+}
+
+TEST(MysqlFailed, StatementThatHasChangedTheModeTellsIt)
+{
+    exchange talk;
+    talk.server->note_default_sql_mode("STRICT_TRANS_TABLES");
+    talk.send(ask::query("IF 1 THEN SET sql_mode='ANSI'; SIGNAL SQLSTATE '45000'; END IF"));
+    talk.answer(packets({say::err(1644, "no")}));
+    talk.sent_to_server();
+    EXPECT_TRUE(talk.settle());
+    talk.reply({"\3", say::column("Level"), say::column("Code"), say::column("Message"), say::end()});
+    talk.answer(packets({say::ok({.changes = say::variable("sql_mode", "ANSI")})}));
+    ASSERT_NE(talk.client.state().current()->find("sql_mode"), nullptr);
+    EXPECT_EQ(*talk.client.state().current()->find("sql_mode"), "ANSI");
+    EXPECT_EQ(talk.server->default_sql_mode(), "STRICT_TRANS_TABLES");
+}
+
 TEST(MysqlStoredCode, IsStillFollowed)
 {
     exchange talk;
