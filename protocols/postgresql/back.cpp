@@ -110,13 +110,18 @@ bool back::is_being_prepared(const statement_ptr& wanted, std::string_view name)
 
 void back::make_way(const statement_ptr& wanted, front& client, outbox& to_server, outbox& to_client)
 {
-    if (statements.may_hold(wanted)) {
-        statements.erase(wanted);
-        send_close(wanted, client, to_server, to_client);
-    }
+    forget(wanted, client, to_server, to_client);
     while (const auto excess = statements.take_excess(statement_limit_ > 0 ? statement_limit_ - 1 : 0)) {
         send_close(excess, client, to_server, to_client);
         client.count_evicted();
+    }
+}
+
+void back::forget(const statement_ptr& gone, front& client, outbox& to_server, outbox& to_client)
+{
+    if (statements.may_hold(gone)) {
+        statements.erase(gone);
+        send_close(gone, client, to_server, to_client);
     }
 }
 

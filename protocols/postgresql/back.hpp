@@ -144,6 +144,8 @@ public:
     void note_sync_in_copy() { syncs_in_copy_ += expected_.front().copy_data ? 1 : 0; }
     /// Before a Parse of `wanted`: closes statements over the limit, and `wanted` itself if the server may have it.
     void make_way(const statement_ptr& wanted, front& client, outbox& to_server, outbox& to_client);
+    /// Closes what no client needs any more, if the server may have it.
+    void forget(const statement_ptr& gone, front& client, outbox& to_server, outbox& to_client);
     /// Makes the server know `wanted` before what is sent next, and closes what is over the limit. False where it was
     /// known.
     bool ensure_known(const statement_ptr& wanted,

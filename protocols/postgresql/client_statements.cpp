@@ -53,6 +53,20 @@ void client_statements::erase(std::string_view name)
     }
 }
 
+void client_statements::make_private()
+{
+    if (!names_) {
+        return;
+    }
+    for (auto& [name, value] : *names_) {
+        if (value->origin == statement_origin::protocol && !value->is_private) {
+            memory_ -= value->cost();
+            value = statement_store::make_private(*value);
+            memory_ += value->cost();
+        }
+    }
+}
+
 bool client_statements::has_unknown() const
 {
     return names_ && std::any_of(names_->begin(), names_->end(), [](const auto& each) {

@@ -50,6 +50,9 @@ public:
     std::unique_ptr<map> take_all();
     void restore(std::unique_ptr<map> names);
 
+    /// Those of the protocol are shared with nobody from now on.
+    void make_private();
+
     /// One of them is only its server's to know.
     [[nodiscard]] bool has_unknown() const;
 

@@ -342,6 +342,7 @@ void effects_collector::take_explain(sql_word word)
 
 void effects_collector::take_into(sql_word word)
 {
+    statement_.has_into = true;
     if (word == sql_word::temp || word == sql_word::temporary) {
         statement_.makes_temporary = true;
     }
@@ -372,6 +373,8 @@ void effects_collector::finish_statement()
     if (!effects_.single() && effects_.has(name_use::prepares)) {
         effects_.pins.add(pin_reason::sql_prepare);  // which of its statements were run, only the server knows
     }
+    effects_.makes_temporary = effects_.makes_temporary || statement_.makes_temporary;
+    effects_.defines = effects_.defines || may_define();
     if (statement_.makes_temporary && !statement_.drops_on_commit) {
         effects_.pins.add(pin_reason::temporary_object);
     }
@@ -380,6 +383,17 @@ void effects_collector::finish_statement()
     }
     finish_block();
     statement_ = {};
+}
+
+/// A temporary object is its session's own affair, and of what has been dropped servers find out by themselves.
+bool effects_collector::may_define() const
+{
+    switch (statement_.verb) {
+        case statement_verb::create: return !statement_.makes_temporary;
+        case statement_verb::alter:
+        case statement_verb::do_block: return true;
+        default: return !statement_.makes_temporary && (statement_.has_into || statement_.makes_table);
+    }
 }
 
 void effects_collector::finish_block()

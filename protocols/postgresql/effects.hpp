@@ -72,6 +72,7 @@ private:
         bool in_on_commit = false;            ///< after ON COMMIT
         bool has_update = false;              ///< UPDATE was seen
         bool chains = false;                  ///< AND CHAIN
+        bool has_into = false;                ///< INTO, perhaps of a new table
         name_use use = name_use::executes;    ///< of a name that may have an UESCAPE behind it
     };
 
@@ -97,6 +98,7 @@ private:
     void take_into(sql_word word);
     void enter(statement_verb verb, phase next);
     void finish_statement();
+    [[nodiscard]] bool may_define() const;
     void finish_block();
     [[nodiscard]] sql_token describe(token_kind kind) const;
     [[nodiscard]] bool follows(sql_word word) const;

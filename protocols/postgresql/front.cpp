@@ -33,7 +33,10 @@ front::front(statement_store& store, front_limits limits, parameter_set_ptr star
 {
 }
 
-front::~front() = default;
+front::~front()
+{
+    settle_meanings(false);  // a transaction that it has left may have been committed
+}
 
 front_progress front::consume(bytes input, back* server, outbox& to_server, outbox& to_client)
 {

@@ -316,7 +316,13 @@ private:
     /// As the client was last told; empty where it was not.
     [[nodiscard]] std::string_view told(std::string_view name) const;
     [[nodiscard]] std::string_view client_encoding() const { return told("client_encoding"); }
-    [[nodiscard]] std::string reading_of(bytes definition) const;
+
+    // --- what texts mean: front_meanings.cpp ---
+    [[nodiscard]] std::string reading_of(bytes definition);
+    [[nodiscard]] statement_ptr intern(bytes definition);
+    void announce_meanings(const text_effects& effects, back& server);
+    void settle_meanings(bool more);
+
     static bool is_ambiguous_encoding(std::string_view name);
     void record_batch(char type, bytes whole, const back& server);
     void note_reading(std::string_view name, std::string_view value);
@@ -340,6 +346,14 @@ private:
     std::shared_ptr<const parameter_list> greeted_{};  ///< reported parameters as the client was told at login
     parameter_list told_;                              ///< and what it was told since
     parameter_list told_before_;  ///< what it had been told of those that are lost if the server is lost now
+
+    /// Whether texts may mean something else to this session than to others, for what its transaction has done.
+    enum class meaning : std::uint8_t {
+        shared,
+        own,       ///< it has temporary objects, or settings of its own
+        defining,  ///< and it has changed what names stand for, perhaps for all
+    } meaning_ = meaning::shared;
+    bool has_made_temporary_ = false;  ///< the session, ever
 
     std::shared_ptr<const text_effects> unnamed_portal_effects_{};
     std::vector<std::pair<std::string, std::shared_ptr<const text_effects>>> portal_effects_;

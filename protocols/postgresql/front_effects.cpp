@@ -41,6 +41,7 @@ void front::announce_effects(expected_reply& reply, std::shared_ptr<const text_e
         server.own.doubt_all();
     }
     announce_names(extra, found, server);
+    announce_meanings(found, server);
     holding_ = holding_ || parameters_.will_reapply(found) || changes_reading(found);
 }
 
@@ -155,6 +156,9 @@ void front::on_ready(back& server)
     in_failure_ = status == 'E';
     if (status != 'I') {
         return;
+    }
+    if (meaning_ != meaning::shared) {
+        settle_meanings(server.outstanding() > 0);
     }
     if (routes_) {
         routes_->block = begun::none;

@@ -243,7 +243,7 @@ bool front::parse_locally(bytes whole, const back* server, outbox& to_client)
     if (name.empty()) {
         keep_unnamed(definition);
     } else {
-        statements_.set(name, store_.intern(definition, mode_, reading_of(definition)));
+        statements_.set(name, intern(definition));
     }
     append_frame(to_client.made(), from_server::parse_complete, {});
     return true;

@@ -317,7 +317,7 @@ front_need front::parse_in_lost(bytes whole, outbox& to_client)
     } else if (!has_room_for(definition)) {
         return skip_in_lost("54000", "too many prepared statements in this session", to_client);
     } else {
-        statements_.set(name, store_.intern(definition, mode_, reading_of(definition)));
+        statements_.set(name, intern(definition));
     }
     append_frame(to_client.made(), from_server::parse_complete, {});
     return front_need::more;

@@ -57,7 +57,8 @@ void front::pin_for(const text_effects& effects)
 /// Whether it has to be noted that such a text has run.
 bool front::counts(const text_effects& effects) const
 {
-    return !effects.leaves_nothing() || effects.changes_names() || (!pins_.empty() && !effects.may_end.empty());
+    return !effects.leaves_nothing() || effects.changes_meanings() || effects.changes_names() ||
+           (!pins_.empty() && !effects.may_end.empty());
 }
 
 pin_set front::undone_by_rollback()

@@ -6,7 +6,8 @@
 // again if nothing of its answer has gone out and it is proved to be a plain read, or nothing of it has left us. What
 // no text shows (a view or an operator with a function that writes) may have made it a write all the same; so whatever
 // may have run already runs under default_transaction_read_only the next time, and what would write twice is refused.
-// Where somebody has told the server to end (57P01) the session finds out first whether this connection alone was meant.
+// Where somebody has told the server to end (57P01) the session finds out first whether this connection alone was
+// meant.
 #include "protocols/postgresql/front.hpp"
 
 namespace penstock::postgresql {

@@ -171,10 +171,7 @@ front_need front::parse(bytes whole, back& server, outbox& to_server, outbox& to
         client_error why{error_kind::limit_exceeded, "too many prepared statements in this session", {}};
         return refuse_parse(std::move(why), server, to_server, to_client);
     }
-    auto made = store_.intern(definition, mode_, reading_of(definition));
-    if (made->effects && made->effects->has(name_use::executes)) {
-        made = store_.intern(definition, mode_, reading_of(definition) + names_reading(*made->effects));
-    }
+    auto made = intern(definition);
     if (made->effects && is_refused(*made->effects)) {
         return refuse_parse(refusal_of(refused_of(*made->effects)), server, to_server, to_client);
     }
@@ -451,8 +448,10 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
         return malformed("Close");
     }
     expected_reply reply{reply_kind::close};
+    statement_ptr gone;
     if (what == target::statement && !name.empty()) {
         auto before = statements_.find(name);
+        gone = before;
         if (before && before->origin == statement_origin::server) {
             to_server.pass(whole);
         } else {
@@ -472,6 +471,9 @@ front_need front::close(bytes whole, back& server, outbox& to_server, outbox& to
         to_server.pass(whole);
     }
     server.announce(std::move(reply), *this, to_client);
+    if (gone && gone->is_private) {
+        server.forget(gone, *this, to_server, to_client);
+    }
     return front_need::more;
 }
 

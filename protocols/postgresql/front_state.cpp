@@ -9,18 +9,6 @@ namespace penstock::postgresql {
 
 namespace {
 
-/// A quote, or a dollar that begins no parameter.
-bool may_have_literals(std::string_view text)
-{
-    for (auto at = text.find_first_of("'$"); at != std::string_view::npos; at = text.find_first_of("'$", at + 1)) {
-        const bool is_parameter = text[at] == '$' && at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9';
-        if (!is_parameter) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// Reported by the server, but not settings a session could carry.
 bool is_settable(std::string_view name)
 {
@@ -171,22 +159,6 @@ std::string_view front::told(std::string_view name) const
     }
     const auto* first = greeted_ ? in(*greeted_) : nullptr;
     return first == nullptr ? std::string_view{} : *first;
-}
-
-/// What decides, beside the lexical mode, what a text means to the server that prepares it.
-std::string front::reading_of(bytes definition) const
-{
-    const auto text = definition.substr(0, definition.find('\0'));
-    std::string reading;
-    if (may_have_literals(text)) {
-        for (const auto* name : {"TimeZone", "DateStyle", "IntervalStyle"}) {
-            reading.append(told(name)).push_back('\0');
-        }
-    }
-    if (std::any_of(text.begin(), text.end(), [](char letter) { return static_cast<unsigned char>(letter) > 127; })) {
-        reading.append(client_encoding()).push_back('\0');
-    }
-    return reading;
 }
 
 bool front::is_ambiguous_encoding(std::string_view name)

@@ -167,6 +167,26 @@ bool session_parameters::will_reapply(const text_effects& effects) const
            });
 }
 
+const std::string& session_parameters::reading()
+{
+    if (read_under_ != current_) {
+        read_under_ = current_;
+        reading_.clear();
+        for (const auto& [name, value] : current_->entries()) {
+            if (decides_meaning(name)) {
+                reading_.append(name).append("=").append(value).push_back('\0');
+            }
+        }
+    }
+    return reading_;
+}
+
+bool session_parameters::is_reading_uncertain() const
+{
+    return std::any_of(dirty_.begin(), dirty_.end(), decides_meaning) ||
+           std::any_of(probing_.begin(), probing_.end(), decides_meaning);
+}
+
 std::vector<std::string> session_parameters::begin_probe()
 {
     probing_ = std::exchange(dirty_, {});

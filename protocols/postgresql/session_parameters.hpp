@@ -59,6 +59,10 @@ public:
     /// Names whose values have to be asked for before the connection can be given back.
     [[nodiscard]] bool is_dirty() const { return !dirty_.empty() || !probing_.empty(); }
     [[nodiscard]] bool needs_probe() const { return !dirty_.empty(); }
+    /// The settings that decide what texts mean; changes only with current().
+    [[nodiscard]] const std::string& reading();
+    /// And whether what they are now is not known.
+    [[nodiscard]] bool is_reading_uncertain() const;
     /// Starts a probe: the names, in the order in which on_probe_row() expects the values.
     std::vector<std::string> begin_probe();
     /// DataRow's body; the connection's set is brought up to date too.
@@ -74,7 +78,9 @@ private:
     parameter_set_ptr current_;
     parameter_list reapply_;
     bool discarded_ = false;
-    bool acknowledged_ = false;  ///< of the dirty ones some
+    bool acknowledged_ = false;       ///< of the dirty ones some
+    parameter_set_ptr read_under_{};  ///< what reading_ is of
+    std::string reading_;
     std::vector<std::string> dirty_;
     std::vector<std::string> probing_;
 };

@@ -107,7 +107,8 @@ void setting_call::finish(text_effects& effects)
     if (known_ && name_ == "seed") {
         effects.pins.add(pin_reason::setseed);
     } else if (local_) {
-        return;
+        effects.sets_reading = effects.sets_reading || !known_;
+        effects.touch_locally(name_);
     } else if (known_) {
         effects.touch(name_);
     } else {

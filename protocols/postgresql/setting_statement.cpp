@@ -67,6 +67,8 @@ void setting_statement::finish(text_effects& effects)
             effects.restore(name_);
         } else if (!local_) {
             effects.touch(name_);
+        } else {
+            effects.touch_locally(name_);
         }
     }
     step_ = step::ended;

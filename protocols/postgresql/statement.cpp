@@ -3,6 +3,7 @@
 
 #include "protocols/postgresql/plain_read.hpp"
 #include "protocols/postgresql/shape.hpp"
+#include "protocols/wire/scanner.hpp"
 
 #include <openssl/evp.h>
 
@@ -13,8 +14,11 @@ namespace penstock::postgresql {
 
 namespace {
 
-/// 128 bits of SHA-256 over the mode and the definition, in hexadecimal.
-std::string digest_of(bytes definition, const lexical_mode& mode, std::string_view reading)
+/// 128 bits of SHA-256 over the mode, the definition and what else decides, in hexadecimal.
+std::string digest_of(bytes definition,
+                      const lexical_mode& mode,
+                      std::string_view reading,
+                      std::uint64_t definitions = 0)
 {
     const char lexical[] = {mode.backslash_escapes ? '1' : '0', mode.ambiguous_encoding ? '1' : '0'};
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
@@ -24,6 +28,9 @@ std::string digest_of(bytes definition, const lexical_mode& mode, std::string_vi
     EVP_DigestUpdate(context, lexical, sizeof lexical);
     EVP_DigestUpdate(context, definition.data(), definition.size());  // ends itself: a text and a counted list
     EVP_DigestUpdate(context, reading.data(), reading.size());
+    if (definitions > 0) {
+        EVP_DigestUpdate(context, &definitions, sizeof definitions);
+    }
     EVP_DigestFinal_ex(context, hash.data(), &size);
     EVP_MD_CTX_free(context);
 
@@ -34,6 +41,37 @@ std::string digest_of(bytes definition, const lexical_mode& mode, std::string_vi
         text.push_back(digits[hash[place] & 15]);
     }
     return text;
+}
+
+bool is_letter(char octet)
+{
+    return (to_lower(octet) >= 'a' && to_lower(octet) <= 'z') || octet == '_';
+}
+
+/// The word stands in it by itself, in any case, and is not called.
+bool mentions(std::string_view text, std::string_view word)
+{
+    const auto same = [](char left, char right) { return to_lower(left) == right; };
+    for (auto at = text.begin();; ++at) {
+        at = std::search(at, text.end(), word.begin(), word.end(), same);
+        if (at == text.end()) {
+            return false;
+        }
+        const auto* const behind = at + word.size();
+        const bool begins = at == text.begin() || !is_letter(*(at - 1));
+        if (begins && (behind == text.end() || (!is_letter(*behind) && *behind != '('))) {
+            return true;
+        }
+    }
+}
+
+/// Literals of dates and times with one of these words are made what they mean when a text is analysed. Where such a
+/// word stands outside of a literal, the statement is shared with nobody for nothing.
+bool mentions_moment(std::string_view text)
+{
+    return text.find_first_of("'$") != std::string_view::npos &&
+           (mentions(text, "now") || mentions(text, "today") || mentions(text, "tomorrow") ||
+            mentions(text, "yesterday"));
 }
 
 /// For whoever looks for what pins: no literal of it is told.
@@ -49,7 +87,7 @@ void note_shape(text_effects& of, std::string_view text, const lexical_mode& mod
 
 statement_ptr statement_store::intern(bytes definition, const lexical_mode& mode, std::string_view reading)
 {
-    auto digest = digest_of(definition, mode, reading);
+    auto digest = digest_of(definition, mode, reading, definitions());
     auto& known = statements_[digest];
     if (auto current = known.current.lock()) {
         return current;
@@ -62,6 +100,9 @@ statement_ptr statement_store::intern(bytes definition, const lexical_mode& mode
 
 statement_ptr statement_store::succeed(const statement_ptr& stale)
 {
+    if (stale->is_private) {
+        return make_private(*stale);
+    }
     auto& known = statements_[stale->digest];
     if (auto current = known.current.lock(); current && current != stale) {
         return current;  // another client met the same stale plan first
@@ -71,6 +112,16 @@ statement_ptr statement_store::succeed(const statement_ptr& stale)
     successor->server_name = std::string{server_name_prefix} + stale->digest + "." + std::to_string(known.generation);
     known.current = successor;
     return successor;
+}
+
+statement_ptr statement_store::make_private(const statement& like)
+{
+    auto made = std::make_shared<statement>(like);
+    const auto number = privates_.fetch_add(1, std::memory_order_relaxed);
+    made->server_name =
+        std::string{server_name_prefix} + digest_of(like.definition, like.mode, "private " + std::to_string(number));
+    made->is_private = true;
+    return made;
 }
 
 statement_ptr statement_store::make(bytes definition,
@@ -89,6 +140,7 @@ statement_ptr statement_store::make(bytes definition,
     made->verb = effects.first_verb;
     made->block = effects.block;
     made->mode = mode;
+    made->is_of_its_moment = mentions_moment(text);
     if (!effects.changes_nothing()) {
         made->effects = std::make_shared<const text_effects>(std::move(effects));
     }

@@ -13,6 +13,7 @@
 
 #include "core/bytes.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,8 @@ struct statement {
     transaction_effect block{};
     lexical_mode mode{};  ///< that its text is read in
     statement_origin origin = statement_origin::protocol;
+    bool is_of_its_moment = false;  ///< it may have literals that mean the moment of its preparation: 'now'
+    bool is_private = false;        ///< no other client's, nor this one's under another name
 
     /// What the front that prepared it was told of it; of the worker that made it.
     struct judgement {
@@ -70,6 +73,14 @@ public:
     /// text means: literals of times and dates are read once, when a statement is prepared, and not when it is
     /// executed.
     statement_ptr intern(bytes definition, const lexical_mode& mode, std::string_view reading = {});
+
+    /// A copy that nobody else has, under a name that no server knows.
+    [[nodiscard]] static statement_ptr make_private(const statement& like);
+
+    /// Times that clients of this process were seen to change what names stand for: what is prepared from then on is
+    /// shared with nothing that was prepared before.
+    [[nodiscard]] static std::uint64_t definitions() { return definitions_.load(std::memory_order_relaxed); }
+    static void note_definition() { definitions_.fetch_add(1, std::memory_order_relaxed); }
 
     /// What a text that is nothing but PREPARE makes; `effects` are the text's.
     [[nodiscard]] static statement_ptr make_by_sql(std::string_view text,
@@ -102,6 +113,9 @@ private:
 
     statement_ptr make(bytes definition, std::string digest, std::uint32_t generation, const lexical_mode& mode);
     void sweep();
+
+    static inline std::atomic<std::uint64_t> definitions_{0};
+    static inline std::atomic<std::uint64_t> privates_{0};  ///< that were made
 
     std::unordered_map<std::string, entry> statements_;  ///< by digest; entries nobody holds go in the sweeps
     std::size_t sweep_at_ = 1024;

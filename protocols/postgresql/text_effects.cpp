@@ -55,10 +55,32 @@ bool list(text_effects& effects, const std::string& name)
         return false;
     }
     effects.touched.push_back(name);
+    effects.touch_locally(name);
     return true;
 }
 
 }  // namespace
+
+/// backslash_quote and the next ones are asked for when a text is read; the outputs of float8, bytea, interval and
+/// money count as immutable, so a plan keeps what they gave.
+bool decides_meaning(std::string_view name)
+{
+    constexpr std::string_view deciding[] = {"array_nulls",
+                                             "backslash_quote",
+                                             "bytea_output",
+                                             "extra_float_digits",
+                                             "intervalstyle",
+                                             "lc_monetary",
+                                             "timezone_abbreviations",
+                                             "transform_null_equals",
+                                             "xmloption"};
+    return std::find(std::begin(deciding), std::end(deciding), name) != std::end(deciding);
+}
+
+void text_effects::touch_locally(std::string_view name)
+{
+    sets_reading = sets_reading || decides_meaning(canonical(name));
+}
 
 void text_effects::touch(std::string_view name)
 {
@@ -121,7 +143,7 @@ void text_effects::clear()
     statements = 0;
     first_verb = statement_verb::none;
     chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all =
-        unterminated = false;
+        unterminated = makes_temporary = sets_reading = defines = false;
     block = {};
     pins.clear();
     may_end.clear();

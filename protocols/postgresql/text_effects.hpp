@@ -120,6 +120,9 @@ struct text_effects {
     bool reads_sequences = false;    ///< currval(), lastval()
     bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
+    bool makes_temporary = false;    ///< temporary objects, also where they go with the transaction
+    bool sets_reading = false;       ///< a setting of decides_meaning() is touched, be it for the transaction
+    bool defines = false;            ///< what names stand for may be other afterwards: CREATE, ALTER, DO, SELECT INTO
     transaction_effect block;
     pin_set pins;     ///< what can not be carried to another server connection
     pin_set may_end;  ///< reasons for a pin that this may have put an end to: whether it has, only the server knows
@@ -145,8 +148,14 @@ struct text_effects {
                !deallocate_all && deallocate_name.empty();
     }
 
+    /// Behind it texts may mean something else than before.
+    [[nodiscard]] bool changes_meanings() const { return makes_temporary || sets_reading || defines; }
+
     /// And neither can it have ended anything, nor does it depend on what names stand for.
-    [[nodiscard]] bool changes_nothing() const { return leaves_nothing() && may_end.empty() && names.empty(); }
+    [[nodiscard]] bool changes_nothing() const
+    {
+        return leaves_nothing() && may_end.empty() && names.empty() && !changes_meanings();
+    }
 
     [[nodiscard]] bool has(name_use use) const;
     /// It makes a prepared statement or ends one.
@@ -159,6 +168,8 @@ struct text_effects {
     void touch(std::string_view name);
     /// It went back to its default.
     void restore(std::string_view name);
+    /// It got a value that ends with the transaction.
+    void touch_locally(std::string_view name);
     /// RESET ALL: what was touched before goes back, save the two that RESET ALL leaves alone.
     void restore_all();
     /// Back to the effects of an empty text, keeping memory.
@@ -166,6 +177,10 @@ struct text_effects {
 
     friend bool operator==(const text_effects&, const text_effects&) = default;
 };
+
+/// Settings that no server reports and that decide what a text means when it is prepared, or planned: how its literals
+/// are read, and what is computed of them once and for all. `name` is in lower case.
+[[nodiscard]] bool decides_meaning(std::string_view name);
 
 /// A single COMMIT, END, ROLLBACK or ABORT after which no transaction is open.
 [[nodiscard]] inline bool is_transaction_exit(const text_effects& effects)

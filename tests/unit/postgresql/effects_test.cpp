@@ -201,6 +201,37 @@ TEST(Effects, LeaveNothingAfterOrdinaryStatements)
     }
 }
 
+TEST(Effects, TellWhatMayChangeTheMeaningOfTexts)
+{
+    for (const std::string_view text : {"CREATE TABLE app.t(x int)",
+                                        "SELECT 1; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                                        "ALTER TABLE t RENAME TO u",
+                                        "SELECT 1 AS x INTO t",
+                                        "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+                                        "DO $$BEGIN END$$"}) {
+        EXPECT_TRUE(inspect(text, {}).defines) << text;
+        EXPECT_TRUE(inspect(text, {}).changes_meanings()) << text;
+    }
+    for (const std::string_view text : {"CREATE TEMP TABLE t(x int)",
+                                        "CREATE TEMP TABLE t(x int) ON COMMIT DROP",
+                                        "CREATE TABLE pg_temp.t(x int)",
+                                        "SELECT 1 AS x INTO TEMP t"}) {
+        EXPECT_TRUE(inspect(text, {}).makes_temporary) << text;
+        EXPECT_FALSE(inspect(text, {}).defines) << text;
+    }
+    for (const std::string_view text : {"SET array_nulls = off",
+                                        "SET LOCAL XmlOption = document",
+                                        "RESET backslash_quote",
+                                        "SELECT set_config('Array_Nulls', 'off', true)",
+                                        "SELECT set_config($1, 'off', true)"}) {
+        EXPECT_TRUE(inspect(text, {}).sets_reading || !inspect(text, {}).pins.empty()) << text;
+    }
+    for (const std::string_view text :
+         {"SELECT 1", "SET work_mem = 1", "SET LOCAL work_mem = 1", "INSERT INTO t VALUES (1)"}) {
+        EXPECT_FALSE(inspect(text, {}).changes_meanings()) << text;
+    }
+}
+
 TEST(Effects, OfOneTextDoNotReachTheNext)
 {
     const std::vector<std::string_view> unfinished{"SET a = 'x",

@@ -59,6 +59,39 @@ TEST(StatementStore, AnotherStoreGivesTheSameName)
               other.intern(definition("SELECT 1"), {})->server_name);
 }
 
+TEST(StatementStore, APrivateCopyHasANameOfItsOwn)
+{
+    statement_store store;
+    const auto shared = store.intern(definition("SET work_mem = 1"), {});
+    const auto one = statement_store::make_private(*shared);
+    const auto other = statement_store::make_private(*shared);
+    EXPECT_TRUE(is_server_name(one->server_name));
+    EXPECT_NE(one->server_name, shared->server_name);
+    EXPECT_NE(one->server_name, other->server_name);
+    EXPECT_EQ(one->definition, shared->definition);
+    EXPECT_EQ(one->effects, shared->effects);
+    EXPECT_EQ(store.intern(definition("SET work_mem = 1"), {}), shared);
+    const auto successor = store.succeed(one);
+    EXPECT_TRUE(successor->is_private);
+    EXPECT_NE(successor->server_name, one->server_name);
+    EXPECT_EQ(store.size(), 1U);
+}
+
+TEST(StatementStore, KnowsLiteralsThatMeanAMoment)
+{
+    statement_store store;
+    for (const std::string_view text : {"SELECT 'now'::timestamptz",
+                                        "SELECT date 'TODAY'",
+                                        "SELECT $$tomorrow 10:00$$::timestamp",
+                                        "SELECT '[yesterday,now)'::tstzrange"}) {
+        EXPECT_TRUE(store.intern(definition(text), {})->is_of_its_moment) << text;
+    }
+    for (const std::string_view text :
+         {"SELECT now(), 'x'", "SELECT 'nowadays', 'unknow'", "SELECT now FROM t", "SELECT 1"}) {
+        EXPECT_FALSE(store.intern(definition(text), {})->is_of_its_moment) << text;
+    }
+}
+
 TEST(StatementStore, KnowsWhatExecutingLeavesBehind)
 {
     statement_store store;
