@@ -227,6 +227,8 @@ public:
     std::uint64_t user_stamp = 0;
     /// currval() and lastval() may tell what was another session's.
     bool foreign_sequences = false;
+    /// Temporary objects may have been in it, so that it takes no other temp_buffers.
+    bool had_temporary = false;
     /// Set by session code when the connection must not be used again.
     bool must_close = false;
     /// And where it leads to a replica, which gets nothing but reads.

@@ -26,6 +26,14 @@ constexpr type_set long_types{"BdfFPQ"};
 /// A server that is sent a body with these waits for a Sync nobody owes it, after its last ReadyForQuery.
 constexpr type_set bodiless_types{"cHSX"};
 
+/// As whoever has logged in.
+bool is_superuser(const parameter_list* greeted)
+{
+    return greeted != nullptr && std::any_of(greeted->begin(), greeted->end(), [](const auto& each) {
+               return each.first == "is_superuser" && each.second == "on";
+           });
+}
+
 }  // namespace
 
 front::front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp)
@@ -258,7 +266,9 @@ bool front::bring_to(const parameter_set_ptr& wanted, back& server, outbox& to_s
         server.parameters = wanted;
         return false;
     }
-    const auto text = catch_up_query(*server.parameters, *wanted, client_encoding());
+    const auto text =
+        without_waiting(catch_up_query(*server.parameters, *wanted, client_encoding()), *server.parameters);
+    meets_others_settings_ = !server.parameters->empty() || server.had_temporary;
     server.parameters = wanted;  // were it refused, the server would end the connection
     ++counters_.catch_ups;
     inject(purpose::catch_up, text, server, to_server, to_client);
@@ -283,7 +293,15 @@ bool front::settle(back& server, outbox& to_server, outbox& to_client)
     }
     if (server.transaction_status() == 'I' && parameters_.needs_probe()) {
         ++counters_.probes;
-        inject(purpose::probe, probe_query(parameters_.begin_probe(), client_encoding()), server, to_server, to_client);
+        const auto names = parameters_.begin_probe();
+        if (!is_superuser(greeted_.get()) && std::any_of(names.begin(), names.end(), is_privileged)) {
+            pins_.add(pin_reason::unknown_setting);
+        }
+        inject(purpose::probe,
+               without_waiting(probe_query(names, client_encoding()), *server.parameters, names),
+               server,
+               to_server,
+               to_client);
         injected = true;
     }
     return injected;

@@ -320,6 +320,8 @@ private:
     // --- what texts mean: front_meanings.cpp ---
     [[nodiscard]] std::string reading_of(bytes definition);
     [[nodiscard]] statement_ptr intern(bytes definition);
+    [[nodiscard]] static bool may_make_temporary(const text_effects& effects);
+    [[nodiscard]] front_need leave_used_buffers(const text_effects& effects, back& server);
     void announce_meanings(const text_effects& effects, back& server);
     void settle_meanings(bool more);
 
@@ -397,9 +399,10 @@ private:
     std::string batch_name_;  ///< of the client's statement that it binds
     std::string healed_batch_;
 
-    read_judge* judge_ = nullptr;   ///< null: nothing is known to be a read
-    std::uint8_t repeats_ = 0;      ///< times that the request at hand was lost, and sent again
-    bool repeats_reading_ = false;  ///< what is sent again may have run, and must be nothing but a read
+    read_judge* judge_ = nullptr;         ///< null: nothing is known to be a read
+    bool meets_others_settings_ = false;  ///< the connection that was caught up last had settings of another session
+    std::uint8_t repeats_ = 0;            ///< times that the request at hand was lost, and sent again
+    bool repeats_reading_ = false;        ///< what is sent again may have run, and must be nothing but a read
 
     client_error error_{};
     std::unique_ptr<front_routes> routes_{};  ///< null: all goes to one server

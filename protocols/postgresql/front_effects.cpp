@@ -120,6 +120,8 @@ void front::on_done(expected_reply& reply, back& server)
         first_part_.succeeded = !reply.failed;
     }
     if (const auto* const effects = reply.effects()) {
+        server.had_temporary = server.had_temporary || may_make_temporary(*effects);
+        server.must_close = server.must_close || effects->sets_temp_buffers;
         for (const auto reason : lasting) {
             server.must_close = server.must_close || effects->pins.has(reason);  // once this session is done with it
         }

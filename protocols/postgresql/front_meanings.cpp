@@ -38,6 +38,11 @@ bool is_opaque(pin_set pins)
 
 }  // namespace
 
+bool front::may_make_temporary(const text_effects& effects)
+{
+    return effects.makes_temporary || is_opaque(effects.pins);
+}
+
 /// What decides, beside the lexical mode, what a text means to the server that prepares it.
 std::string front::reading_of(bytes definition)
 {
@@ -66,14 +71,23 @@ statement_ptr front::intern(bytes definition)
     return is_own ? statement_store::make_private(*made) : made;
 }
 
+/// temp_buffers can be set only on a connection that has not used them yet, whosever temporary objects they were for.
+front_need front::leave_used_buffers(const text_effects& effects, back& server)
+{
+    if (!effects.sets_temp_buffers || !server.had_temporary || server.in_transaction() || server.is_unsynced() ||
+        must_stay()) {
+        return front_need::more;
+    }
+    return server.is_quiet() ? front_need::server : front_need::answers;
+}
+
 /// A request that was just sent, or is about to be, may change what texts mean.
 void front::announce_meanings(const text_effects& effects, back& server)
 {
     if (!effects.changes_meanings() && !effects.reset_all && !effects.discard_all && !is_opaque(effects.pins)) {
         return;
     }
-    const bool may_make_temporary = effects.makes_temporary || is_opaque(effects.pins);
-    if (may_make_temporary && !has_made_temporary_) {
+    if (may_make_temporary(effects) && !has_made_temporary_) {
         // A session's first temporary object changes its search path, so PostgreSQL analyses all statements anew; but
         // the connection may have had such objects of another session.
         has_made_temporary_ = true;

@@ -79,7 +79,7 @@ bool front::probe_pins(back& server, outbox& to_server, outbox& to_client)
     may_have_ended_.clear();
     asked_pins_ = asked;
     ++counters_.probes;
-    inject(purpose::pins, question_about(asked), server, to_server, to_client);
+    inject(purpose::pins, without_waiting(question_about(asked), *server.parameters), server, to_server, to_client);
     return true;
 }
 

@@ -14,12 +14,18 @@ namespace penstock::postgresql {
 
 namespace {
 
-/// What has refused the settings in front of the request would do so again. Class 57 is "operator intervention".
-bool refuses_settings(const back& server)
+/// A server that has said why it ends while it owes this was amid the settings in front of the request, so nothing of
+/// that has run.
+bool is_amid_settings(const back& server)
 {
     const auto& owed = server.expected();
-    const bool amid_settings = !owed.empty() && owed[0].why == purpose::catch_up;
-    return amid_settings && !server.last_error().sqlstate.starts_with("57");
+    return !owed.empty() && owed[0].why == purpose::catch_up;
+}
+
+/// Class 57 is "operator intervention".
+bool refuses_settings(const back& server)
+{
+    return is_amid_settings(server) && !server.last_error().sqlstate.starts_with("57");
 }
 
 }  // namespace
@@ -41,16 +47,19 @@ void front::keep_request(char type, bytes whole, back& server) const
     }
 }
 
+/// What has refused the session's own settings would do so again; another session's may be gone with the connection.
 bool front::may_repeat(const back& server, bool said_why)
 {
+    const bool refuses = said_why && refuses_settings(server);
+    const bool is_hopeless = refuses && !meets_others_settings_;
     const bool is_unseen = server.owes_client() && !server.has_relayed() && !server.withholds_ready();
     if (server.is_replica || server.is_faulty || !is_unseen || server.in_transaction() || is_in_block() ||
         !healed_batch_.empty() || !pins_.empty() || parameters_.has_acknowledged() ||
-        has_repeated_enough(repeats_, server.ran_long) || (said_why && refuses_settings(server))) {
+        has_repeated_enough(repeats_, server.ran_long) || is_hopeless) {
         return false;
     }
     const auto request = server.request.of(stamp_);
-    return !request.empty() && (server.is_unsent || is_proved_read(request));
+    return !request.empty() && (server.is_unsent || refuses || is_proved_read(request));
 }
 
 bool front::repeat(const back& server, bool said_why)
@@ -61,7 +70,7 @@ bool front::repeat(const back& server, bool said_why)
     healed_batch_ = server.request.of(stamp_);
     free_names(healed_batch_);
     ++repeats_;
-    repeats_reading_ = repeats_reading_ || !server.is_unsent;
+    repeats_reading_ = repeats_reading_ || !(server.is_unsent || (said_why && refuses_settings(server)));
     return true;
 }
 

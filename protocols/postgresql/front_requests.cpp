@@ -96,6 +96,9 @@ front_need front::query(bytes whole, back& server, outbox& to_server, outbox& to
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_query(unknown_sequences(), server, to_server, to_client);
     }
+    if (const auto need = leave_used_buffers(effects, server); need != front_need::more) {
+        return need;
+    }
     const auto known = resolved ? deallocated_by_digest(effects, server) : nullptr;
     if (resolved && !known) {
         if (auto why = refusal_of_names(effects)) {

@@ -27,7 +27,8 @@ void front::take_over(back& server, outbox& to_server, outbox& to_client)
 void front::discard_sequences(back& server, outbox& to_server, outbox& to_client)
 {
     server.foreign_sequences = false;
-    inject(purpose::housekeeping, "DISCARD SEQUENCES", server, to_server, to_client);
+    inject(
+        purpose::housekeeping, without_waiting("DISCARD SEQUENCES", *server.parameters), server, to_server, to_client);
 }
 
 /// Whether a text with these effects (null: none) may go to this server now.

@@ -23,6 +23,9 @@ front_need front::parse_unnamed(
         case sequence_guard::wait: return front_need::answers;
         case sequence_guard::refuse: return refuse_parse(unknown_sequences(), server, to_server, to_client);
     }
+    if (const auto need = leave_used_buffers(effects, server); need != front_need::more) {
+        return need;
+    }
     ensure_executed(&effects, server, to_server, to_client);
     expected_reply reply{reply_kind::parse};
     replace_unnamed(reply, server);

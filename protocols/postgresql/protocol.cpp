@@ -105,6 +105,9 @@ void protocol::announce_reset(cleanup how, front& asker, back& server, outbox& t
         announce_query("ROLLBACK", asker, server, to_server);
     }
     if (how == cleanup::everything) {
+        if (server.parameters->find("default_transaction_deferrable") != nullptr) {
+            announce_query("SET default_transaction_deferrable=off", asker, server, to_server);  // it would wait
+        }
         // Also ends SET ROLE and SET SESSION AUTHORIZATION, which RESET ALL leaves alone ("DISCARD" in the manual).
         announce_query("DISCARD ALL", asker, server, to_server);
         server.parameters = parameter_set::none();

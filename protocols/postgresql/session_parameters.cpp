@@ -229,6 +229,40 @@ bool session_parameters::is_too_large() const
     return current_->entries().size() > most_names || octets > most_octets;
 }
 
+/// Of PostgreSQL itself (guc_tables.c, PGC_SUSET) and of the extensions that come with it, or often.
+bool is_privileged(std::string_view name)
+{
+    constexpr std::string_view names[] = {"allow_in_place_tablespaces",
+                                          "allow_system_table_mods",
+                                          "backtrace_functions",
+                                          "commit_delay",
+                                          "compute_query_id",
+                                          "deadlock_timeout",
+                                          "debug_discard_caches",
+                                          "dynamic_library_path",
+                                          "event_triggers",
+                                          "extension_control_path",
+                                          "huge_page_size",
+                                          "ignore_checksum_failure",
+                                          "jit_debugging_support",
+                                          "jit_dump_bitcode",
+                                          "lc_messages",
+                                          "lo_compat_privileges",
+                                          "max_stack_depth",
+                                          "plpgsql.variable_conflict",
+                                          "session_preload_libraries",
+                                          "session_replication_role",
+                                          "temp_file_limit",
+                                          "update_process_title",
+                                          "zero_damaged_pages"};
+    constexpr std::string_view beginnings[] = {
+        "auto_explain.", "log_", "pg_stat_statements.", "pgaudit.", "track_", "wal_"};
+    return std::find(std::begin(names), std::end(names), name) != std::end(names) ||
+           std::any_of(std::begin(beginnings), std::end(beginnings), [name](std::string_view beginning) {
+               return name.starts_with(beginning);
+           });
+}
+
 std::string catch_up_query(const parameter_set& from, const parameter_set& to, std::string_view encoding)
 {
     std::string plain;
@@ -267,6 +301,14 @@ std::string catch_up_query(const parameter_set& from, const parameter_set& to, s
         return {};
     }
     return std::string{guarded_start} + undo_identity + plain + identity + std::string{guarded_end};
+}
+
+std::string without_waiting(std::string text, const parameter_set& settings, const std::vector<std::string>& changed)
+{
+    constexpr std::string_view deferrable = "default_transaction_deferrable";
+    const bool may_wait =
+        settings.find(deferrable) != nullptr || std::find(changed.begin(), changed.end(), deferrable) != changed.end();
+    return may_wait ? "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;" + text : text;
 }
 
 std::string reapply_query(const parameter_list& values, std::string_view encoding)

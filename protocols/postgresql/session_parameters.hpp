@@ -85,10 +85,19 @@ private:
     std::vector<std::string> probing_;
 };
 
+/// Whether it takes a superuser, or a right of its own, to set it: a session that can under another role cannot carry
+/// it along, since settings are set by the user that has logged in. `name` is in lower case.
+[[nodiscard]] bool is_privileged(std::string_view name);
+
 /// The text that turns a connection with `from` set into one with `to` set; empty where nothing differs. All texts are
 /// ASCII, for the connection's client_encoding may be another than the session's, which is `encoding` (empty: not
 /// known).
 std::string catch_up_query(const parameter_set& from, const parameter_set& to, std::string_view encoding = {});
+/// A text of ours as it waits for nobody: under defaults of SERIALIZABLE, READ ONLY and DEFERRABLE a SELECT waits until
+/// the transactions that write have ended. `settings` are the connection's, and those that may have `changed` since.
+std::string without_waiting(std::string text,
+                            const parameter_set& settings,
+                            const std::vector<std::string>& changed = {});
 /// The text that sets these values, on a connection and in a transaction that a RESET has just run in.
 std::string reapply_query(const parameter_list& values, std::string_view encoding = {});
 /// The text that asks for the values of these names; absent ones come as NULL.

@@ -89,6 +89,11 @@ void text_effects::touch(std::string_view name)
         pins.add(pin_reason::setseed);
         return;
     }
+    if (setting == "temp_buffers") {
+        sets_temp_buffers = true;
+        pins.add(pin_reason::unknown_setting);
+        return;
+    }
     if (ends_with_transaction(setting)) {
         return;
     }
@@ -143,7 +148,7 @@ void text_effects::clear()
     statements = 0;
     first_verb = statement_verb::none;
     chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all =
-        unterminated = makes_temporary = sets_reading = defines = false;
+        unterminated = makes_temporary = sets_reading = sets_temp_buffers = defines = false;
     block = {};
     pins.clear();
     may_end.clear();

@@ -122,6 +122,7 @@ struct text_effects {
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
     bool makes_temporary = false;    ///< temporary objects, also where they go with the transaction
     bool sets_reading = false;       ///< a setting of decides_meaning() is touched, be it for the transaction
+    bool sets_temp_buffers = false;  ///< which a server connection takes only until it uses them
     bool defines = false;            ///< what names stand for may be other afterwards: CREATE, ALTER, DO, SELECT INTO
     transaction_effect block;
     pin_set pins;     ///< what can not be carried to another server connection

@@ -34,6 +34,8 @@ TABLE = {
     "`SET ROLE`, `SET SESSION AUTHORIZATION`": [carried("set role none", "reset role", "set session authorization default")],
     "a setting whose name cannot be told (`set_config($1, ...)`, `UPDATE pg_settings`)": [
         lasts(prepared("select set_config($1, 'x', false)", ("app.tenant",)), reason="unknown_setting")],
+    "a setting that only a superuser may set, changed by one who has logged in as another": [elsewhere("foreign_settings.py")],
+    "`SET temp_buffers`": [lasts("set temp_buffers = '5MB'", reason="unknown_setting")],
     "`PREPARE`, `EXECUTE` as SQL": [
         carried("prepare mine as select 1", "execute mine", "begin", "prepare other as select 2", "rollback", "execute other", "deallocate mine"),
         carried(prepared("prepare mine as select 1"), prepared("execute mine"), prepared("select 1", (), "ours"), "execute ours")],

@@ -278,6 +278,22 @@ TEST_F(FrontRepeats, DoesNotRepeatWhatAServerDoesNotTakeSettingsFor)
     EXPECT_EQ(lose(fresh, ended), "");
 }
 
+TEST_F(FrontRepeats, RepeatsWhatAServerDoesNotTakeBackAnothersSettingsFor)
+{
+    const auto request = wire::query("insert into t values (1)");
+    talk.server->parameters = parameter_set::of({{"log_statement", "all"}});
+    talk.send(request);
+    talk.answer(wire::error("42501", "permission denied to set parameter \"log_statement\"", "FATAL"));
+    EXPECT_EQ(lose(talk, ended), request) << "nothing of it has run";
+}
+
+TEST_F(FrontRepeats, DoesNotRepeatAWriteWhoseSettingsWereNotAnswered)
+{
+    talk.server->parameters = parameter_set::of({{"log_statement", "all"}});
+    talk.send(wire::query("insert into t values (1)"));
+    EXPECT_EQ(lose(talk), "");
+}
+
 TEST_F(FrontRepeats, WhatIsSentAgainMustNotWriteAndNothingElseIsKeptFromIt)
 {
     const auto request = wire::query("select * from view_that_writes");
