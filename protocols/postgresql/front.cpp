@@ -34,10 +34,16 @@ bool is_superuser(const parameter_list* greeted)
            });
 }
 
+/// PostgreSQL takes a seed at the start of a session and sows nothing (check_random_seed), where set_config() would.
+parameter_set_ptr without_seed(parameter_set_ptr startup)
+{
+    return startup->find("seed") == nullptr ? startup : startup->without("seed");
+}
+
 }  // namespace
 
 front::front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp)
-    : store_{store}, limits_{limits}, stamp_{stamp}, parameters_{std::move(startup)}
+    : store_{store}, limits_{limits}, stamp_{stamp}, parameters_{without_seed(std::move(startup))}
 {
 }
 

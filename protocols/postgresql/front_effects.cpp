@@ -20,8 +20,19 @@ constexpr pin_reason survivors[] = {pin_reason::advisory_lock,
                                     pin_reason::load,
                                     pin_reason::opaque};
 
-/// And what no DISCARD ALL ends: a seed, connections of dblink, loaded code.
-constexpr pin_reason lasting[] = {pin_reason::setseed, pin_reason::dblink, pin_reason::load};
+/// And what no DISCARD ALL ends: a seed, connections of dblink, loaded code, and whatever code has left that nobody has
+/// looked into (any of these, or a backup, a temporary replication slot, what a procedural language keeps).
+constexpr pin_set what_lasts()
+{
+    pin_set all{pin_reason::setseed};
+    all.add(pin_reason::dblink);
+    all.add(pin_reason::load);
+    all.add(pin_reason::opaque);
+    all.add(pin_reason::large_statement);
+    return all;
+}
+
+constexpr auto lasting = what_lasts();
 
 /// More portals or statements with effects are not kept apart.
 constexpr std::size_t most_portals = 256;
@@ -122,9 +133,6 @@ void front::on_done(expected_reply& reply, back& server)
     if (const auto* const effects = reply.effects()) {
         server.had_temporary = server.had_temporary || may_make_temporary(*effects);
         server.must_close = server.must_close || effects->sets_temp_buffers;
-        for (const auto reason : lasting) {
-            server.must_close = server.must_close || effects->pins.has(reason);  // once this session is done with it
-        }
         if (reply.failed) {
             apply_failed(*effects);
             settle_names(*effects, true, server);
@@ -132,6 +140,9 @@ void front::on_done(expected_reply& reply, back& server)
             apply(reply, server);
             settle_names(*effects, false, server);
         }
+    }
+    if (!pins_.common_with(lasting).empty()) {
+        server.must_close = true;  // once this session is done with it
     }
     if (const auto* const change = reply.change();
         change != nullptr && change->before && change->before->origin == statement_origin::server) {

@@ -79,6 +79,8 @@ constexpr auto words = std::to_array<entry>({
     {"pg_advisory_unlock_all", sql_word::advisory_unlock},
     {"pg_advisory_unlock_shared", sql_word::advisory_unlock},
     {"pg_backup_start", sql_word::session_holding},
+    {"pg_copy_logical_replication_slot", sql_word::session_holding},
+    {"pg_copy_physical_replication_slot", sql_word::session_holding},
     {"pg_create_logical_replication_slot", sql_word::session_holding},
     {"pg_create_physical_replication_slot", sql_word::session_holding},
     {"pg_replication_origin_session_setup", sql_word::session_holding},

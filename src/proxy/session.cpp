@@ -346,8 +346,9 @@ task<void> session<P>::abandon()
 {
     client_.subscribe(nullptr);
     auto& server = *lease_;
-    if (front_->is_mid_message() || server.half().must_close) {
-        discard(server.half().must_close ? telemetry::discard_reason::unclean : why_abandoned());
+    const bool is_doomed = server.half().must_close;  // and yet what was sent last runs, or is cancelled
+    if (front_->is_mid_message() || (is_doomed && server.half().is_quiet())) {
+        discard(is_doomed ? telemetry::discard_reason::unclean : why_abandoned());
         co_return;
     }
     std::string scratch;
@@ -357,7 +358,7 @@ task<void> session<P>::abandon()
         P::end_abandoned(*front_, server.half(), to_server);
         server.wire().send(to_server.contents());
     }
-    if (server.half().must_close) {
+    if (server.half().must_close && !is_doomed) {
         discard(why_abandoned());
         co_return;
     }
@@ -393,6 +394,10 @@ task<void> session<P>::abandon()
             deadline = worker_.driver().now() + (worker_.is_draining() ? draining_patience : abandoned_patience);
             cancel_statement([](bool) {});
         }
+    }
+    if (server.half().must_close) {
+        discard(telemetry::discard_reason::unclean);
+        co_return;
     }
     if (routes_) {
         note_write();

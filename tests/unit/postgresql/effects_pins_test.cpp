@@ -124,6 +124,8 @@ TEST(PinsOfFunctions, AreForCallsThatHoldTheSession)
         {"SELECT extensions.dblink_connect('host=x')", "select pins:dblink"},
         {"SELECT pg_backup_start('x')", "select pins:opaque"},
         {"SELECT pg_create_logical_replication_slot('x', 'y', true)", "select pins:opaque"},
+        {"SELECT pg_copy_physical_replication_slot('x', 'y', true)", "select pins:opaque"},
+        {"SELECT pg_copy_logical_replication_slot('x', 'y', true)", "select pins:opaque"},
         {"SELECT pg_replication_origin_session_setup('x')", "select pins:opaque"},
         {"SELECT nextval\n-- a\n/* b */\t('s')", "select pins:sequence"},
         {"SELECT a FROM t WHERE EXISTS (SELECT 1 FROM u WHERE f(g(nextval('s'))))", "select pins:sequence"},

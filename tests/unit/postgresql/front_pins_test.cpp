@@ -189,6 +189,32 @@ TEST(FrontPins, ThatAreRefusedFailTheirTransaction)
     EXPECT_NE(told.find("listen"), std::string::npos);
 }
 
+TEST(FrontPins, OfCodeThatNobodyLooksIntoCostTheConnection)
+{
+    for (const auto* text : {"DO $$ BEGIN END $$", "CALL p()", "SELECT pg_backup_start('x')", "SELECT setseed(0.5)"}) {
+        exchange talk;
+        run(talk, text, "DO");
+        EXPECT_TRUE(talk.server->must_close) << text;
+        EXPECT_TRUE(talk.client.must_stay()) << text;
+        run(talk, "DISCARD ALL", "DISCARD ALL");
+        EXPECT_TRUE(talk.server->must_close) << text;
+        EXPECT_FALSE(talk.client.must_stay()) << text;
+    }
+    exchange talk;
+    run(talk, "CREATE TEMP TABLE t (x int)", "CREATE TABLE");
+    EXPECT_FALSE(talk.server->must_close);
+}
+
+TEST(FrontPins, AreNotForASeedOfTheStartWhichSowsNothing)
+{
+    exchange talk{{{"seed", "0.5"}, {"work_mem", "1MB"}}};
+    EXPECT_TRUE(talk.client.pins().empty());
+    talk.send(wire::query("SELECT 1"));
+    const auto sent = talk.sent_to_server();
+    EXPECT_NE(sent.find("E'work_mem'"), std::string::npos);
+    EXPECT_EQ(sent.find("E'seed'"), std::string::npos);
+}
+
 /// What a connection has that was another session's, with what another may have drawn from sequences in it.
 struct second_hand : exchange {
     second_hand() { server->user_stamp = 77; }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# State that no text shows plainly: left by code that nobody looks into, or by start-up parameters. One client leaves it, the next one gets the same server connection, and what both find is what they find on
+# direct connections.
+
+import struct
+import unittest
+
+from cluster import PASSWORD
+from fixture import ProxyTest
+from pgwire import ServerError, frame, query, rows_of
+from wait import wait_until
+
+SEED = "0.5"
+
+
+def setseed_by_number(wire):
+    argument = struct.pack("!d", float(SEED))
+    wire.send(frame("F", struct.pack("!ihhhi", 1599, 1, 1, 1, len(argument)) + argument + struct.pack("!h", 1)))
+    rows_of(wire.until_ready())
+
+
+class Unseen(ProxyTest):
+    pool_size = 1
+    settings = {"pool": {"connection_borrow_timeout": "10s"}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for text in ("create extension if not exists dblink", "grant execute on all functions in schema public to app",
+                     "grant execute on function pg_backup_start(text, boolean) to app", "alter role app replication",
+                     "create schema if not exists app authorization app", "create role boss superuser", "grant boss to app",
+                     "create procedure app.sow() language sql begin atomic select setseed(0.5); end"):
+            cls.server.sql(text)
+
+    def dblink(self):
+        return f"public.dblink_connect('c', $$host=127.0.0.1 port={self.server.port} user=app password='{PASSWORD}' dbname=app$$)"
+
+    def answer(self, wire, act):
+        try:
+            return act(wire) if callable(act) else wire.simple(act)
+        except ServerError as error:
+            return f"error {error.sqlstate}"
+
+    def next_one_finds(self, connect, options, acts, question):
+        """What each act of the first client answers, and the question of the second one, which may have to wait until the first leaves."""
+        first, second = connect(**({"options": options} if options else {})), connect()
+        answers = [self.answer(first, act) for act in acts]
+        second.send(query(question))
+        first.close()
+        answers.append(self.answer(second, lambda wire: rows_of(wire.until_ready())))
+        second.close()
+        return answers
+
+    def alike(self, acts, question, options=None):
+        with self.subTest(acts=[act if isinstance(act, str) else act.__qualname__ for act in acts], options=options):
+            direct, pooled = (self.next_one_finds(connect, options, acts, question) for connect in (self.direct_wire, self.wire))
+            self.assertEqual(pooled, direct)
+
+    # ---- code that nobody looks into ----
+
+    def test_connections_of_dblink_are_nobody_elses(self):
+        block = f"do $x$ begin perform {self.dblink()}; end $x$"
+        for acts in ([block], [block, "discard all"], ["begin", block, "commit"], ["begin", block, "rollback"],
+                     [f"select {self.dblink()}".replace("dblink_connect", 'U&"dblink\\005fconnect"')]):
+            self.alike(acts, "select public.dblink_get_connections()")
+
+    def test_a_seed_is_nobody_elses(self):
+        probe = self.direct_wire()
+        probe.simple(f"select setseed({SEED})")
+        question = f"select random() = '{probe.simple('select random()')[0][0]}'::float8"
+        for acts in (["do $$ begin perform setseed(0.5); end $$"], ["do $$ begin perform setseed(0.5); end $$", "discard all"],
+                     ["call app.sow()"], [setseed_by_number],
+                     ["select set_config('seed', '0.5', true)"]):
+            self.alike(acts, question)
+        for options in ("-c seed=0.5", "-c Seed=0.5"):
+            for acts in (["select 1"], ["discard all"], ["begin; select 1; commit", "reset all"], [question], ["discard all", question]):
+                self.alike(acts, question, options)
+
+    def test_a_backup_is_nobody_elses(self):
+        self.alike(["select pg_backup_start('x', true) is not null"], "select pg_backup_start('y', true) is not null")
+
+    def test_a_temporary_slot_ends_with_its_client(self):
+        self.server.sql("select pg_create_physical_replication_slot('lasting', true)")
+        self.addCleanup(self.server.sql, "select pg_drop_replication_slot('lasting')")
+        for text in ("select pg_create_physical_replication_slot('fleeting', true, true) is not null",
+                     "select pg_copy_physical_replication_slot('lasting', 'fleeting', true) is not null"):
+            with self.subTest(text=text):
+                client = self.wire()
+                client.simple(text)
+                client.close()
+                wait_until(lambda: self.server.sql("select slot_name from pg_replication_slots") == [("lasting",)], "the slot is gone")
+
+    def test_what_is_sent_last_behind_such_code_still_runs(self):
+        self.server.sql("create table if not exists public.sent(x int); grant all on public.sent to public")
+        client = self.wire()
+        client.simple("do $$ begin end $$")
+        client.send(query("select pg_sleep(0.3); insert into public.sent values (1)"))
+        client.close()
+        wait_until(lambda: self.server.sql("select x from public.sent") == [(1,)], "it has run")
+
+    def test_a_statement_behind_such_code_ends_with_its_client(self):
+        client = self.wire()
+        client.simple("do $$ begin end $$")
+        client.simple("begin")
+        client.send(query("select pg_sleep(300)"))
+        wait_until(lambda: self.server.sql("select 1 from pg_stat_activity where state = 'active' and query like '%sleep(300)%' and pid <> pg_backend_pid()"), "it runs")
+        client.close()
+        self.wait_for_no_lease()
+
+
+if __name__ == "__main__":
+    unittest.main()
