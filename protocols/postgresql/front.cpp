@@ -43,7 +43,11 @@ parameter_set_ptr without_seed(parameter_set_ptr startup)
 }  // namespace
 
 front::front(statement_store& store, front_limits limits, parameter_set_ptr startup, std::uint64_t stamp)
-    : store_{store}, limits_{limits}, stamp_{stamp}, parameters_{without_seed(std::move(startup))}
+    : store_{store},
+      limits_{limits},
+      stamp_{stamp},
+      parameters_{without_seed(std::move(startup))},
+      pins_{pins_of(*parameters_.current())}
 {
 }
 
@@ -275,7 +279,8 @@ bool front::bring_to(const parameter_set_ptr& wanted, back& server, outbox& to_s
     const auto text =
         without_waiting(catch_up_query(*server.parameters, *wanted, client_encoding()), *server.parameters);
     meets_others_settings_ = !server.parameters->empty() || server.had_temporary;
-    server.parameters = wanted;  // were it refused, the server would end the connection
+    pins_.add(pins_of(*wanted));  // where they were excused
+    server.parameters = wanted;   // were it refused, the server would end the connection
     ++counters_.catch_ups;
     inject(purpose::catch_up, text, server, to_server, to_client);
     return true;

@@ -245,6 +245,7 @@ void front::apply(const expected_reply& done, back& server)
             pins_.add(pin_reason::session_pooling);
         }
         parameters_.note_discard_all();
+        pins_.add(pins_of(*parameters_.current()));
     }
     if (done.kind == reply_kind::execute && parameters_.will_reapply(effects)) {
         resets_.push_back(done.extras->effects);

@@ -33,6 +33,12 @@ void add(const text_effects& other, text_effects& sum)
 {
     sum.pins.add(other.pins);
     sum.may_end.add(other.may_end);
+    if (other.binds_path || other.binds_name) {  // to what EXECUTE gives
+        sum.search_temporary();
+    }
+    if (other.binds_name) {
+        sum.pins.add(pin_reason::setseed);
+    }
     sum.reset_all = sum.reset_all || other.reset_all;
     sum.discard_all = sum.discard_all || other.discard_all;
     sum.discard_temp = sum.discard_temp || other.discard_temp;

@@ -71,7 +71,10 @@ pin_set front::undone_by_rollback()
 
 bool front::probe_pins(back& server, outbox& to_server, outbox& to_client)
 {
-    const auto asked = pins_.common_with(may_have_ended_);
+    auto asked = pins_.common_with(may_have_ended_);
+    if (!asked.empty()) {
+        asked.remove(pins_of(*parameters_.current()));
+    }
     if (asked.empty() || asked != pins_ || !server.is_idle() || is_mid_message() || parameters_.is_dirty() ||
         parameters_.has_reapply() || !healed_batch_.empty()) {
         return false;

@@ -250,6 +250,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
     byte_reader body{body_of(whole)};
     const auto portal = body.c_string();
     const auto name = body.c_string();
+    const auto values = body.remainder();
     if (body.failed()) {
         return malformed("Bind");
     }
@@ -260,7 +261,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         return front_need::answers;
     }
     const auto& wanted = statements_.find(name);  // null for the unnamed one
-    auto effects = effects_of_bound(name, wanted);
+    auto effects = with_bound(effects_of_bound(name, wanted), values);
     if (effects && is_refused(*effects)) {
         return refuse_parse(refusal_of(refused_of(*effects)), server, to_server, to_client);
     }
@@ -297,7 +298,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         const auto place = begin_frame(out, from_client::bind);
         out.append(portal).push_back('\0');
         out.append(wanted->server_name).push_back('\0');
-        out.append(body.remainder());
+        out.append(values);
         end_frame(out, place);
         reply.prepares = wanted;
     } else {
@@ -307,7 +308,7 @@ front_need front::bind(bytes whole, back& server, outbox& to_server, outbox& to_
         const auto place = begin_frame(out, from_client::bind);
         out.append(portal).push_back('\0');
         append_unknown_name(out, name);
-        out.append(body.remainder());
+        out.append(values);
         end_frame(out, place);
     }
     server.announce(std::move(reply), *this, to_client);
@@ -330,7 +331,7 @@ front_need front::begin_long_bind(bytes some, back& server, outbox& to_server, o
         return fail(error_kind::protocol_violation, "unknown prepared statement in a long Bind");
     }
     ++counters_.binds;
-    auto effects = effects_of_bound(name, found);
+    auto effects = with_bound(effects_of_bound(name, found), {});
     ensure_executed(effects.get(), server, to_server, to_client);
     const bool has_digest = found && found->origin == statement_origin::protocol;
     if (name.empty()) {

@@ -169,7 +169,10 @@ bool front::is_ambiguous_encoding(std::string_view name)
 
 bool front::on_probe_row(bytes body, back& server)
 {
+    const auto before = pins_of(*parameters_.current());
     const bool sound = parameters_.on_probe_row(body, server.parameters);
+    pins_.add(pins_of(*parameters_.current()));
+    may_have_ended_.add(before);  // or not yet: see probe_pins()
     told_before_.clear();
     if (parameters_.is_too_large()) {
         pins_.add(pin_reason::unknown_setting);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/postgresql/session_parameters.hpp"
 
+#include "protocols/postgresql/sql_words.hpp"
+
 #include <algorithm>
 #include <string_view>
 
@@ -261,6 +263,15 @@ bool is_privileged(std::string_view name)
            std::any_of(std::begin(beginnings), std::end(beginnings), [name](std::string_view beginning) {
                return name.starts_with(beginning);
            });
+}
+
+pin_set pins_of(const parameter_set& values)
+{
+    pin_set pins;
+    if (const auto* const path = values.find("search_path"); path != nullptr && mentions_pg_temp(*path)) {
+        pins.add(pin_reason::temporary_object);
+    }
+    return pins;
 }
 
 std::string catch_up_query(const parameter_set& from, const parameter_set& to, std::string_view encoding)

@@ -89,6 +89,9 @@ private:
 /// it along, since settings are set by the user that has logged in. `name` is in lower case.
 [[nodiscard]] bool is_privileged(std::string_view name);
 
+/// What a session is pinned for as long as it has these values set: with pg_temp in the search path whatever is made
+/// may be temporary.
+[[nodiscard]] pin_set pins_of(const parameter_set& values);
 /// The text that turns a connection with `from` set into one with `to` set; empty where nothing differs. All texts are
 /// ASCII, for the connection's client_encoding may be another than the session's, which is `encoding` (empty: not
 /// known).

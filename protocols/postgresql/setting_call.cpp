@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/postgresql/setting_call.hpp"
 
+#include "protocols/wire/parameter_set.hpp"
+
 namespace penstock::postgresql {
 
 namespace {
@@ -21,10 +23,14 @@ bool is_true(const sql_token& token)
 
 void setting_call::begin(std::uint32_t depth, text_effects& effects)
 {
+    if (step_ < step::value) {
+        value_ = value_form::computed;  // of the outer call, which is not followed to its end
+    }
     finish(effects);
     step_ = step::name;
+    value_ = value_form::none;
     depth_ = depth;
-    known_ = local_ = false;
+    known_ = local_ = is_bound_ = is_dotted_ = false;
     name_.clear();
 }
 
@@ -39,6 +45,7 @@ void setting_call::advance(const sql_token& token, std::uint32_t depth, text_eff
         case step::none: break;
         case step::name: take_name(token); break;
         case step::after_name:
+            is_dotted_ = token.text == "|" && name_.find('.') != std::string::npos;
             step_ = next_argument ? step::value : is_colon(token) ? step::name_cast : step::any_name;
             break;
         case step::name_cast:
@@ -51,8 +58,10 @@ void setting_call::advance(const sql_token& token, std::uint32_t depth, text_eff
             step_ = next_argument ? step::value : step::any_name;
             break;
         case step::value:
-            search_value(token, effects);
             step_ = next_argument ? step::locality : step::value;
+            if (!next_argument) {
+                take_value(token);
+            }
             break;
         case step::locality:
         case step::after_locality:
@@ -67,6 +76,7 @@ void setting_call::advance(const sql_token& token, std::uint32_t depth, text_eff
 void setting_call::take_name(const sql_token& token)
 {
     known_ = token.kind == token_kind::string && token.plain;
+    is_bound_ = token.kind == token_kind::parameter;
     step_ = known_ ? step::after_name : step::any_name;
     if (known_) {
         name_.assign(token.text);
@@ -76,14 +86,34 @@ void setting_call::take_name(const sql_token& token)
     }
 }
 
-/// With pg_temp in the search path a plain CREATE TABLE may make a temporary one.
-void setting_call::search_value(const sql_token& token, text_effects& effects) const
+/// A plain literal, or a parameter, which each may have a cast to text; all else is computed.
+void setting_call::take_value(const sql_token& token)
 {
-    const bool may_be_search_path = !known_ || name_ == "search_path";
-    const bool unreadable = known_ && !token.plain;
-    if (may_be_search_path && token.kind == token_kind::string && (unreadable || mentions_pg_temp(token.text))) {
-        effects.pins.add(pin_reason::temporary_object);
+    const bool is_cast = value_ != value_form::none && (is_colon(token) || token.word == sql_word::text_type);
+    if (is_cast) {
+        return;
     }
+    if (value_ != value_form::none) {
+        value_ = value_form::computed;  // a literal that goes on among the rest
+    } else if (token.kind == token_kind::parameter) {
+        value_ = value_form::parameter;
+    } else {
+        const bool is_known = token.kind == token_kind::string && token.plain && !mentions_pg_temp(token.text);
+        value_ = is_known ? value_form::literal : value_form::computed;
+    }
+}
+
+/// With pg_temp in the search path a plain CREATE TABLE may make a temporary one.
+void setting_call::finish_value(text_effects& effects) const
+{
+    if (is_dotted_ || (known_ && name_ != "search_path")) {
+        return;  // it is a custom setting
+    }
+    if (value_ == value_form::computed) {
+        effects.search_temporary();
+    }
+    effects.binds_path = effects.binds_path || value_ == value_form::parameter;
+    effects.binds_name = effects.binds_name || is_bound_;
 }
 
 void setting_call::take_locality(const sql_token& token)
@@ -104,6 +134,7 @@ void setting_call::finish(text_effects& effects)
         return;
     }
     step_ = step::none;
+    finish_value(effects);
     if (known_ && name_ == "seed") {
         effects.pins.add(pin_reason::setseed);
     } else if (local_) {
@@ -114,6 +145,26 @@ void setting_call::finish(text_effects& effects)
     } else {
         effects.pins.add(pin_reason::unknown_setting);
     }
+}
+
+std::shared_ptr<const text_effects> with_bound(std::shared_ptr<const text_effects> effects, std::optional<bytes> values)
+{
+    if (effects == nullptr || !(effects->binds_path || effects->binds_name)) {
+        return effects;
+    }
+    const bool searches = !values || mentions_pg_temp(*values);
+    const bool seeds = effects->binds_name && (!values || lower_case(*values).find("seed") != std::string::npos);
+    if (!searches && !seeds) {
+        return effects;
+    }
+    auto sum = std::make_shared<text_effects>(*effects);
+    if (searches) {
+        sum->search_temporary();
+    }
+    if (seeds) {
+        sum->pins.add(pin_reason::setseed);
+    }
+    return sum;
 }
 
 }  // namespace penstock::postgresql

@@ -7,7 +7,11 @@
 #include "protocols/postgresql/setting_statement.hpp"
 #include "protocols/postgresql/text_effects.hpp"
 
+#include "core/bytes.hpp"
+
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace penstock::postgresql {
@@ -40,15 +44,32 @@ private:
         not_local,       ///< the third argument is not just "true"
     };
 
+    /// What the second argument is.
+    enum class value_form : std::uint8_t {
+        none,
+        literal,    ///< without pg_temp
+        parameter,  ///< $1
+        computed,   ///< nobody knows
+    };
+
     void take_name(const sql_token& token);
-    void search_value(const sql_token& token, text_effects& effects) const;
+    void take_value(const sql_token& token);
+    void finish_value(text_effects& effects) const;
     void take_locality(const sql_token& token);
 
     step step_ = step::none;
     std::uint32_t depth_ = 0;
     bool known_ = false;  ///< name_ is the setting's name
     bool local_ = false;
+    bool is_bound_ = false;   ///< the name is a parameter
+    bool is_dotted_ = false;  ///< the name is computed, and begins as that of a custom setting
+    value_form value_ = value_form::none;
     std::string name_;
 };
+
+/// The effects of a statement that is executed with these values (none: not known), body of a Bind: what its
+/// set_config() may do depends on them. Null stays null.
+[[nodiscard]] std::shared_ptr<const text_effects> with_bound(std::shared_ptr<const text_effects> effects,
+                                                             std::optional<bytes> values);
 
 }  // namespace penstock::postgresql

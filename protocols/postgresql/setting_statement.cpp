@@ -29,7 +29,7 @@ void setting_statement::begin(step first, bool reset)
     step_ = first;
     word_ = sql_word::none;
     reset_ = reset;
-    local_ = to_default_ = undecodable_ = false;
+    local_ = to_default_ = undecodable_ = behind_string_ = false;
     name_.clear();
 }
 
@@ -170,12 +170,16 @@ void setting_statement::take_value(const sql_token& token, text_effects& effects
     search_value(token, effects);
 }
 
-/// With pg_temp in the search path a plain CREATE TABLE may make a temporary one.
-void setting_statement::search_value(const sql_token& token, text_effects& effects) const
+/// With pg_temp in the search path a plain CREATE TABLE may make a temporary one. A literal may go on in a next one.
+void setting_statement::search_value(const sql_token& token, text_effects& effects)
 {
-    if (name_ == "search_path" && token.kind == token_kind::string && (!token.plain || mentions_pg_temp(token.text))) {
-        effects.pins.add(pin_reason::temporary_object);
+    const bool is_string = token.kind == token_kind::string;
+    const bool is_unreadable =
+        token.kind == token_kind::dollar_string || (is_string && (!token.plain || behind_string_));
+    if (name_ == "search_path" && (is_unreadable || (is_string && mentions_pg_temp(token.text)))) {
+        effects.search_temporary();
     }
+    behind_string_ = is_string;
 }
 
 }  // namespace penstock::postgresql

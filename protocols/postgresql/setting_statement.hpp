@@ -48,7 +48,7 @@ private:
     void special(std::string_view name, step next);
     void special_value(std::string_view name, const sql_token& token, text_effects& effects);
     void take_value(const sql_token& token, text_effects& effects);
-    void search_value(const sql_token& token, text_effects& effects) const;
+    void search_value(const sql_token& token, text_effects& effects);
     void finish_reset(text_effects& effects) const;
 
     step step_ = step::ended;
@@ -57,6 +57,7 @@ private:
     bool local_ = false;
     bool to_default_ = false;
     bool undecodable_ = false;
+    bool behind_string_ = false;  ///< the last token was a '...'
     std::string name_;
 };
 

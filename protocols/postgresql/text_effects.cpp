@@ -128,6 +128,12 @@ void text_effects::restore_all()
     }
 }
 
+void text_effects::search_temporary()
+{
+    pins.add(pin_reason::temporary_object);
+    may_end.add(pin_reason::temporary_object);
+}
+
 bool text_effects::has(name_use use) const
 {
     return std::any_of(names.begin(), names.end(), [use](const auto& each) { return each.use == use; });
@@ -147,8 +153,8 @@ void text_effects::clear()
 {
     statements = 0;
     first_verb = statement_verb::none;
-    chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all =
-        unterminated = makes_temporary = sets_reading = sets_temp_buffers = defines = false;
+    chain = reset_all = discard_all = discard_temp = discard_sequences = reads_sequences = deallocate_all = binds_path =
+        binds_name = unterminated = makes_temporary = sets_reading = sets_temp_buffers = defines = false;
     block = {};
     pins.clear();
     may_end.clear();

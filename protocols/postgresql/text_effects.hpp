@@ -119,6 +119,8 @@ struct text_effects {
     bool discard_sequences = false;  ///< DISCARD SEQUENCES; not set by DISCARD ALL
     bool reads_sequences = false;    ///< currval(), lastval()
     bool deallocate_all = false;     ///< DEALLOCATE ALL; not set by DISCARD ALL
+    bool binds_path = false;         ///< set_config() may set search_path to a parameter: see with_bound()
+    bool binds_name = false;         ///< set_config() may set what a parameter names
     bool unterminated = false;       ///< the text ends inside a string, quoted name or comment
     bool makes_temporary = false;    ///< temporary objects, also where they go with the transaction
     bool sets_reading = false;       ///< a setting of decides_meaning() is touched, be it for the transaction
@@ -155,7 +157,8 @@ struct text_effects {
     /// And neither can it have ended anything, nor does it depend on what names stand for.
     [[nodiscard]] bool changes_nothing() const
     {
-        return leaves_nothing() && may_end.empty() && names.empty() && !changes_meanings();
+        return leaves_nothing() && may_end.empty() && names.empty() && !changes_meanings() && !binds_path &&
+               !binds_name;
     }
 
     [[nodiscard]] bool has(name_use use) const;
@@ -173,6 +176,8 @@ struct text_effects {
     void touch_locally(std::string_view name);
     /// RESET ALL: what was touched before goes back, save the two that RESET ALL leaves alone.
     void restore_all();
+    /// pg_temp may be in the search path now, so that objects may become temporary unseen; or nothing of the kind.
+    void search_temporary();
     /// Back to the effects of an empty text, keeping memory.
     void clear();
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# State that no text shows plainly: left by code that nobody looks into, or by start-up parameters. One client leaves it, the next one gets the same server connection, and what both find is what they find on
+# State that no text shows plainly: left by code that nobody looks into, by values that are computed or bound, by start-up parameters. One client leaves it, the next one gets the same server connection, and what both find is what they find on
 # direct connections.
 
 import struct
@@ -8,10 +8,32 @@ import unittest
 
 from cluster import PASSWORD
 from fixture import ProxyTest
-from pgwire import ServerError, frame, query, rows_of
+from pgwire import SYNC, ServerError, bind, execute, extended, frame, parse, query, rows_of
 from wait import wait_until
 
 SEED = "0.5"
+
+
+def bound(text, *values):
+    """By the unnamed statement."""
+    def send(wire):
+        wire.send(extended(text, values))
+        rows_of(wire.until_ready())
+    return send
+
+
+def named(text, *values):
+    def send(wire):
+        wire.send(parse(text, "mine"), SYNC)
+        rows_of(wire.until_ready())
+        wire.send(bind(values, "mine"), execute(), SYNC)
+        rows_of(wire.until_ready())
+    return send
+
+
+def long_bind(text, value):
+    """One that passes through in pieces."""
+    return bound(text, value, "x" * 40000)
 
 
 def setseed_by_number(wire):
@@ -70,7 +92,9 @@ class Unseen(ProxyTest):
         probe.simple(f"select setseed({SEED})")
         question = f"select random() = '{probe.simple('select random()')[0][0]}'::float8"
         for acts in (["do $$ begin perform setseed(0.5); end $$"], ["do $$ begin perform setseed(0.5); end $$", "discard all"],
-                     ["call app.sow()"], [setseed_by_number],
+                     ["call app.sow()"], [setseed_by_number], [bound("select set_config($1, $2, false)", "seed", SEED)],
+                     ["begin", bound("select set_config($1, $2, true)", "seed", SEED), "commit"],
+                     [named("select set_config($1, $2, true)", "seed", SEED)],
                      ["select set_config('seed', '0.5', true)"]):
             self.alike(acts, question)
         for options in ("-c seed=0.5", "-c Seed=0.5"):
@@ -107,6 +131,50 @@ class Unseen(ProxyTest):
         wait_until(lambda: self.server.sql("select 1 from pg_stat_activity where state = 'active' and query like '%sleep(300)%' and pid <> pg_backend_pid()"), "it runs")
         client.close()
         self.wait_for_no_lease()
+
+    # ---- pg_temp in a search path that no text shows ----
+
+    def test_a_table_that_became_temporary_unseen_is_nobody_elses(self):
+        table = ["create table secret(x text)", "insert into secret values ('of the first')"]
+        question = "select * from pg_temp.secret"
+        value = "pg_temp, public"
+        setters = [
+            "select set_config('search_path', 'pg_'||'temp, public', false)",
+            "select set_config('search_path', (select 'pg_'||'temp, public'), false)",
+            "select set_config('search_path', $$pg_temp, public$$, false)",
+            "select set_config('search_path', 'pg_'\n'temp, public', false)",
+            "select set_config('search_path', E'pg\\137temp, public', false)",
+            "select set_config('search_'||'path', 'pg_temp, public', false)",
+            bound("select set_config('search_path', $1, false)", value), named("select set_config('search_path', $1, false)", value),
+            bound("select set_config('search_path', $1::text, false)", value), bound("select set_config($1, $2, false)", "search_path", value),
+            long_bind("select set_config('search_path', $1, length($2) = 0)", value),
+            "set search_path to $$pg_temp$$, public", "set search_path to 'pg_'\n'temp', public", "set search_path to 'pg_' -- more\n'temp'",
+            "set search_path to E'pg\\137temp', public", "set schema $$pg_temp$$", "set search_path to pg_temp, public",
+            "select 1; set search_path to $x$pg_temp$x$; select 2",
+        ]
+        for setter in setters:
+            self.alike([setter, *table], question)
+            self.alike([setter, "drop table if exists nothing", *table], question)
+        prepared = "prepare mine as select set_config('search_path', $1, false)"
+        self.alike([prepared, "execute mine('pg_temp, public')", *table], question)
+        for setter in ("select set_config('search_path', 'pg_'||'temp, public', true)", "set local search_path to $$pg_temp$$, public",
+                       bound("select set_config('search_path', $1, true)", value), named("select set_config('search_path', $1, true)", value),
+                       bound("select set_config($1, $2, true)", "search_path", value)):
+            self.alike(["begin", setter, *table, "commit"], question)
+        for options in ("-c search_path=pg_temp,public", "-c Search_Path=PG_TEMP,public"):
+            self.alike(table, question, options)
+            self.alike(["discard all", *table], question, options)
+            self.alike(["set search_path to public", "reset search_path", *table], question, options)
+
+    def test_a_search_path_without_it_pins_nothing(self):
+        session = self.wire()
+        for act in (bound("select set_config('search_path', $1, false)", "public"), named("select set_config('search_path', $1, true)", "public"),
+                    "select set_config('search_path', 'pub'||'lic', false)", "set search_path to $$public$$",
+                    "select set_config('search_path', 'pg_'||'temp, public', false)", "set search_path to pg_temp, public", "set search_path to public"):
+            self.answer(session, act)
+            self.assertIsNotNone(self.answer(session, "select 1"))
+        wait_until(lambda: self.penstock.console("show pins") == [], "the pin is over")
+        self.assert_others_unaffected()
 
 
 if __name__ == "__main__":

@@ -224,8 +224,8 @@ TEST(EffectsOfSetConfig, AreNoneForTheTransaction)
         {"SELECT set_config('a', 'b', 'true')", "select"},
         {"SELECT set_config('a', 'b', 't')", "select"},
         {"SELECT set_config('a', 'b', true::bool)", "select"},
-        {"SELECT set_config($1, $2, true)", "select"},
-        {"SELECT set_config($1, $2, true), set_config('x', $3, true)", "select"},
+        {"SELECT set_config($1, $2, true)", "select binds_path binds_name"},
+        {"SELECT set_config($1, $2, true), set_config('x', $3, true)", "select binds_path binds_name"},
         {"SELECT set_config(f('a', 1), 'b', true)", "select"},
         {"SELECT set_config('a', set_config('b', 'c', true), true)", "select touched:a"},
     });
@@ -250,19 +250,22 @@ TEST(EffectsOfSetConfig, CountWhereLocalityIsNotCertain)
 TEST(EffectsOfSetConfig, AreUnknownWhereTheNameIsNotALiteral)
 {
     expect_effects({
-        {"SELECT set_config($1, $2, false)", "select pins:unknown_setting"},
-        {"SELECT set_config($1, $2, $3)", "select pins:unknown_setting"},
+        {"SELECT set_config($1, $2, false)", "select binds_path binds_name pins:unknown_setting"},
+        {"SELECT set_config($1, $2, $3)", "select binds_path binds_name pins:unknown_setting"},
+        {"SELECT set_config($1, 'c', false)", "select binds_name pins:unknown_setting"},
+        {"SELECT set_config('app.' || $1, $2, false)", "select pins:unknown_setting"},
         {"SELECT set_config('a' || 'b', 'c', false)", "select pins:unknown_setting"},
         {"SELECT set_config('a'\n'b', 'c', false)", "select pins:unknown_setting"},
-        {"SELECT set_config(name, setting, false) FROM saved", "select pins:unknown_setting"},
+        {"SELECT set_config(name, setting, false) FROM saved", "select pins:temporary_object,unknown_setting"},
         {"SELECT set_config(E'\\x61', 'c', false)", "select pins:unknown_setting"},
         {"SELECT set_config(U&'\\0061', 'c', false)", "select pins:unknown_setting"},
         {"SELECT set_config('a''b', 'c', false)", "select pins:unknown_setting"},
         {"SELECT set_config($$a$$, 'c', false)", "select pins:unknown_setting"},
         {"SELECT set_config(('a'), 'c', false)", "select pins:unknown_setting"},
-        {"SELECT set_config(setting_name => 'a', new_value => 'b', is_local => false)", "select pins:unknown_setting"},
+        {"SELECT set_config(setting_name => 'a', new_value => 'b', is_local => false)",
+         "select pins:temporary_object,unknown_setting"},
         {"SELECT set_config('a'::mytype, 'c', false)", "select pins:unknown_setting"},
-        {"SELECT set_config(set_config('a', 'b', true), 'c', true)", "select pins:unknown_setting"},
+        {"SELECT set_config(set_config('a', 'b', true), 'c', true)", "select pins:temporary_object,unknown_setting"},
         {"SELECT set_config('', 'c', false)", "select pins:unknown_setting"},
         {"UPDATE pg_settings SET setting = 'x' WHERE name = 'a'", "update pins:unknown_setting"},
         {"UPDATE ONLY pg_catalog.pg_settings SET setting = 'x'", "update pins:unknown_setting"},
@@ -315,6 +318,54 @@ TEST(EffectsOfSearchPath, IncludeTheTemporarySchema)
         {"SELECT set_config('search_path', 'PG_TEMP', true)", "select pins:temporary_object"},
         {"SELECT set_config('application_name', 'pg_temp', true)", "select"},
     });
+}
+
+TEST(EffectsOfSearchPath, AreDoubtedWhereNoTextShowsIt)
+{
+    for (const auto& value :
+         {"$$pg_temp$$", "'pg_'\n'temp'", "public, 'a'\n'b'", "'my'\n-- more\n' schema'", "E'pg\\137temp'"}) {
+        const auto text = std::string{"SET search_path = "} + value;
+        expect_effects({{text, "set touched:search_path pins:temporary_object"}});
+        EXPECT_TRUE(inspect(text, {}).may_end.has(pin_reason::temporary_object));
+    }
+    for (const auto& value : {"'pg_' || 'temp'",
+                              "'pg_'\n'temp'",
+                              "$$x$$",
+                              "f('x')",
+                              "x",
+                              "NULL",
+                              "(SELECT 'x')",
+                              "$1 || 'x'",
+                              "'x'::name"}) {
+        const auto text = std::string{"SELECT set_config('search_path', "} + value + ", true)";
+        expect_effects({{text, "select pins:temporary_object"}});
+        EXPECT_TRUE(inspect(text, {}).may_end.has(pin_reason::temporary_object));
+    }
+    expect_effects({
+        {"SET search_path = 'a', 'b', c", "set touched:search_path"},
+        {"SELECT set_config('search_path', 'a'::text, true)", "select"},
+        {"SELECT set_config('search_path', $1, true)", "select binds_path"},
+        {"SELECT set_config('search_path', $1::text, true), set_config('a', x, true)", "select binds_path"},
+        {"SELECT set_config('app.' || key, value, true) FROM json_each_text($1)", "select"},
+        {"SELECT set_config('app' || key, value, true) FROM json_each_text($1)", "select pins:temporary_object"},
+        {"SELECT set_config('app.a', $1, true)", "select"},
+    });
+}
+
+TEST(EffectsOfSearchPath, DependOnWhatIsBound)
+{
+    const auto pins = [](std::string_view text, std::optional<bytes> values) {
+        return with_bound(std::make_shared<const text_effects>(inspect(text, {})), values)->pins;
+    };
+    constexpr std::string_view path = "SELECT set_config('search_path', $1, true)";
+    EXPECT_TRUE(pins(path, "public, seed").empty());
+    EXPECT_EQ(pins(path, "public, PG_Temp"), pin_set{pin_reason::temporary_object});
+    EXPECT_EQ(pins(path, {}), pin_set{pin_reason::temporary_object});
+    constexpr std::string_view any = "SELECT set_config($1, $2, true)";
+    EXPECT_TRUE(pins(any, "app.tenant 7").empty());
+    EXPECT_EQ(pins(any, "Seed 0.5"), pin_set{pin_reason::setseed});
+    EXPECT_TRUE(pins("SELECT $1", "pg_temp").empty());
+    EXPECT_EQ(with_bound(nullptr, {}), nullptr);
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ std::string write_effects(const text_effects& effects)
     flag(effects.discard_temp, "discard_temp");
     flag(effects.discard_sequences, "discard_sequences");
     flag(effects.deallocate_all, "deallocate_all");
+    flag(effects.binds_path, "binds_path");
+    flag(effects.binds_name, "binds_name");
     part("deallocate", effects.deallocate_name);
     for (const auto& [name, use] : effects.names) {
         part("prepare", use == name_use::prepares ? name : std::string{});

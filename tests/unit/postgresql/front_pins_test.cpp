@@ -215,6 +215,42 @@ TEST(FrontPins, AreNotForASeedOfTheStartWhichSowsNothing)
     EXPECT_EQ(sent.find("E'seed'"), std::string::npos);
 }
 
+TEST(FrontPins, LastWhileTheSearchPathHasPgTemp)
+{
+    exchange talk;
+    run(talk, "SELECT set_config('search_path', 'pg_' || 'temp', false)", "SELECT 1");
+    EXPECT_FALSE(talk.probe_pins());
+    EXPECT_TRUE(talk.settle());
+    talk.answer(wire::rows("pg_temp") + wire::ready());
+    EXPECT_EQ(talk.client.pins(), pin_set{pin_reason::temporary_object});
+    run(talk, "DROP TABLE t", "DROP TABLE");
+    EXPECT_FALSE(talk.probe_pins()) << "the next one may be temporary again";
+    run(talk, "SET search_path = public", "SET");
+    EXPECT_TRUE(talk.settle());
+    talk.answer(wire::rows("public") + wire::ready());
+    EXPECT_TRUE(talk.probe_pins());
+    talk.answer(wire::rows("f") + wire::ready());
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+TEST(FrontPins, AreForASearchPathOfTheStart)
+{
+    EXPECT_EQ((exchange{{{"search_path", "PG_TEMP, public"}}}.client.pins()), pin_set{pin_reason::temporary_object});
+    EXPECT_TRUE((exchange{{{"search_path", "public"}}}.client.pins().empty()));
+}
+
+TEST(FrontPins, ComeWithTheValueThatIsBound)
+{
+    for (const auto* value : {"pg_temp", "public"}) {
+        exchange talk;
+        talk.send(wire::parse("", "SELECT set_config('search_path', $1, true)") + wire::bind("", "", {value}) +
+                  wire::execute() + wire::sync());
+        talk.answer(wire::parse_complete() + wire::bind_complete() + wire::command_complete("SELECT 1") +
+                    wire::ready());
+        EXPECT_EQ(talk.client.pins().has(pin_reason::temporary_object), value == std::string_view{"pg_temp"});
+    }
+}
+
 /// What a connection has that was another session's, with what another may have drawn from sequences in it.
 struct second_hand : exchange {
     second_hand() { server->user_stamp = 77; }
