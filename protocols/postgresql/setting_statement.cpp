@@ -16,12 +16,6 @@ bool is_assignment(const sql_token& token)
            (token.kind == token_kind::operation && token.text == "=");
 }
 
-/// NONE, 'none' and "none" all mean no role; case counts where it is quoted.
-bool is_no_role(const sql_token& token)
-{
-    return token.word == sql_word::no_role || (token.kind != token_kind::identifier && token.text == "none");
-}
-
 }  // namespace
 
 void setting_statement::begin(step first, bool reset)
@@ -164,8 +158,8 @@ void setting_statement::special_value(std::string_view name, const sql_token& to
 
 void setting_statement::take_value(const sql_token& token, text_effects& effects)
 {
-    to_default_ = token.word == sql_word::default_value || (name_ == "role" && is_no_role(token)) ||
-                  (name_ == "timezone" && token.word == sql_word::local);
+    to_default_ =  // NONE is no default but a role's value
+        token.word == sql_word::default_value || (name_ == "timezone" && token.word == sql_word::local);
     step_ = step::more_values;
     search_value(token, effects);
 }

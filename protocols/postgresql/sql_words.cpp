@@ -68,7 +68,6 @@ constexpr auto words = std::to_array<entry>({
     {"names", sql_word::names},
     {"nextval", sql_word::sequence},
     {"no", sql_word::no},
-    {"none", sql_word::no_role},
     {"notify", sql_word::notify},
     {"on", sql_word::on},
     {"option", sql_word::option},

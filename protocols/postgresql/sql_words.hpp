@@ -96,7 +96,6 @@ enum class sql_word : std::uint8_t {
 
     // Words that are values.
     no,
-    no_role,
     true_value,
     text_type,
     boolean_type,

@@ -176,6 +176,31 @@ class Unseen(ProxyTest):
         wait_until(lambda: self.penstock.console("show pins") == [], "the pin is over")
         self.assert_others_unaffected()
 
+    # ---- a role of the start, and none ----
+
+    def test_no_role_is_a_value(self):
+        who = "select current_user, current_setting('role'), current_setting('is_superuser')"
+        for none in ("set role none", "set role 'none'", 'set role "none"', "set session role to none", "select set_config('role', 'none', false)",
+                     bound("set role none")):
+            self.alike([none, who, "begin", who, "commit", "reset role", who], who, "-c role=boss")
+            self.alike([none, "set work_mem = '99kB'", who, none, who, "discard all", who], who, "-c role=boss")
+            self.alike(["set role boss", none, who, "set role boss", who, none, who], who)
+            self.alike(["begin", none, who, "rollback", who, "begin", none, "commit", who], who, "-c role=boss")
+
+    def test_no_role_follows_the_session(self):
+        for connect in (self.direct_wire, self.wire):
+            first, second = connect(options="-c role=boss"), connect()
+            first.simple("set role none")
+            second.simple("set role boss")
+            self.assertEqual(first.simple("select current_user"), [("app",)])
+            self.assertEqual(second.simple("select current_user"), [("boss",)])
+            first.simple("reset role")
+            second.simple("set role none")
+            self.assertEqual(first.simple("select current_user"), [("boss",)])
+            self.assertEqual(second.simple("select current_user"), [("app",)])
+            first.close()
+            second.close()
+
 
 if __name__ == "__main__":
     unittest.main()
