@@ -296,6 +296,11 @@ bool front::settle(back& server, outbox& to_server, outbox& to_client)
         if (parameters_.take_discarded()) {
             injected = catch_up(server, to_server, to_client);
         }
+        if (parameters_.take_doubted() && server.transaction_status() != 'E') {
+            const auto text = restore_query(*parameters_.startup(), *parameters_.current(), client_encoding());
+            inject(purpose::reapply, text, server, to_server, to_client);
+            injected = true;
+        }
         const auto values = parameters_.take_reapply();
         if (!values.empty() && server.transaction_status() != 'E') {
             inject(purpose::reapply, reapply_query(values, client_encoding()), server, to_server, to_client);

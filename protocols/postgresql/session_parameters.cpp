@@ -109,6 +109,7 @@ void session_parameters::note(const text_effects& effects)
 
 void session_parameters::note_touched(const text_effects& effects)
 {
+    doubted_ = doubted_ || (effects.pins.has(pin_reason::opaque) && !startup_->empty());
     for (const auto& name : effects.touched) {
         add_once(dirty_, name);
     }
@@ -125,7 +126,7 @@ void session_parameters::note_discard_all()
 {
     dirty_.clear();
     reapply_.clear();
-    acknowledged_ = false;
+    acknowledged_ = doubted_ = false;
     current_ = startup_;
     discarded_ = !startup_->empty();
 }
@@ -135,7 +136,7 @@ void session_parameters::note_lost()
     dirty_.clear();
     probing_.clear();
     reapply_.clear();
-    discarded_ = acknowledged_ = false;
+    discarded_ = acknowledged_ = doubted_ = false;
 }
 
 void session_parameters::note_changed(std::string_view name)
@@ -163,7 +164,7 @@ bool session_parameters::will_reapply(const text_effects& effects) const
     if (startup_->empty()) {
         return false;
     }
-    return effects.reset_all || effects.discard_all ||
+    return effects.reset_all || effects.discard_all || effects.pins.has(pin_reason::opaque) ||
            std::any_of(effects.resets.begin(), effects.resets.end(), [this](const auto& name) {
                return startup_->find(name) != nullptr;
            });
@@ -327,6 +328,31 @@ std::string reapply_query(const parameter_list& values, std::string_view encodin
     std::string text{guarded_start};
     for (const auto& [name, value] : values) {
         append_set(text, name, &value, encoding);
+    }
+    return text.append(guarded_end);
+}
+
+/// What is not the server's own, so a custom setting without its module, is not in pg_settings: reset it is empty, as
+/// it is where the client has made it so.
+std::string restore_query(const parameter_set& startup, const parameter_set& known, std::string_view encoding)
+{
+    std::string text{guarded_start};
+    for (const auto& [name, value] : startup.entries()) {
+        if (is_identity(name)) {
+            continue;
+        }
+        std::string key;
+        std::string wanted;
+        append_literal(key, name, encoding);
+        append_literal(wanted, value, encoding);
+        const auto now = "pg_catalog.current_setting(" + key + ",true) OPERATOR(pg_catalog.";
+        const auto* const last = known.find(name);
+        const auto is_empty = last != nullptr && last->empty() ? std::string{"false"} : now + "=) ''";
+        text.append(",CASE WHEN COALESCE(").append(now).append("<>) ").append(wanted).append(",true) THEN");
+        text.append(" CASE WHEN COALESCE((SELECT source OPERATOR(pg_catalog.<>) 'session' FROM pg_catalog.pg_settings");
+        text.append(" WHERE pg_catalog.lower(name) OPERATOR(pg_catalog.=) ").append(key).append("),");
+        text.append(is_empty).append(",true) THEN pg_catalog.set_config(").append(key).append(",").append(wanted);
+        text.append(",false) END END");
     }
     return text.append(guarded_end);
 }

@@ -47,7 +47,9 @@ public:
 
     /// Start-up values to be sent now, as a result of RESETs; empties the list.
     [[nodiscard]] parameter_list take_reapply();
-    [[nodiscard]] bool has_reapply() const { return !reapply_.empty() || discarded_; }
+    [[nodiscard]] bool has_reapply() const { return !reapply_.empty() || discarded_ || doubted_; }
+    /// Whether code that nobody looks into may have reset start-up values since this was last asked.
+    [[nodiscard]] bool take_doubted() { return std::exchange(doubted_, false); }
     /// Whether DISCARD ALL has taken the start-up values away since this was last asked. They have to come back on the
     /// same connection, for the client has been told that they are gone.
     [[nodiscard]] bool take_discarded() { return std::exchange(discarded_, false); }
@@ -78,6 +80,7 @@ private:
     parameter_set_ptr current_;
     parameter_list reapply_;
     bool discarded_ = false;
+    bool doubted_ = false;
     bool acknowledged_ = false;       ///< of the dirty ones some
     parameter_set_ptr read_under_{};  ///< what reading_ is of
     std::string reading_;
@@ -103,6 +106,9 @@ std::string without_waiting(std::string text,
                             const std::vector<std::string>& changed = {});
 /// The text that sets these values, on a connection and in a transaction that a RESET has just run in.
 std::string reapply_query(const parameter_list& values, std::string_view encoding = {});
+/// The text that sets those of these start-up values that are not set in the session any more; `known` is what was set
+/// when the server was asked last.
+std::string restore_query(const parameter_set& startup, const parameter_set& known, std::string_view encoding = {});
 /// The text that asks for the values of these names; absent ones come as NULL.
 std::string probe_query(const std::vector<std::string>& names, std::string_view encoding = {});
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# State that no text shows plainly: left by code that nobody looks into, by values that are computed or bound, by start-up parameters. One client leaves it, the next one gets the same server connection, and what both find is what they find on
+# State that no text shows plainly: left by code that nobody looks into, by values that are computed or bound, by start-up parameters, by
+# RESET where none is seen. One client leaves it, the next one gets the same server connection, and what both find is what they find on
 # direct connections.
 
 import struct
@@ -52,7 +53,8 @@ class Unseen(ProxyTest):
         for text in ("create extension if not exists dblink", "grant execute on all functions in schema public to app",
                      "grant execute on function pg_backup_start(text, boolean) to app", "alter role app replication",
                      "create schema if not exists app authorization app", "create role boss superuser", "grant boss to app",
-                     "create procedure app.sow() language sql begin atomic select setseed(0.5); end"):
+                     "create procedure app.sow() language sql begin atomic select setseed(0.5); end",
+                     "create procedure app.forget() language plpgsql as $$ begin execute 'reset all'; end $$"):
             cls.server.sql(text)
 
     def dblink(self):
@@ -200,6 +202,22 @@ class Unseen(ProxyTest):
             self.assertEqual(second.simple("select current_user"), [("app",)])
             first.close()
             second.close()
+
+    # ---- values of the start, and RESET where none is seen ----
+
+    def test_what_code_resets_goes_back_to_the_start(self):
+        options = "-c app.tenant=7 -c work_mem=99kB -c TimeZone=Asia/Tokyo -c application_name=it\\ is"
+        look = ("select nullif(current_setting('app.tenant', true), ''), current_setting('work_mem'), current_setting('timezone'), "
+                "current_setting('application_name')")
+        reset = "do $$ begin execute 'reset all'; end $$"
+        for acts in ([reset, look], [reset, "begin", look, "commit", look], ["begin", reset, look, "rollback", look], ["begin; " + reset, look],
+                     [bound(reset), look], ["do $$ begin execute 'reset app.tenant'; end $$", look], ["call app.forget()", look],
+                     ["do $$ begin execute 'set work_mem = 4096'; end $$", look, "reset work_mem", look],
+                     ["set app.tenant = '8'", "do $$ begin end $$", look, reset, look], ["set work_mem = '1MB'", "call app.forget()", look],
+                     ["set app.tenant = ''", "do $$ begin end $$", look],
+                     [reset, "discard all", look], ["begin", "set local work_mem = '1MB'", "do $$ begin end $$", look, "commit", look],
+                     ["begin", "savepoint a", reset, "rollback to a", look, "commit", look], ["do $$ begin execute 'reset all'; perform 1/0; end $$", look]):
+            self.alike(acts, look, options)
 
 
 if __name__ == "__main__":

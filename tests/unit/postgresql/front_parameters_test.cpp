@@ -125,6 +125,26 @@ TEST(FrontParameters, ResetGoesBackToTheStartUpValue)
     }
 }
 
+TEST(FrontParameters, CodeThatNobodyLooksIntoMayHaveReset)
+{
+    exchange talk{{{"timezone", "Asia/Tokyo"}}};
+    talk.server->parameters = talk.client.parameters().current();
+    for (const auto* text : {"DO $$ BEGIN EXECUTE 'RESET ALL'; END $$", "CALL p()"}) {
+        run(talk, text, "DO");
+        EXPECT_TRUE(talk.settle()) << text;
+        const auto sent = talk.sent_to_server();
+        EXPECT_NE(sent.find("pg_catalog.set_config(E'timezone',E'Asia/Tokyo',false)"), std::string::npos) << sent;
+        talk.sent_to_client();
+        talk.answer(wire::set_config_answer());
+        EXPECT_EQ(talk.sent_to_client(), "");
+    }
+    talk.send(wire::query("CALL p()") + wire::query("SELECT 1"));
+    EXPECT_EQ(talk.sent_to_server(), wire::query("CALL p()")) << "what follows waits";
+    exchange bare;
+    run(bare, "CALL p()", "CALL");
+    EXPECT_FALSE(bare.settle());
+}
+
 TEST(FrontParameters, WhatIsSetAfterAResetInTheSameTextStays)
 {
     exchange talk{{{"timezone", "Asia/Tokyo"}}};
