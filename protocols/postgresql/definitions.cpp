@@ -6,52 +6,72 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <cstddef>
+#include <span>
 
 namespace penstock::postgresql {
 
 namespace {
 
+using std::string_view_literals::operator""sv;
+
 /// Of what is created, altered and dropped. With an extension or a schema come or go its functions, and with a column
 /// its sequence.
-constexpr auto kinds = std::to_array<std::string_view>({"function",
-                                                        "procedure",
-                                                        "routine",
-                                                        "aggregate",
-                                                        "extension",
-                                                        "schema",
-                                                        "view",
-                                                        "policy",
-                                                        "rule",
-                                                        "operator",
-                                                        "sequence",
-                                                        "serial",
-                                                        "bigserial",
-                                                        "smallserial",
-                                                        "identity",
-                                                        "unlogged"});
+constexpr std::array kinds{"function"sv,
+                           "procedure"sv,
+                           "routine"sv,
+                           "aggregate"sv,
+                           "extension"sv,
+                           "schema"sv,
+                           "view"sv,
+                           "policy"sv,
+                           "rule"sv,
+                           "operator"sv,
+                           "sequence"sv,
+                           "serial"sv,
+                           "serial2"sv,
+                           "serial4"sv,
+                           "serial8"sv,
+                           "bigserial"sv,
+                           "identity"sv,
+                           "smallserial"sv,
+                           "unlogged"sv};
+/// A text that does none of these defines nothing.
+constexpr std::array verbs{"create"sv, "alter"sv, "drop"sv, "do"sv};
 
-bool begins_with(std::string_view text, std::string_view word)
+bool is(std::string_view written, std::string_view word)
 {
-    return text.size() >= word.size() && std::equal(word.begin(), word.end(), text.begin(), [](char left, char right) {
+    return written.size() == word.size() &&
+           std::equal(word.begin(), word.end(), written.begin(), [](char left, char right) {
                return left == to_lower(right);
            });
+}
+
+bool is_one_of(std::span<const std::string_view> words, std::string_view written)
+{
+    return std::any_of(words.begin(), words.end(), [written](auto word) { return is(written, word); });
 }
 
 }  // namespace
 
 bool speaks_of_definitions(std::string_view text)
 {
-    bool in_name = false;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const bool was_in_name = std::exchange(in_name, is_in_name(text[at]));
-        const auto rest = text.substr(at);
-        if (in_name && !was_in_name &&
-            std::any_of(kinds.begin(), kinds.end(), [rest](auto word) { return begins_with(rest, word); })) {
-            return true;
+    bool has_verb = false;
+    bool has_kind = false;
+    for (std::size_t at = 0; at < text.size() && !(has_verb && has_kind);) {
+        if (!is_in_name(text[at])) {
+            ++at;
+            continue;
         }
+        const auto begin = at;
+        while (at < text.size() && is_in_name(text[at])) {
+            ++at;
+        }
+        const auto word = text.substr(begin, at - begin);
+        has_verb = has_verb || is_one_of(verbs, word);
+        has_kind = has_kind || is_one_of(kinds, word);
     }
-    return false;
+    return has_verb && has_kind;
 }
 
 }  // namespace penstock::postgresql

@@ -10,7 +10,7 @@
 
 namespace penstock::postgresql {
 
-/// A word that such texts have.
+/// The words that such texts have: what is done, and to what kind of thing.
 [[nodiscard]] bool speaks_of_definitions(std::string_view text);
 
 /// Errs to one side; but what functions and procedures do inside is not visible here. `statements`: of the text, whose

@@ -28,6 +28,7 @@ TEST(Definitions, ThoseOfFunctionsAreSeen)
                              "create extension pgcrypto",
                              "create or replace view v as select f()",
                              "create table t (id bigserial)",
+                             "create table t (id SERIAL8)",
                              "create table t (id int generated always as identity)",
                              "alter table t set unlogged",
                              "create policy p on t using (f())",
@@ -46,6 +47,10 @@ TEST(Definitions, OthersAreNot)
                              "drop table t",
                              "select function from t",
                              "select 1; select 2",
+                             "begin; set transaction isolation level serializable",
+                             "set default_transaction_isolation = 'serializable'; set work_mem = '1MB'",
+                             "select 1; select n from rule",
+                             "create table viewers(a int)",
                              "insert into procedures values (1)",
                              "do $$ begin end $$",
                              ""}) {
