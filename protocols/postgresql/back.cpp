@@ -436,11 +436,12 @@ advance_result back::on_error(bytes body, bytes whole, front& client, outbox& to
     auto& head = expected_.front();
     head.failed = true;
     copying_in_ = false;
-    const bool stale = report.sqlstate == "0A000" && head.kind == reply_kind::bind && head.prepares &&
-                       report.message == "cached plan must not change result type";
+    const bool stale =
+        report.sqlstate == "0A000" && head.kind == reply_kind::bind && head.prepares &&
+        (report.routine == "RevalidateCachedQuery" || report.message == "cached plan must not change result type");
     if (stale && client.heal(head.prepares, batch_is_alone(), *this)) {
         mute_batch();
-    } else if (is_replica && move_elsewhere(report, client, to_client)) {
+    } else if (is_replica && !stale && move_elsewhere(report, client, to_client)) {
         mute_batch();
     } else if (head.why == purpose::client && client.has_repeated_a_write(report.sqlstate)) {
         encode_error({error_kind::outcome_unknown, {}, {}}, to_client.made(), false);

@@ -53,7 +53,7 @@ void back::forget_beginning(front& client, outbox& to_client)
 bool back::move_elsewhere(const error_report& why, front& client, outbox& to_client)
 {
     const bool unseen = !relayed_for_good_;
-    if (expected_.front().why != purpose::client || !client.leave_replica(why.sqlstate, why.message, unseen)) {
+    if (expected_.front().why != purpose::client || !client.leave_replica(why, unseen)) {
         return false;
     }
     to_client.clear();

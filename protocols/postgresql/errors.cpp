@@ -130,6 +130,7 @@ error_report decode_error(bytes body)
             case 'M': keep_first(report.message, value); break;
             case 'D': keep_first(report.detail, value); break;
             case 'H': keep_first(report.hint, value); break;
+            case 'R': keep_first(report.routine, value); break;
             default: break;  // position, file, line and the like; later versions may add fields
         }
     }

@@ -35,6 +35,7 @@ struct error_report {
     std::string_view message;
     std::string_view detail;
     std::string_view hint;
+    std::string_view routine;  ///< of the server's source that says so; unlike the message in no human language
 };
 
 /// Takes the body of an ErrorResponse or NoticeResponse apart. Any field may be missing; of a repeated one the first

@@ -105,7 +105,7 @@ public:
     }
     /// A replica's error. True where the request is to be sent again to another server, by way of take_healed_batch():
     /// only if the client has seen nothing of the answer (`unseen`).
-    bool leave_replica(std::string_view sqlstate, std::string_view message, bool unseen);
+    bool leave_replica(const error_report& why, bool unseen);
 
     // --- told by back ---
 
@@ -158,6 +158,8 @@ private:
     void note_bound(const statement* named);
     void note_definitions(std::string_view text, statement_verb first, std::size_t statements);
     bool send_again();
+    bool send_block_again();
+    void keep_sent(bytes rest, bool alone);
     void free_names(bytes request);
     void note_refused();
     [[nodiscard]] request_facts look_at(bytes rest);

@@ -73,7 +73,7 @@ bool front::on_server_lost(back& server, const client_error& error, outbox& to_c
     if (!pins_.empty() || parameters_.has_acknowledged() || server.is_mid_relay()) {
         return false;
     }
-    if (server.is_replica && !server.has_relayed() && (send_again() || takes_block_elsewhere())) {
+    if (server.is_replica && !server.has_relayed() && ((!is_on_replica() && send_again()) || takes_block_elsewhere())) {
         ++counters_.lost_with_replica;
         forget_lost(server);
         return true;

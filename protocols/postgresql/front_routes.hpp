@@ -39,6 +39,7 @@ struct front_routes {
     bool defined = false;           ///< and among it may have been what changes functions
     bool again_on_primary = false;  ///< the next request
     bool has_isolation = false;     ///< the session's transactions are none for replicas
+    bool one_by_one = false;        ///< no request is sent to a replica behind another any more
     bool records = false;           ///< a part of `sent` has not been sent yet
     std::string sent{};             ///< the request under way on a replica; empty: cannot be sent again
 

@@ -92,12 +92,19 @@ front_need front::choose_on_replica(bool judged, bytes rest, const back& server)
         own.is_judged = server.is_quiet();
         return server.is_quiet() ? front_need::server : front_need::answers;
     }
-    if (own.patient && !server.is_quiet()) {
+    if ((own.patient || own.one_by_one) && !server.is_quiet()) {
         return front_need::answers;
     }
-    own.records = server.is_quiet() && !own.facts.no_retry && own.request_octets <= std::min(longest_kept, rest.size());
-    own.sent.assign(rest.data(), own.records ? own.request_octets : 0);
+    keep_sent(rest, server.is_quiet());
     return front_need::more;
+}
+
+/// Of the request that goes to a replica, for send_again().
+void front::keep_sent(bytes rest, bool alone)
+{
+    auto& own = *routes_;
+    own.records = alone && !own.facts.no_retry && own.request_octets <= std::min(longest_kept, rest.size());
+    own.sent.assign(rest.data(), own.records ? own.request_octets : 0);
 }
 
 /// In a transaction on a replica, or one that is to begin there. It stays as long as it does nothing but read; for the
@@ -110,16 +117,19 @@ front_need front::choose_in_block(bool judged, bytes rest, const back& server)
     if (!server.is_quiet()) {
         return front_need::answers;
     }
-    if (server.transaction_status() == 'E') {
-        return front_need::more;  // the server refuses whatever does not end it
-    }
     const bool was_begun = server.in_transaction();
     if (own.block == begun::held && was_begun) {
+        in_failure_ = false;  // the client's transaction has not failed
         own.facts = {.verdict = read_verdict::transaction};
+    } else if (server.transaction_status() == 'E') {
+        return front_need::more;  // the server refuses whatever does not end it
     } else if (!judged) {
         own.facts = look_at(rest);
     }
     if (own.facts.reads()) {
+        if (is_on_replica()) {
+            keep_sent(rest, true);
+        }
         return front_need::more;
     }
     own.block = begun::held;
@@ -242,24 +252,40 @@ void front::free_names(bytes request)
     }
 }
 
-bool front::leave_replica(std::string_view sqlstate, std::string_view message, bool unseen)
+/// Whether the primary could do what a replica says it cannot (what is unlogged is not there, "recovery is in
+/// progress") only the primary knows, whose own word the client gets if it cannot either.
+bool front::leave_replica(const error_report& why, bool unseen)
 {
-    const bool writes = sqlstate == "25006";     // read_only_sql_transaction
-    const bool conflicts = sqlstate == "40001";  // with the replay of what the primary has removed
-    const bool is_serializable = sqlstate == "0A000" && message == "cannot use serializable mode in a hot standby";
-    if (!routes_ || !(writes || conflicts || is_serializable)) {
+    const bool writes = why.sqlstate == "25006";     // read_only_sql_transaction
+    const bool conflicts = why.sqlstate == "40001";  // with the replay of what the primary has removed
+    const bool is_unsupported = why.sqlstate == "0A000";
+    const bool is_serializable = is_unsupported && why.routine == "GetSerializableTransactionSnapshot";
+    const bool is_unable = (is_unsupported && !is_serializable) || why.sqlstate == "55000";
+    if (!routes_ || !(writes || conflicts || is_unsupported || is_unable)) {
         return false;
     }
     auto& own = *routes_;
     own.has_isolation = own.has_isolation || is_serializable;
-    if (writes) {
+    if (writes || is_unable) {
         note_refused();
     }
-    if (!unseen || !send_again()) {
+    const bool in_block = is_on_replica();
+    const bool is_kept = may_send_again();
+    const bool goes_on = in_block ? unseen && is_unable && send_block_again() : unseen && send_again();
+    own.again_on_primary = goes_on && !in_block;
+    own.one_by_one = own.one_by_one || (!in_block && !is_kept);  // it may have been sent behind another
+    counters_.refused_by_replica += goes_on ? 1 : 0;
+    return goes_on;
+}
+
+/// Its transaction is begun anew on the primary in front of it: see choose_in_block().
+bool front::send_block_again()
+{
+    if (!send_again()) {
         return false;
     }
-    own.again_on_primary = true;
-    ++counters_.refused_by_replica;
+    routes_->block = begun::held;
+    routes_->needs_primary = true;
     return true;
 }
 

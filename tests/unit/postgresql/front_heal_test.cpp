@@ -13,7 +13,9 @@ namespace {
 
 std::string stale_plan()
 {
-    return wire::error("0A000", "cached plan must not change result type");
+    return wire::frame('E',
+                       wire::c_string("SERROR") + wire::c_string("C0A000") + wire::c_string("Mder Plan ist alt") +
+                           wire::c_string("RRevalidateCachedQuery") + '\0');
 }
 
 std::string described_batch()

@@ -306,12 +306,111 @@ TEST_F(FrontRouting, SendsNoWriteAgainThatAPrimaryLost)
     EXPECT_EQ(talk.client.take_healed_batch(), "");
 }
 
+TEST_F(FrontRouting, WhatAReplicaCannotDoIsAskedOfThePrimaryWhoseWordCounts)
+{
+    for (const auto* code : {"0A000", "55000"}) {
+        const auto unable = wire::error(code, "das geht hier nicht") + wire::ready();
+        const auto request = wire::query(std::string{"select n from unlogged_"} + code);
+        on_replica();
+        talk.send(request);
+        talk.answer(unable);
+        EXPECT_EQ(talk.sent_to_client(), "");
+        EXPECT_EQ(talk.client.take_healed_batch(), request);
+        talk.server = nullptr;
+        EXPECT_EQ(verdict_of(request), read_verdict::refused);
+        on_primary();
+        talk.send({});
+        talk.answer(unable);
+        EXPECT_EQ(talk.sent_to_client(), unable) << "once";
+        EXPECT_EQ(talk.client.take_healed_batch(), "");
+        talk.server = nullptr;
+        EXPECT_EQ(verdict_of(request), read_verdict::refused);
+        on_primary();
+        talk.send({});
+        talk.answer(wire::rows("1") + wire::ready());
+        talk.sent_to_client();
+        talk.server = nullptr;
+        EXPECT_EQ(verdict_of(wire::query("select n from others")), read_verdict::read);
+        on_primary();
+        talk.send({});
+        talk.answer(wire::rows("1") + wire::ready());
+        talk.sent_to_client();
+    }
+}
+
+TEST_F(FrontRouting, WhatWasRefusedBehindAnotherRequestIsNotSentBehindOneAgain)
+{
+    const auto both = wire::query("select 1") + wire::query("select * from writing_view");
+    on_replica();
+    talk.send(both);
+    talk.answer(wire::rows("1") + wire::ready() + refusal + wire::ready());
+    EXPECT_TRUE(talk.sent_to_client().ends_with(refusal + wire::ready()));
+    talk.sent_to_server();
+    EXPECT_EQ(talk.send(both), front_need::answers);
+    EXPECT_EQ(talk.sent_to_server(), wire::query("select 1"));
+    talk.answer(wire::rows("1") + wire::ready());
+    talk.sent_to_client();
+    EXPECT_EQ(talk.send({}), front_need::more);
+    talk.answer(refusal + wire::ready());
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), wire::query("select * from writing_view"));
+}
+
+TEST_F(FrontRouting, ATransactionThatAReplicaCannotGoOnWithGoesOnOnThePrimary)
+{
+    const auto request = wire::query("select n from unlogged");
+    const auto begun = wire::command_complete("BEGIN") + wire::ready('T');
+    talk.send(wire::query("begin read only"));
+    EXPECT_EQ(talk.send(wire::query("select 1")), front_need::server);
+    on_replica();
+    EXPECT_EQ(talk.send({}), front_need::answers);
+    talk.answer(wire::command_complete("BEGIN") + wire::rows("read committed") + wire::ready('T'));
+    EXPECT_EQ(talk.send({}), front_need::more);
+    talk.answer(wire::rows("1") + wire::ready('T'));
+    talk.sent_to_client();
+    talk.send(request);
+    talk.answer(wire::error("0A000") + wire::ready('E'));
+    EXPECT_EQ(talk.sent_to_client(), "");
+    EXPECT_EQ(talk.client.take_healed_batch(), request);
+    EXPECT_EQ(talk.send(request), front_need::server);
+    talk.server = nullptr;
+    EXPECT_EQ(talk.send({}), front_need::server);
+    EXPECT_EQ(talk.client.wanted().verdict, read_verdict::transaction);
+    on_primary();
+    talk.sent_to_server();
+    EXPECT_EQ(talk.send({}), front_need::answers);
+    EXPECT_NE(talk.sent_to_server().find("READ ONLY"), std::string::npos);
+    talk.answer(begun);
+    EXPECT_EQ(talk.send({}), front_need::more);
+    EXPECT_EQ(talk.sent_to_server(), request);
+    talk.answer(wire::rows("1") + wire::ready('T'));
+    EXPECT_EQ(types_of(talk.sent_to_client()), "TDCZ");
+    EXPECT_FALSE(talk.client.must_stay());
+}
+
+TEST_F(FrontRouting, ATransactionThatIsLostWithItsReplicaIsTold)
+{
+    talk.send(wire::query("begin read only"));
+    talk.send(wire::query("select 1"));
+    on_replica();
+    talk.send({});
+    talk.answer(wire::command_complete("BEGIN") + wire::rows("read committed") + wire::ready('T'));
+    talk.send({});
+    talk.sent_to_client();
+    EXPECT_TRUE(talk.lose_server({error_kind::outcome_unknown, {}, {}}));
+    EXPECT_TRUE(talk.sent_to_client().ends_with(wire::ready('E')));
+    EXPECT_EQ(talk.client.take_healed_batch(), "");
+}
+
 TEST_F(FrontRouting, KeepsSerializableSessionsOffReplicas)
 {
     on_replica();
     const auto request = wire::query("select 1");
     talk.send(request);
-    talk.answer(wire::error("0A000", "cannot use serializable mode in a hot standby") + wire::ready());
+    talk.answer(wire::frame('E',
+                            wire::c_string("SERROR") + wire::c_string("C0A000") + wire::c_string("Mnicht hier") +
+                                wire::c_string("RGetSerializableTransactionSnapshot") + '\0') +
+                wire::ready());
     EXPECT_EQ(talk.client.take_healed_batch(), request);
     talk.server = nullptr;
     verdict_of(request);
