@@ -50,6 +50,7 @@ void back::was_reset()
     characteristics_ = false;
     xa_ = 0;
     insert_id = 0;
+    last_gtid.clear();
     shared_ = false;
     is_guarded = false;
     isolation.clear();

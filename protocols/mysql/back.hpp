@@ -215,6 +215,8 @@ public:
     std::vector<std::uint32_t> to_close;  ///< statements to be closed with what is sent next
     /// What LAST_INSERT_ID() gives, where it is known.
     std::optional<std::uint64_t> insert_id{0};
+    /// What @@last_gtid is here (MariaDB).
+    std::string last_gtid{};
     /// Which statement ran here last: a session's stamp and its own count.
     std::pair<std::uint64_t, std::uint64_t> last_statement{};
     /// Likewise, which it has the diagnostics of: some commands leave them as they are.

@@ -21,6 +21,12 @@ bool is_asked_with_tracking(std::string_view name)
     return one_of(name, {"session_track_schema", "session_track_state_change", "session_track_transaction_info"});
 }
 
+/// Without a scope, "@@name =" is about the next transaction alone.
+bool is_of_next_transaction(std::string_view name)
+{
+    return one_of(name, {"transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"});
+}
+
 /// @@session.name, @@local.name and @@name are the session's.
 std::pair<bool, std::string_view> scope_of(std::string_view name)
 {
@@ -139,12 +145,13 @@ void effects_collector::take_first(std::string_view word)
         verb meaning;
     };
     static constexpr entry verbs[] = {
-        {"backup", verb::backup}, {"begin", verb::begin},     {"call", verb::call},    {"case", verb::block},
-        {"create", verb::create}, {"declare", verb::block},   {"drop", verb::drop},    {"execute", verb::execute},
-        {"flush", verb::flush},   {"for", verb::block},       {"get", verb::get},      {"handler", verb::handler},
-        {"if", verb::block},      {"kill", verb::kill},       {"load", verb::load},    {"lock", verb::lock},
-        {"loop", verb::block},    {"prepare", verb::prepare}, {"repeat", verb::block}, {"set", verb::set},
-        {"show", verb::show},     {"unlock", verb::unlock},   {"while", verb::block},  {"xa", verb::xa}};
+        {"backup", verb::backup},       {"begin", verb::begin},   {"call", verb::call},       {"case", verb::block},
+        {"commit", verb::completion},   {"create", verb::create}, {"declare", verb::block},   {"drop", verb::drop},
+        {"execute", verb::execute},     {"flush", verb::flush},   {"for", verb::block},       {"get", verb::get},
+        {"handler", verb::handler},     {"if", verb::block},      {"kill", verb::kill},       {"load", verb::load},
+        {"lock", verb::lock},           {"loop", verb::block},    {"prepare", verb::prepare}, {"repeat", verb::block},
+        {"rollback", verb::completion}, {"set", verb::set},       {"show", verb::show},       {"unlock", verb::unlock},
+        {"while", verb::block},         {"xa", verb::xa}};
     const auto* const found =
         std::find_if(std::begin(verbs), std::end(verbs), [word](const auto& each) { return each.word == word; });
     verb_ = found == std::end(verbs) ? verb::other : found->meaning;
@@ -199,11 +206,13 @@ void effects_collector::take_anywhere(sql_token kind, std::string_view text, boo
                 effects_.pins.add(pin_reason::sequence);
             }
             effects_.calculates_found_rows = effects_.calculates_found_rows || text == "sql_calc_found_rows";
+            take_pseudocolumn(text);
             break;
         case sql_token::system_variable: {
             const auto name = scope_of(text).second;
             effects_.reads_insert_id = effects_.reads_insert_id || one_of(name, {"last_insert_id", "identity"});
             effects_.reads_diagnostics = effects_.reads_diagnostics || one_of(name, {"warning_count", "error_count"});
+            effects_.reads_last_gtid = effects_.reads_last_gtid || name == "last_gtid";
             break;
         }
         case sql_token::user_variable:
@@ -237,6 +246,9 @@ void effects_collector::take_by_verb(sql_token kind, std::string_view text)
             }
             break;
         case verb::block: take_in_block(kind, text); break;
+        case verb::completion:
+            effects_.releases = effects_.releases || (is_word && text == "release" && last_word_ != "no");
+            break;
         case verb::call:
         case verb::load:
         case verb::get:
@@ -439,6 +451,8 @@ void effects_collector::end_assignment()
             effects_.pins.add(pin_reason::user_variable);
             note_variable(set_name_);
         }
+    } else if (has_value && set_unscoped_ && is_of_next_transaction(set_name_)) {
+        // as SET TRANSACTION, which the server reports; assigned to itself, it would be another value
     } else if (has_value && !set_global_ && set_name_ == "session_track_system_variables") {
         effects_.sets_tracking = true;
     } else if (has_value && !set_global_ && !is_asked_with_tracking(set_name_)) {

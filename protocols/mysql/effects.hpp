@@ -86,6 +86,8 @@ struct text_effects {
     bool reads_row_count = false;
     bool reads_found_rows = false;
     bool reads_diagnostics = false;    ///< SHOW WARNINGS, GET DIAGNOSTICS, @@warning_count, ...
+    bool reads_last_gtid = false;      ///< @@last_gtid (MariaDB)
+    bool releases = false;             ///< COMMIT RELEASE, ROLLBACK RELEASE: the connection ends
     bool reads_connection_id = false;  ///< CONNECTION_ID(): ours, not the server's
     bool kills = false;                ///< KILL: a number that means another connection there
     kill_statement kill{};             ///< what it kills, where the text is nothing else
@@ -121,6 +123,7 @@ private:
         begin,
         block,
         call,
+        completion,
         create,
         drop,
         execute,
@@ -156,6 +159,7 @@ private:
     void take_in_handler(std::string_view word);
     void take_in_backup(std::string_view word);
     void take_unknown_call();
+    void take_pseudocolumn(std::string_view word);
     void note_variable(std::string_view name);
     [[nodiscard]] std::string_view name_of_variable(std::string_view text, bool clipped) const;
     void take_by_verb(sql_token kind, std::string_view text);

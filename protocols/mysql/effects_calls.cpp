@@ -60,6 +60,15 @@ std::string_view effects_collector::name_of_variable(std::string_view text, bool
     return lexer_.is_plain() && is_ascii && !clipped ? text : std::string_view{};
 }
 
+/// sequence.NEXTVAL, sequence.CURRVAL: MariaDB's ORACLE mode, which the text itself may have chosen.
+void effects_collector::take_pseudocolumn(std::string_view word)
+{
+    if (after_dot_ && (reading_.oracle || effects_.sets) && one_of(word, {"currval", "nextval"})) {
+        effects_.runs_code = true;
+        effects_.pins.add(pin_reason::sequence);
+    }
+}
+
 void effects_collector::take_call(std::string_view name)
 {
     if (one_of(name, {"lastval", "nextval", "setval"})) {  // what a sequence gave is told to its connection alone

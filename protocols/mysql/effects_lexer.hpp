@@ -23,6 +23,8 @@ struct sql_reading {
     bool ambiguous = false;
     /// It is UTF-8: octets above 127 are parts of names. In other sets they may be blanks or operators.
     bool utf8 = false;
+    /// sql_mode=ORACLE (MariaDB).
+    bool oracle = false;
 
     friend bool operator==(const sql_reading&, const sql_reading&) = default;
 };

@@ -69,6 +69,8 @@ public:
     bool catch_up(back& server, outbox& to_server, outbox& to_client);
 
     [[nodiscard]] bool must_stay() const;
+    /// The client has ended its connection by a statement, and has its answer.
+    [[nodiscard]] bool has_left() const { return has_left_; }
     [[nodiscard]] pin_set pins() const { return pins_; }
     /// The shape of the statement that pinned last; null where it is not known.
     [[nodiscard]] const std::shared_ptr<const std::string>& pin_cause() const { return pin_cause_; }
@@ -336,6 +338,12 @@ private:
     void on_statement_done(const expected_reply& reply, back& server);
     void note_found_rows(const expected_reply& reply);
     void note_late(const session_change& change, back& server);
+    bool forget_others_gtid(back& server, outbox& to_server);
+    [[nodiscard]] bool lacks_gtid(const text_effects& effects, const back& server) const
+    {
+        return effects.reads_last_gtid && server.is_mariadb() && server.last_gtid != last_gtid_;
+    }
+    [[nodiscard]] std::optional<std::string> with_last_gtid(bytes text) const;
     [[nodiscard]] bool is_known_mode(const session_change& change, back& server);
     void note_default_sql_mode(std::string_view mode, back& server);
     [[nodiscard]] bool is_of_another_schema(std::uint32_t client_statement) const;
@@ -430,7 +438,9 @@ private:
     } asks_;
     /// The last of them where no server has it, and it has to be signalled to be found there.
     std::unique_ptr<const client_error> own_error_{};
-    bool was_on_mariadb_ = false;    ///< the last server was
+    bool was_on_mariadb_ = false;  ///< the last server was
+    bool has_left_ = false;
+    std::string last_gtid_{};        ///< what @@last_gtid gives, and how every server that the session wrote to told it
     std::int64_t row_count_ = 0;     ///< what ROW_COUNT() gives
     std::uint64_t found_rows_ = 0;   ///< and FOUND_ROWS()
     bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: the next statement asks for the number, most likely

@@ -110,6 +110,25 @@ std::string as_wide_as_a_count(Number number, const back& server)
                           : "(" + std::to_string(other + number) + "-" + std::to_string(other) + ")";
 }
 
+/// Whether all of the text can be told to be in quotes or not without reading it as SQL.
+bool has_plain_quotes(bytes text)
+{
+    return text.find_first_of("\\\\#`") == bytes::npos && text.find("--") == bytes::npos &&
+           text.find("/*") == bytes::npos;
+}
+
+/// How long the name of @@last_gtid is with which this begins; 0: with none.
+std::size_t gtid_name_size(std::string_view text)
+{
+    for (const std::string_view name : {"@@last_gtid", "@@session.last_gtid", "@@local.last_gtid"}) {
+        const bool is_that = text.size() >= name.size() && lower_case(text.substr(0, name.size())) == name;
+        if (is_that && (text.size() == name.size() || !is_letter(text[name.size()]))) {
+            return name.size();
+        }
+    }
+    return 0;
+}
+
 bool is_use(std::string_view text)
 {
     return lower_case(trimmed(text).substr(0, 4)) == "use ";
@@ -161,6 +180,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     if (is_plain && server == nullptr && !refusal_) {
         return front_need::server;
     }
+    if (server != nullptr && !is_plain && default_sql_mode_.empty()) {
+        default_sql_mode_ = server->default_sql_mode();
+    }
     const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
     const bool can_answer = kept_.can_answer() || (own_error_ && !kept_.is_empty());
     const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && can_answer &&
@@ -197,15 +219,51 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     }
     ++counters_.queries;
     auto kept = is_plain || effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
+    std::optional<std::string> with_gtid;
+    if (lacks_gtid(effects, *server)) {
+        with_gtid = with_last_gtid(*text);
+        if (!with_gtid && forget_others_gtid(*server, to_server)) {
+            return front_need::answers;
+        }
+    }
+    const bytes known = with_gtid ? bytes{*with_gtid} : *text;
     // Behind another statement of the same text they are that one's, and the server knows them.
     const bool asks_counts = effects.statements == 1 && (effects.reads_row_count || effects.reads_found_rows);
     if (effects.reads_connection_id || (asks_counts && !has_counts(*server))) {
-        const auto changed = with_known_counts(*text, effects, *server);
+        const auto changed = with_known_counts(known, effects, *server);
         send_text(payload, changed, std::move(kept), *server, to_server);
     } else {
-        send_text(payload, *text, std::move(kept), *server, to_server);
+        send_text(payload, known, std::move(kept), *server, to_server);
     }
     return front_need::more;
+}
+
+/// The text with what it is for this session in the place of @@last_gtid; nothing where that may not be found.
+std::optional<std::string> front::with_last_gtid(bytes text) const
+{
+    if (!has_plain_quotes(text)) {
+        return std::nullopt;
+    }
+    std::string changed;
+    char quote = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto size = quote == 0 && text[at] == '@' ? gtid_name_size(text.substr(at)) : 0;
+        if (size > 0) {
+            const std::string name{text.substr(at, size)};
+            changed.append("'" + last_gtid_ + "'");
+            changed.append(is_column(text.substr(0, at), text.substr(at + size)) ? " AS `" + name + "`" : "");
+            at += size;
+            continue;
+        }
+        const char octet = text[at++];
+        changed.push_back(octet);
+        if (quote == 0) {
+            quote = octet == '\'' || octet == '"' ? octet : '\0';
+        } else if (octet == quote) {
+            quote = 0;
+        }
+    }
+    return changed;
 }
 
 /// The text with what this session knows in the place of CONNECTION_ID(), and of ROW_COUNT() and FOUND_ROWS() where it

@@ -66,4 +66,19 @@ void front::note_default_sql_mode(std::string_view mode, back& server)
     default_sql_mode_ = mode;
 }
 
+/// Where @@last_gtid is another session's, and the text cannot be changed: it gets a connection that is as new, and
+/// from then on the session keeps it. True where something was sent.
+bool front::forget_others_gtid(back& server, outbox& to_server)
+{
+    const bool may_reset = server.is_idle() && !must_stay() && diagnostics_ != diagnostics::server;
+    asks_.for_counts = true;
+    pins_.add(pin_reason::diagnostics);
+    if (may_reset && !server.last_gtid.empty()) {
+        inject(purpose::housekeeping, reply_kind::ok, bytes{"\x1f", 1}, server, to_server);
+        server.was_reset();
+        return true;
+    }
+    return false;
+}
+
 }  // namespace penstock::mysql

@@ -218,6 +218,8 @@ void front::apply(const expected_reply& reply, back& server)
             pins_.add(pin_reason::unknown_setting);  // what else it said was perhaps not reported either
         }
     }
+    has_left_ = effects.releases && !reply.failed;
+    server.must_close = server.must_close || has_left_;  // the server ends it as well
     note_unreported(effects, reply.failed, server);
     note_held(effects, reply);
     const bool recollated = state_.take_recollated() || sets_collation_unreported(effects);
@@ -278,6 +280,10 @@ void front::apply(const expected_reply& reply, back& server)
 void front::on_session_change(const session_change& change, const expected_reply& during, back& server)
 {
     const bool is_variable = change.kind == change_kind::system_variable;
+    if (is_variable && change.name == "last_gtid") {
+        last_gtid_ = server.last_gtid = change.value;
+        return;
+    }
     const bool is_own = during.why == purpose::client || during.why == purpose::catch_up;
     if (is_variable && note_recording(change, during, server)) {
         return;
@@ -401,6 +407,7 @@ void front::forget_session(back* server)
     state_.reset();
     wishes_.reset();
     insert_id_ = 0;
+    last_gtid_.clear();
     insert_id_is_exact_ = true;
     row_count_ = 0;
     ++sent_;

@@ -70,6 +70,9 @@ front_need front::prepare(bytes payload, back* server, outbox& to_server, outbox
     if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
         return *stop;
     }
+    if (default_sql_mode_.empty()) {
+        default_sql_mode_ = server->default_sql_mode();
+    }
     expected_reply reply{reply_kind::prepare};
     reply.prepares = store_.intern(payload.substr(1), context_of(payload.substr(1)), reading());
     if (asks_of_earlier(*reply.prepares)) {
@@ -232,6 +235,9 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
             return *stop;
         }
         found = server->statements.find(*wanted->what, id);
+        if (lacks_gtid(*effects, *server) && forget_others_gtid(*server, to_server)) {
+            return front_need::answers;
+        }
     }
     if (!is_bulk && head.parameters > wanted->parameters && !has(server->agreed(), capability::query_attributes)) {
         const client_error why{error_kind::unsupported_feature, "this server takes no query attributes", {}};

@@ -94,8 +94,10 @@ bool begins_plainly(bytes text)
         const auto rest = 8 * (8 - word.size());
         return first << rest >> rest == number_of(word) && (text.size() == word.size() || !is_name(text[word.size()]));
     };
-    return is("select") || is("insert") || is("update") || is("delete") || is("commit") || is("replace") ||
-           is("rollback") || (is("begin") && text.size() == 5);  // BEGIN NOT ATOMIC runs code
+    const auto is_alone = [&](std::string_view word) { return is(word) && text.size() == word.size(); };
+    // BEGIN NOT ATOMIC runs code, COMMIT RELEASE ends the connection.
+    return is("select") || is("insert") || is("update") || is("delete") || is("replace") || is_alone("commit") ||
+           is_alone("rollback") || is_alone("begin");
 }
 
 /// Whether no function stands in front of the parenthesis at `place` but a server's own, without an underscore.
@@ -134,9 +136,13 @@ bool opens_plainly(bytes text, std::size_t place)
     return !is_qualified && where_unknown({name.data(), size}) == 0;
 }
 
-/// NEXT VALUE FOR, PREVIOUS VALUE FOR.
+/// NEXT VALUE FOR, PREVIOUS VALUE FOR; sequence.NEXTVAL, sequence.CURRVAL.
 bool may_ask_sequence(bytes text, std::size_t vee)
 {
+    const auto before = vee >= 4 ? text.substr(vee - 4, 4) : bytes{};
+    if (is_word(text.substr(vee, 3), "val") && (is_word(before, "next") || is_word(before, "curr"))) {
+        return true;
+    }
     constexpr std::string_view word = "value";
     return is_word(text.substr(vee, word.size()), word) && vee + word.size() < text.size() &&
            is_blank(text[vee + word.size()]);

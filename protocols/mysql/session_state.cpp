@@ -338,6 +338,7 @@ sql_reading session_state::reading(std::string_view default_sql_mode) const
     const std::string_view mode = own != nullptr ? std::string_view{*own} : default_sql_mode;
     sql_reading how;
     how.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+    how.oracle = mode.find("ORACLE") != std::string_view::npos;
     how.ansi_quotes = mode.find("ANSI_QUOTES") != std::string_view::npos;
     if (const auto* const value = current_->find("character_set_client")) {
         const auto charset = value->substr(0, value->find('_'));  // of a collation, too

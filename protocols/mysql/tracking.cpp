@@ -36,8 +36,11 @@ bool tracking_wishes::note(std::string_view name, std::string_view value)
     if (!name.starts_with(prefix)) {
         return false;
     }
-    disturbed_ = true;
     set(name.substr(prefix.size()), value);
+    if (name == "session_track_gtids") {
+        return false;  // nobody but clients sets it
+    }
+    disturbed_ = true;
     return true;
 }
 

@@ -22,7 +22,8 @@ namespace penstock::mysql {
 
 class tracking_wishes {
 public:
-    /// Takes a report of a variable if it is one of session_track_*: these are the client's own and not carried.
+    /// Takes a report of a variable if it is one of session_track_*: these are the client's own and not carried, save
+    /// session_track_gtids.
     bool note(std::string_view name, std::string_view value);
     /// The client has set what is reported, so that itself may not have been: its wishes have to be asked for.
     void must_ask() { asks_ = disturbed_ = true; }
@@ -39,7 +40,8 @@ public:
 
     /// The blocks of `changes` that this client is to see.
     [[nodiscard]] std::string filter(bytes changes) const;
-    /// What an EOF packet has no room for, or an error: a later OK packet tells it, as with a server of the client's own.
+    /// What an EOF packet has no room for, or an error: a later OK packet tells it, as with a server of the client's
+    /// own.
     void hold(std::string_view filtered) { held_ = with_held(filtered); }
     /// The session is reset: MySQL tells nothing any more of what was before.
     void drop_held() { held_.clear(); }

@@ -361,6 +361,12 @@ void session<P>::after_answers()
 {
     auto& server = lease_->half();
     count_answers();
+    if constexpr (requires { front_->has_left(); }) {
+        if (front_->has_left()) {
+            over_ = true;
+            return;
+        }
+    }
     if (!excused_.empty()) {
         excuse_pins();
     }

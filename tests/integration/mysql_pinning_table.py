@@ -58,7 +58,7 @@ TABLE = {
     "`SET @x = literal`": [carried("set @x = 5", "select @x")],
     "user variables that get anything else (`:=`, `INTO @x`, expressions)": [
         lasts("select 1 into @x", reason="user_variable"), lasts("set @x = 1 + 1", reason="user_variable")],
-    "`SET TRANSACTION` for the next one": [ends("set transaction read only", "select count(*) from counted", None)],
+    "`SET TRANSACTION` for the next one, also as `SET @@transaction_read_only = ...`": [ends("set transaction read only", "select count(*) from counted", None)],
     "`LOCK TABLES`": [ends("lock tables counted read", "unlock tables", None)],
     "`FLUSH TABLES WITH READ LOCK`, `FLUSH TABLES ... FOR EXPORT`": [ends("flush tables counted with read lock", "unlock tables", "table_lock")],
     "`LOCK INSTANCE FOR BACKUP`": [only("mysql", lasts("lock instance for backup", reason="advisory_lock"))],
@@ -104,6 +104,8 @@ TABLE = {
     "`ROW_COUNT()`, `FOUND_ROWS()`": [carried("select row_count()", "select found_rows()"), elsewhere("mysql_wire_details.py"),
                                       ends(prepare("select row_count()"), close_prepared, "diagnostics"),
                                       ends([prepare("select found_rows()"), prepare("select 1")], close_prepared, "diagnostics")],
+    "`@@last_gtid` (MariaDB)": [only("mariadb", carried("insert into counted values (null)", "select @@last_gtid")),
+                               elsewhere("mysql_connections_own.py")],
     "`SQL_CALC_FOUND_ROWS`": [ends("select sql_calc_found_rows 1", "select 1", None)],
     "`SHOW WARNINGS`": [carried("select cast('x' as signed)", "show warnings")],
     "`GET DIAGNOSTICS`, `SHOW ERRORS`, `@@warning_count`": [
@@ -116,7 +118,7 @@ TABLE = {
     "`CALL`, stored functions, `EXECUTE IMMEDIATE`, compound statements outside of procedures (MariaDB: `BEGIN NOT ATOMIC`, `IF`, `FOR` ...)": [
         lasts("call nothing_much()", reason="opaque"), only("mariadb", lasts("if 1 then do 1; end if", reason="opaque")),
         elsewhere("mysql_failed_code.py")],
-    "sequences (MariaDB)": [only("mariadb", lasts("select nextval(numbers)", reason="sequence"))],
+    "sequences (MariaDB), also by `s.NEXTVAL` under `sql_mode=ORACLE`": [only("mariadb", lasts("select nextval(numbers)", reason="sequence"))],
     "`SET STATEMENT ... FOR` (MariaDB)": [only("mariadb", carried("set statement max_statement_time = 5 for select 1"))],
     "a change that the server reports without saying what": [elsewhere("mysql_wire_details.py")],
     "a server that tells nothing of its session's state": [elsewhere("mysql_hostile_servers.py")],

@@ -123,6 +123,41 @@ TEST(MysqlEffects, OfCompoundStatementsAreThoseOfCode)
     }
 }
 
+TEST(MysqlEffects, OfWhatIsSaidForTheNextTransactionAreNone)
+{
+    for (const auto* const text : {"SET @@tx_read_only = 1", "SET @@transaction_isolation = 'SERIALIZABLE'"}) {
+        EXPECT_TRUE(inspect(text, {}).is_plain()) << text;
+    }
+    const auto effects = inspect("SET @@tx_isolation = 'SERIALIZABLE', @@sort_buffer_size = 5", {});
+    EXPECT_EQ(effects.unscoped, std::vector<std::string>{"sort_buffer_size"});
+    EXPECT_TRUE(inspect("SET tx_read_only = 1", {}).sets);
+    EXPECT_EQ(inspect("SET @@session.tx_read_only = 1", {}).unscoped.size(), 0U);
+}
+
+TEST(MysqlEffects, OfSequencesInOracleModePin)
+{
+    const sql_reading oracle{.oracle = true};
+    EXPECT_EQ(pins_of("SELECT s.NEXTVAL", oracle), "sequence");
+    EXPECT_EQ(pins_of("INSERT INTO t VALUES (app.s.currval)", oracle), "sequence");
+    EXPECT_EQ(pins_of("SELECT t.nextval FROM t"), "") << "a column";
+    EXPECT_EQ(pins_of("SELECT nextval FROM t", oracle), "");
+    EXPECT_EQ(pins_of("SET sql_mode = 'ORACLE'; SELECT s.nextval"), "sequence");
+}
+
+TEST(MysqlEffects, TellWhatEndsTheConnection)
+{
+    for (const auto* const text :
+         {"COMMIT RELEASE", "rollback work and no chain release", "SELECT 1; COMMIT RELEASE"}) {
+        EXPECT_TRUE(inspect(text, {}).releases) << text;
+    }
+    for (const auto* const text :
+         {"COMMIT", "COMMIT NO RELEASE", "ROLLBACK AND CHAIN NO RELEASE", "RELEASE SAVEPOINT a"}) {
+        EXPECT_FALSE(inspect(text, {}).releases) << text;
+    }
+    EXPECT_TRUE(inspect("SELECT @@last_gtid", {}).reads_last_gtid);
+    EXPECT_TRUE(inspect("SELECT @@session.last_gtid", {}).reads_last_gtid);
+}
+
 TEST(MysqlEffects, PinUserVariablesThatGetWhatIsNoLiteral)
 {
     for (const auto* const text : {"SET @a = b",

@@ -22,7 +22,8 @@ TEST(MysqlPlainText, IsWhatApplicationsMostlySend)
                                    "delete from t where id in (1, 2)",
                                    "BEGIN",
                                    "commit",
-                                   "rollback to savepoint one"}) {
+                                   "ROLLBACK",
+                                   "select current_value, next from t"}) {
         EXPECT_TRUE(is_plain_text(text)) << text;
     }
 }
@@ -42,6 +43,10 @@ TEST(MysqlPlainText, IsNothingInDoubt)
                                    "UPDATE t SET a = F (1)",
                                    "SELECT NEXT VALUE FOR s",
                                    "SELECT nextval(s)",
+                                   "SELECT s.nextval",
+                                   "INSERT INTO t VALUES (5, s.CURRVAL)",
+                                   "COMMIT RELEASE",
+                                   "rollback work release",
                                    "SELECT averylongnameofastoredfunction(1)",
                                    "SELECT get_lock -- c\n('a', 1)",
                                    "SELECT get_lock # c\n('a', 1)",
