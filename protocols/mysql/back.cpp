@@ -49,8 +49,8 @@ void back::was_reset()
     table_locks_ = false;
     characteristics_ = false;
     xa_ = 0;
-    insert_id = 0;
     last_gtid.clear();
+    has_insert_id(0);
     shared_ = false;
     is_guarded = false;
     isolation.clear();

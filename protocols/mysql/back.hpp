@@ -215,6 +215,18 @@ public:
     std::vector<std::uint32_t> to_close;  ///< statements to be closed with what is sent next
     /// What LAST_INSERT_ID() gives, where it is known.
     std::optional<std::uint64_t> insert_id{0};
+    /// Else: the session of this stamp has it from here, and nobody has asked. 0: none.
+    std::uint64_t untold_insert_id_of = 0;
+    void has_insert_id(std::uint64_t value)
+    {
+        insert_id = value;
+        untold_insert_id_of = 0;
+    }
+    void has_untold_insert_id(std::uint64_t stamp)
+    {
+        insert_id.reset();
+        untold_insert_id_of = stamp;
+    }
     /// What @@last_gtid is here (MariaDB).
     std::string last_gtid{};
     /// Which statement ran here last: a session's stamp and its own count.

@@ -161,6 +161,7 @@ void effects_collector::take_first(std::string_view word)
     switch (verb_) {
         case verb::block: begin_block(); break;
         case verb::call: effects_.runs_code = true; break;
+        case verb::load: effects_.draws_untold = true; break;
         case verb::kill:
             effects_.kills = true;
             effects_.kill = {};
@@ -207,6 +208,7 @@ void effects_collector::take_anywhere(sql_token kind, std::string_view text, boo
             }
             effects_.calculates_found_rows = effects_.calculates_found_rows || text == "sql_calc_found_rows";
             take_pseudocolumn(text);
+            effects_.draws_untold = effects_.draws_untold || text == "returning";
             break;
         case sql_token::system_variable: {
             const auto name = scope_of(text).second;
@@ -457,6 +459,7 @@ void effects_collector::end_assignment()
         effects_.sets_tracking = true;
     } else if (has_value && !set_global_ && !is_asked_with_tracking(set_name_)) {
         effects_.sets = true;
+        effects_.sets_insert_id = effects_.sets_insert_id || one_of(set_name_, {"last_insert_id", "identity"});
         if (set_unscoped_) {
             note_unscoped();
         }

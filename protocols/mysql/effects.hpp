@@ -82,7 +82,8 @@ struct text_effects {
     bool load_local = false;  ///< LOAD DATA LOCAL: the server may ask the client for a file
     bool calculates_found_rows = false;
     bool reads_insert_id = false;  ///< LAST_INSERT_ID(), @@last_insert_id, @@identity
-    bool sets_insert_id = false;   ///< LAST_INSERT_ID(...), of which a result with rows does not tell
+    bool sets_insert_id = false;   ///< LAST_INSERT_ID(...), of which a result with rows does not tell; or by SET
+    bool draws_untold = false;     ///< LOAD, RETURNING: may draw an id of which no packet tells
     bool reads_row_count = false;
     bool reads_found_rows = false;
     bool reads_diagnostics = false;    ///< SHOW WARNINGS, GET DIAGNOSTICS, @@warning_count, ...

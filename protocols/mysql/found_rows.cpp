@@ -59,8 +59,11 @@ std::optional<std::uint64_t> number_behind(std::string_view info, std::string_vi
 
 row_finder row_finder_of(bytes text)
 {
+    if (take_word(text, "select") || take_word(text, "set")) {
+        return row_finder::selected;
+    }
     if (take_word(text, "insert") || take_word(text, "replace")) {
-        return holds_select(text) ? row_finder::records : row_finder::result;
+        return holds_select(text) ? row_finder::records : row_finder::inserted;
     }
     if (take_word(text, "do")) {
         return row_finder::one;
@@ -75,7 +78,9 @@ std::optional<std::uint64_t> found_rows_behind(row_finder what,
                                                std::string_view info)
 {
     switch (what) {
-        case row_finder::result: return rows || is_mariadb ? rows : number_behind(info, "Rows matched: ");
+        case row_finder::result:
+        case row_finder::selected:
+        case row_finder::inserted: return rows || is_mariadb ? rows : number_behind(info, "Rows matched: ");
         case row_finder::records: return rows ? rows : number_behind(info, "Records: ");
         case row_finder::one: return is_mariadb ? std::nullopt : std::optional<std::uint64_t>{1};
         case row_finder::nothing: break;

@@ -14,10 +14,12 @@ namespace penstock::mysql {
 
 /// By how a text begins. What reads no rows at all leaves what was there.
 enum class row_finder : std::uint8_t {
-    result,   ///< as many as its result set has; of an UPDATE, MySQL counts the rows it has matched
-    records,  ///< INSERT or REPLACE with a SELECT: as many as that has given
-    one,      ///< DO, which MySQL counts as one row
-    nothing,  ///< SHOW WARNINGS or SHOW ERRORS: what was there stays, rows or not
+    result,    ///< as many as its result set has; of an UPDATE, MySQL counts the rows it has matched
+    selected,  ///< SELECT; and SET, which has none
+    inserted,  ///< INSERT or REPLACE: likewise, if it has one
+    records,   ///< with a SELECT: as many as that has given
+    one,       ///< DO, which MySQL counts as one row
+    nothing,   ///< SHOW WARNINGS or SHOW ERRORS: what was there stays, rows or not
 };
 [[nodiscard]] row_finder row_finder_of(bytes text);
 

@@ -248,6 +248,13 @@ front_need front::begin_stream(command what, bytes payload, back* server, outbox
         return *stop;
     }
     const bool is_query = what == command::query;
+    if (auto failed = std::exchange(injection_error_, {})) {
+        drop_stream(std::move(failed));
+        return front_need::more;
+    }
+    if (is_query && bring_insert_id({}, statement_store::plain(), *server, to_server)) {
+        return front_need::answers;
+    }
     expected_reply reply{is_query ? reply_kind::query : reply_kind::prepare};
     std::string head{payload.substr(0, 1)};
     std::size_t replaced = 1;

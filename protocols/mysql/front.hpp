@@ -266,10 +266,9 @@ private:
                                         const parameter_set_ptr& wanted,
                                         outbox& to_server,
                                         outbox& to_client);
-    std::optional<front_need> get_ready_for_text(const text_effects& effects,
-                                                 back& server,
-                                                 outbox& to_server,
-                                                 outbox& to_client);
+    std::optional<front_need> get_ready_for_text(
+        bytes text, const text_effects& effects, back& server, outbox& to_server, outbox& to_client);
+    [[nodiscard]] bool is_reset_for(const text_effects& effects, const back& server) const;
     bool clean_for(const text_effects& effects, back& server, outbox& to_server);
     [[nodiscard]] static bool runs_code(const text_effects& effects, const back& server);
     void inject(purpose why, reply_kind kind, bytes payload, back& server, outbox& to_server);
@@ -310,6 +309,19 @@ private:
     static void fit_execute(execute_head& head, client_statement& wanted, known_statements::instance& found);
     client_statement* find_statement(std::uint32_t& id);
     front_need unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client);
+
+    // front_insert_id.cpp
+    [[nodiscard]] bool may_use_insert_id(bytes text, const text_effects& effects, const back& server) const;
+    bool bring_insert_id(bytes text, const text_effects& effects, back& server, outbox& to_server);
+    front_need bring_insert_id_along(
+        front_need stop, bytes text, const text_effects& effects, back* server, outbox& to_server);
+    bool ask_insert_id(back& server, outbox& to_server);
+    void note_insert_id(const expected_reply& reply, back& server);
+    /// What the server has is not this session's.
+    [[nodiscard]] bool lacks_insert_id(const back& server) const
+    {
+        return insert_id_is_exact_ ? server.insert_id != insert_id_ : server.untold_insert_id_of != stamp_;
+    }
 
     // front_diagnostics.cpp
     void note_diagnostics(const expected_reply& reply, back& server);
@@ -416,12 +428,9 @@ private:
     bool prepare_failed_ = false;                    ///< the injected one, and the client has its answer
     std::uint8_t command_sequence_ = 1;              ///< the number of the packet that answers the command at hand
 
-    std::uint64_t sent_ = 0;  ///< commands that have gone to a server
-    std::uint64_t insert_id_ = 0;
-    bool insert_id_is_exact_ = true;
-    /// As long as it is not exact: what it was before, and what its server had before.
-    std::uint64_t insert_id_before_ = 0;
-    std::optional<std::uint64_t> servers_insert_id_before_{};
+    std::uint64_t sent_ = 0;          ///< commands that have gone to a server
+    std::uint64_t insert_id_ = 0;     ///< what LAST_INSERT_ID() gives
+    bool insert_id_is_exact_ = true;  ///< else: as far as packets tell; a server has the value itself
     diagnostics diagnostics_ = diagnostics::none;
     std::uint64_t diagnosed_ = 0;  ///< the command that they are of: what sent_ was with it
     bool keeps_rows_ = false;      ///< of the SHOW WARNINGS that was asked for; else only how its columns are described

@@ -207,14 +207,14 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         wanted = schema != nullptr ? wanted->with(schema_entry, *schema) : wanted->without(schema_entry);
     }
     if (const auto stop = get_ready(server, wanted, to_server, to_client)) {
-        return *stop;
+        return bring_insert_id_along(*stop, *text, effects, server, to_server);
     }
     if (question) {  // how its columns are described is not known
         keeps_rows_ = false;
         inject(purpose::warnings, reply_kind::query, "\3SHOW WARNINGS", *server, to_server);
         return front_need::answers;
     }
-    if (const auto stop = get_ready_for_text(effects, *server, to_server, to_client)) {
+    if (const auto stop = get_ready_for_text(*text, effects, *server, to_server, to_client)) {
         return *stop;
     }
     ++counters_.queries;

@@ -137,37 +137,19 @@ void front::inject(purpose why, reply_kind kind, bytes payload, back& server, ou
 }
 
 /// What a text asks of what earlier statements left: it has to be found on this server.
-std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
-                                                    back& server,
-                                                    outbox& to_server,
-                                                    outbox& to_client)
+std::optional<front_need> front::get_ready_for_text(
+    bytes text, const text_effects& effects, back& server, outbox& to_server, outbox& to_client)
 {
     if (effects.load_local && !has(capabilities_, capability::local_files)) {
-        const auto [code, text] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
-        return answer(code, text, to_client);
+        const auto [code, why] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
+        return answer(code, why, to_client);
     }
     if (const auto failed = std::exchange(injection_error_, {})) {
         return answer(*failed, to_client);
     }
-    if (clean_for(effects, server, to_server)) {
+    const bool cleans = clean_for(effects, server, to_server);
+    if (bring_insert_id(text, effects, server, to_server) || cleans) {
         return front_need::answers;
-    }
-    if (effects.reads_insert_id) {
-        if (!insert_id_is_exact_ && servers_insert_id_before_ != insert_id_before_) {
-            // Behind an explicit value the server gives what it had before, which was not this session's: which is it?
-            insert_id_is_exact_ = true;
-            inject(purpose::ask_insert_id, reply_kind::query, "\3SELECT LAST_INSERT_ID()", server, to_server);
-            return front_need::answers;
-        }
-        if (server.insert_id != insert_id_) {
-            server.insert_id = insert_id_;
-            inject(purpose::insert_id,
-                   reply_kind::ok,
-                   "\3DO LAST_INSERT_ID(" + std::to_string(insert_id_) + ")",
-                   server,
-                   to_server);
-            return front_need::answers;
-        }
     }
     const bool is_fresh = !has_diagnostics(server) || server.foreign_diagnostics;
     if (effects.reads_diagnostics && is_fresh) {
@@ -186,6 +168,15 @@ std::optional<front_need> front::get_ready_for_text(const text_effects& effects,
     return std::nullopt;
 }
 
+/// Whether the server is reset in front of such a text.
+bool front::is_reset_for(const text_effects& effects, const back& server) const
+{
+    const auto& names = effects.other_variables;
+    const bool may_find_any = runs_code(effects, server) || std::find(names.begin(), names.end(), "") != names.end();
+    return may_find_any && !server.is_clean_for(stamp_) && !server.in_transaction() && !must_stay() &&
+           diagnostics_ != diagnostics::server;
+}
+
 /// Stored code may have left here what nobody has reported. Whoever runs such code gets a connection that is as new,
 /// and a user variable that this session has not set is NULL, as it would be on a connection of its own.
 bool front::clean_for(const text_effects& effects, back& server, outbox& to_server)
@@ -193,15 +184,14 @@ bool front::clean_for(const text_effects& effects, back& server, outbox& to_serv
     if (server.is_clean_for(stamp_)) {
         return false;
     }
-    const auto& names = effects.other_variables;
-    if (runs_code(effects, server) || std::find(names.begin(), names.end(), "") != names.end()) {
-        const bool may_reset = server.is_idle() && !must_stay() && diagnostics_ != diagnostics::server;
-        if (may_reset) {
+    if (is_reset_for(effects, server)) {
+        if (!ask_insert_id(server, to_server)) {
             inject(purpose::housekeeping, reply_kind::ok, bytes{"\x1f", 1}, server, to_server);
             server.was_reset();
-            return true;
         }
+        return true;
     }
+    const auto& names = effects.other_variables;
     server.note_user(stamp_);
     if (server.ran_code() || server.has_xa()) {
         return false;
@@ -304,8 +294,8 @@ bool front::settle(back& server, outbox& to_server, outbox&)
     if (leaves && std::exchange(asks_found_rows_, false)) {
         ask(purpose::ask_found_rows, reply_kind::query, "SELECT FOUND_ROWS()");
     }
-    if (leaves && !std::exchange(insert_id_is_exact_, true)) {  // now or never
-        ask(purpose::ask_insert_id, reply_kind::query, "SELECT LAST_INSERT_ID()");
+    if (leaves && ask_insert_id(server, to_server)) {
+        injected = true;
     }
     if (wishes_.take_question()) {
         ask(purpose::ask_tracking, reply_kind::query, wishes_query());

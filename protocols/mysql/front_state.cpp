@@ -87,7 +87,7 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::insert_id:
             if (reply.failed) {  // killed, perhaps: what the server has is another session's, so the command must not
                                  // run
-                server.insert_id.reset();
+                server.has_untold_insert_id(0);
                 injection_error_ = error_of(reply, server);
             }
             break;
@@ -98,6 +98,10 @@ void front::on_done(expected_reply& reply, back& server)
         case purpose::ask_role:
         case purpose::check_role: on_role_asked(reply, server); break;
         case purpose::ask_insert_id:
+            if (!std::exchange(insert_id_is_exact_, true)) {  // it does not tell
+                server.has_untold_insert_id(0);
+            }
+            break;
         case purpose::ask_locks:
         case purpose::ask_found_rows: break;
         case purpose::ask_warnings:
@@ -166,15 +170,7 @@ void front::on_client_done(expected_reply& reply, back& server)
     } else if (reply.what == command::init_db || reply.what == command::ping || reply.what == command::stmt_reset) {
         row_count_ = 0;
     }
-    const bool sets_insert_id = reply.effects && reply.effects->sets_insert_id;
-    if ((reply.last_insert_id != 0 || sets_insert_id) && std::exchange(insert_id_is_exact_, false)) {
-        insert_id_before_ = insert_id_;
-        servers_insert_id_before_ = server.insert_id;
-    }
-    if (reply.last_insert_id != 0) {
-        insert_id_ = reply.last_insert_id;
-        server.insert_id = insert_id_;
-    }
+    note_insert_id(reply, server);
     const auto pins_before = pins_;
     apply(reply, server);
     if (reply.effects || !pins_.empty()) {
@@ -297,12 +293,6 @@ void front::on_session_change(const session_change& change, const expected_reply
             if (is_variable && wishes_.note(change.name, change.value)) {
                 return;
             }
-            if (is_variable && change.name == "last_insert_id") {
-                insert_id_ = to_number(change.value);
-                server.insert_id = insert_id_;
-                insert_id_is_exact_ = true;
-                return;
-            }
             pins_.add(state_.note(change, during.effects.get()));
             server.parameters = state_.current();
             server.is_guarded = server.is_guarded && !change.name.ends_with("_read_only");
@@ -387,10 +377,9 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
     wire_reader in{payload};
     const auto value = in.nullable_string();
     if (value && !in.failed()) {
-        const auto now = to_number(*value);
-        const bool unchanged = now != insert_id_ && now == servers_insert_id_before_;
-        insert_id_ = unchanged ? insert_id_before_ : now;  // an explicit value is no LAST_INSERT_ID()
-        server.insert_id = now;
+        insert_id_ = to_number(*value);
+        insert_id_is_exact_ = true;
+        server.has_insert_id(insert_id_);
     }
 }
 

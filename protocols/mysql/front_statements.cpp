@@ -219,23 +219,24 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     if (server != nullptr && !is_bulk && !head.wants_cursor()) {
         retire_scrolled(id, *wanted, *server);
     }
+    const auto& effects = wanted->what->effects;
+    const auto& known = effects ? *effects : statement_store::plain();
     known_statements::instance* found = nullptr;
     if (const auto stop = get_statement_ready(id, *wanted, whole, server, found, to_server, to_client)) {
         if (!whole && *stop == front_need::more) {
             drop_stream(std::exchange(stream_error_, {}));
         }
-        return *stop;
+        return bring_insert_id_along(*stop, wanted->what->text, known, server, to_server);
     }
-    const auto& effects = wanted->what->effects;
-    if (effects) {
-        if (const auto stop = get_ready_for_text(*effects, *server, to_server, to_client)) {
+    if (effects || lacks_insert_id(*server)) {
+        if (const auto stop = get_ready_for_text(wanted->what->text, known, *server, to_server, to_client)) {
             if (!whole && *stop == front_need::more) {
                 drop_stream(std::nullopt);  // it has its answer
             }
             return *stop;
         }
         found = server->statements.find(*wanted->what, id);
-        if (lacks_gtid(*effects, *server) && forget_others_gtid(*server, to_server)) {
+        if (lacks_gtid(known, *server) && forget_others_gtid(*server, to_server)) {
             return front_need::answers;
         }
     }

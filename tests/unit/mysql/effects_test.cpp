@@ -198,6 +198,11 @@ TEST(MysqlEffects, TellWhatAsksForEarlierStatements)
     EXPECT_TRUE(inspect("SELECT LAST_INSERT_ID(5)", {}).sets_insert_id);
     EXPECT_TRUE(inspect("UPDATE t SET a = last_insert_id( a + 1 )", {}).sets_insert_id);
     EXPECT_FALSE(inspect("SELECT LAST_INSERT_ID(), 1", {}).sets_insert_id);
+    EXPECT_TRUE(inspect("SET last_insert_id = 5", {}).sets_insert_id);
+    EXPECT_TRUE(inspect("SET a = 1, @@session.identity = 5", {}).sets_insert_id);
+    EXPECT_TRUE(inspect("LOAD DATA INFILE 'x' INTO TABLE t", {}).draws_untold);
+    EXPECT_TRUE(inspect("SELECT 1; INSERT INTO t VALUES () RETURNING x", {}).draws_untold);
+    EXPECT_FALSE(inspect("SELECT 'returning' AS `returning`", {}).draws_untold);
     EXPECT_TRUE(inspect("SELECT ROW_COUNT()", {}).reads_row_count);
     EXPECT_TRUE(inspect("SELECT FOUND_ROWS ()", {}).reads_found_rows);
     EXPECT_TRUE(inspect("SELECT SQL_CALC_FOUND_ROWS 1", {}).calculates_found_rows);

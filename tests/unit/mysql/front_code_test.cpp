@@ -51,8 +51,9 @@ TEST(MysqlFailed, StatementHasTheServerTellWhatItHasChangedBeforeItIsLeft)
     talk.sent_to_server();
     EXPECT_TRUE(talk.client.must_stay());
     EXPECT_TRUE(talk.settle());
-    EXPECT_EQ(talk.asked(), (list{"\3SHOW WARNINGS", "\3SET sql_mode=@@sql_mode"}));
+    EXPECT_EQ(talk.asked(), (list{"\3SHOW WARNINGS", "\3SELECT LAST_INSERT_ID()", "\3SET sql_mode=@@sql_mode"}));
     talk.reply(shown);
+    talk.reply({"\1", say::column("LAST_INSERT_ID()"), say::text("0"), say::end()});
     talk.answer(
         packets({say::ok({.changes = say::variable("sql_mode", "") + say::variable("lock_wait_timeout", "7")})}));
     EXPECT_FALSE(talk.client.must_stay());
@@ -84,7 +85,7 @@ TEST(MysqlFailed, StatementInATransactionIsAskedAfterAtItsEnd)
     talk.answer(packets({say::ok()}));
     talk.sent_to_server();
     EXPECT_TRUE(talk.settle());
-    EXPECT_EQ(talk.asked(), list{"\3SET sql_mode=@@sql_mode"});
+    EXPECT_EQ(talk.asked(), (list{"\3SELECT LAST_INSERT_ID()", "\3SET sql_mode=@@sql_mode"}));
 }
 
 TEST(MysqlFailed, StatementThatHasChangedTheModeTellsIt)

@@ -103,6 +103,7 @@ TEST_F(MysqlDemoted, SendsItAgainToOtherServersThreeTimes)
     EXPECT_EQ(talk.client.counters().refused_by_primary, 3U);
     EXPECT_TRUE(talk.settle());
     talk.reply({"\3", say::column("Level"), say::column("Code"), say::column("Message"), say::end()});
+    talk.reply({"\1", say::column("LAST_INSERT_ID()"), say::text("0"), say::end()});
     talk.send(ask::query("insert into t values (2)"));
     talk.reply({refusal});
     EXPECT_EQ(talk.server->doubted(), doubt::demoted) << "another command";

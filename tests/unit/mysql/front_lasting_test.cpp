@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace penstock::mysql::test {
 namespace {
 
@@ -93,12 +95,14 @@ TEST(MysqlLasting, TheRoleOfALoginIsAskedForOnceThereIsCode)
     talk.move_to(1);
     talk.server->set_tracking(false);
     talk.send(ask::query("CALL p()"));
-    EXPECT_EQ(talk.asked().back(), role_query);
+    const auto asked = talk.asked();
+    EXPECT_NE(std::find(asked.begin(), asked.end(), role_query), asked.end());
     talk.reply({say::ok()});
     talk.reply(role("61"));
+    talk.reply({say::ok()});  // to DO LAST_INSERT_ID(0)
     talk.send("");
+    EXPECT_EQ(talk.asked(), list{"\3CALL p()"});
     talk.reply({say::ok()});
-    talk.asked();
     EXPECT_EQ(talk.server->login_role, "61");
     EXPECT_EQ(cleaned(talk).back(), role_query);
     talk.reply({say::ok()});
