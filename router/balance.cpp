@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace penstock::router {
 
@@ -34,6 +35,12 @@ route_reason worse(route_reason left, route_reason right)
 double seconds_of(duration span)
 {
     return std::chrono::duration<double>(span).count();
+}
+
+/// Of a latency, while nothing is heard.
+double left_after(duration silence)
+{
+    return std::exp2(-seconds_of(silence) / seconds_of(balance::latency_half_life));
 }
 
 }  // namespace
@@ -111,8 +118,15 @@ void balance::ended(std::size_t node, duration took, time_point now)
         one.failures = 0;
         one.returned_at = now;
     }
-    const auto seconds = seconds_of(took);
-    one.latency = one.latency == 0 ? seconds : one.latency + (seconds - one.latency) / 8;
+    const auto known = latency_of(one, now);
+    const auto newest = one.latency == 0 ? 1.0 : std::max(0.125, 1 - left_after(now - one.heard_at));
+    one.latency = static_cast<float>(known + (seconds_of(took) - known) * newest);
+    one.heard_at = now;
+}
+
+double balance::latency_of(const memory& past, time_point now)
+{
+    return past.latency * left_after(now - past.heard_at);
 }
 
 void balance::failed(std::size_t node, time_point now)
@@ -171,10 +185,10 @@ std::size_t balance::pick(std::size_t count, const policy& rules, time_point now
     switch (rules.method) {
         case balance_method::round_robin: return take_turns(true);
         case balance_method::weighted: return take_turns(false);
-        case balance_method::latency: return least_loaded(true);
+        case balance_method::latency: return least_loaded(true, now);
         case balance_method::least_outstanding: break;
     }
-    return least_loaded(false);
+    return least_loaded(false, now);
 }
 
 /// Everybody earns its weight; the richest serves and pays what all have earned.
@@ -202,7 +216,7 @@ bool balance::takes_part(const candidate& which)
         return true;
     }
     auto& part = at(which.node).part;
-    part += which.share;
+    part += static_cast<float>(which.share);
     if (part < 1) {
         return false;
     }
@@ -211,7 +225,7 @@ bool balance::takes_part(const candidate& which)
 }
 
 /// Ties go to the one that was chosen longest ago.
-std::size_t balance::least_loaded(bool by_latency)
+std::size_t balance::least_loaded(bool by_latency, time_point now)
 {
     const auto taking_part = std::partition(
         candidates_.begin(), candidates_.end(), [this](const candidate& each) { return takes_part(each); });
@@ -220,7 +234,7 @@ std::size_t balance::least_loaded(bool by_latency)
     double least = 0;
     for (auto each = candidates_.begin(); each != end; ++each) {
         const auto& past = at(each->node);
-        const double load = (1.0 + past.outstanding) * (by_latency ? past.latency + 1e-6 : 1.0) / each->weight;
+        const double load = (1.0 + past.outstanding) * (by_latency ? latency_of(past, now) + 1e-6 : 1.0) / each->weight;
         if (chosen == nullptr || load < least || (load == least && past.chosen < at(chosen->node).chosen)) {
             chosen = &*each;
             least = load;

@@ -32,6 +32,8 @@ public:
     static constexpr duration first_rest = seconds{1};
     static constexpr duration longest_rest = seconds{60};
     static constexpr duration slow_start = seconds{30};
+    /// A node that is not chosen is believed to be half as slow after this, so that one slow answer is not its last.
+    static constexpr duration latency_half_life = seconds{5};
 
     /// A replica and `wish`, or the primary and why none serves. `only`: this one, whatever its weight. `full`: those
     /// where a request would wait; they serve only where no other can.
@@ -70,9 +72,10 @@ private:
         time_point rests_until{};
         time_point returned_at{};  ///< when it began to serve again after a failure, or was seen up after down
         bool was_up = true;
-        double latency = 0;  ///< seconds, the newest counting an eighth
-        double credit = 0;   ///< of the ways that take turns
-        double part = 0;     ///< of the ways that go by load: earned by one that has come back, 1 lets it take part
+        float latency = 0;  ///< seconds, as of heard_at; the newest counts an eighth, and more after a time of silence
+        float part = 0;     ///< of the ways that go by load: earned by one that has come back, 1 lets it take part
+        time_point heard_at{};
+        double credit = 0;         ///< of the ways that take turns
         std::uint64_t chosen = 0;  ///< at which choice, the last time
     };
     /// Whom to ask first; the others only where there is none of these.
@@ -96,7 +99,8 @@ private:
     std::size_t pick(std::size_t count, const policy& rules, time_point now);
     std::size_t take_turns(bool equal);
     [[nodiscard]] bool takes_part(const candidate& which);
-    std::size_t least_loaded(bool by_latency);
+    [[nodiscard]] static double latency_of(const memory& past, time_point now);
+    std::size_t least_loaded(bool by_latency, time_point now);
 
     std::vector<memory> nodes_;
     std::uint64_t choices_ = 0;

@@ -128,6 +128,26 @@ TEST_F(Balance, PrefersTheFasterOne)
     EXPECT_EQ(choose_often(20).at(1), 20);
 }
 
+TEST_F(Balance, TriesASlowNodeAgainAndBelievesWhatItSees)
+{
+    rules.method = balance_method::latency;
+    for (const std::size_t node : {1U, 2U}) {
+        own.began(node);
+        own.ended(node, node == 1 ? milliseconds{1} : seconds{10}, now);
+    }
+    std::map<std::size_t, int> chosen;
+    for (int second = 0; second < 120; ++second) {
+        now += seconds{1};
+        for (const auto& [node, times] : choose_often(10)) {
+            chosen[node] += times;
+        }
+        if (second == 30) {
+            EXPECT_FALSE(chosen.contains(2)) << "it took ten thousand times as long";
+        }
+    }
+    EXPECT_GT(chosen[2], 100) << "it is as fast as the other by now";
+}
+
 TEST_F(Balance, ChoosesNoNodeThatCannotServe)
 {
     struct row {
