@@ -183,8 +183,9 @@ class Switchovers:
             self.assertLessEqual(len(load.errors), self.most_errors)
 
     def wait_until_written_to(self, node):
-        wait_until(lambda: {row["role"] for row in self.penstock.nodes() if row["node"] == address(node)} == {"primary"},
-                   "the new primary is known")
+        """It is the only one: until the former one was probed again as well, writes go there."""
+        wait_until(lambda: {row["node"] for row in self.penstock.nodes() if row["role"] == "primary" and row["state"] == "up"} ==
+                   {address(node)}, "the new primary is known, and the former one to be none")
 
 
 class PostgreSql(Switchovers, unittest.TestCase):
