@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::int64_t second = 1'000'000'000;
 
+std::int64_t nanoseconds_of(time_point at)
+{
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
+}
+
 }  // namespace
 
 void rate_limit::set(std::uint32_t per_second)
@@ -23,7 +28,7 @@ bool rate_limit::take(time_point now)
     if (interval == 0) {
         return true;
     }
-    const auto at = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+    const auto at = nanoseconds_of(now);
     auto full_at = full_at_.load(std::memory_order_relaxed);
     while (true) {
         const auto next = std::max(full_at, at) + interval;
@@ -34,6 +39,11 @@ bool rate_limit::take(time_point now)
             return true;
         }
     }
+}
+
+bool rate_limit::is_full(time_point now) const
+{
+    return full_at_.load(std::memory_order_relaxed) <= nanoseconds_of(now);
 }
 
 }  // namespace penstock::pool

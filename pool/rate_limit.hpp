@@ -19,6 +19,8 @@ public:
     void set(std::uint32_t per_second);
     /// Takes one. False where there is none. From any thread.
     [[nodiscard]] bool take(time_point now);
+    /// All has come back. From any thread.
+    [[nodiscard]] bool is_full(time_point now) const;
 
 private:
     std::atomic<std::int64_t> interval_{0};  ///< nanoseconds until one comes back; 0: no limit

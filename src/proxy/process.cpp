@@ -6,6 +6,7 @@
 #include "settings/lookup.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace penstock::proxy {
@@ -37,15 +38,27 @@ std::uint32_t rule_rate(const settings::tree& tree, const std::string& name)
 }
 
 /// The one that is in use, or another one.
-std::shared_ptr<pool::rate_limit> shared(std::weak_ptr<pool::rate_limit>& known, std::uint32_t per_second)
+/// Makes room in front of a new entry, now and then: what nobody uses goes if it would be made anew as it is.
+template <class Map, class Predicate>
+void forget_unused(Map& known, Predicate is_as_new)
 {
-    auto found = known.lock();
-    if (!found) {
-        found = std::make_shared<pool::rate_limit>();
-        found->set(per_second);
-        known = found;
+    constexpr std::size_t few = 1024;
+    if (known.size() >= few && std::has_single_bit(known.size())) {
+        std::erase_if(known, [&](const auto& each) { return each.second.use_count() == 1 && is_as_new(*each.second); });
     }
-    return found;
+}
+
+template <class Map>
+std::shared_ptr<pool::rate_limit> shared(Map& known, const typename Map::key_type& key, std::uint32_t per_second)
+{
+    if (const auto found = known.find(key); found != known.end()) {
+        return found->second;
+    }
+    forget_unused(known, [now = clock::now()](const pool::rate_limit& limit) { return limit.is_full(now); });
+    auto made = std::make_shared<pool::rate_limit>();
+    made->set(per_second);
+    known.emplace(key, made);
+    return made;
 }
 
 }  // namespace
@@ -318,11 +331,9 @@ void process::publish_functions(const std::string& cluster,
 std::shared_ptr<write_mark> process::mark_of(const std::string& cluster, const std::string& user)
 {
     const std::lock_guard lock{guard_};
-    auto& known = marks_[{cluster, user}];
-    auto mark = known.lock();
+    auto& mark = marks_[{cluster, user}];
     if (!mark) {
         mark = std::make_shared<write_mark>(0);
-        known = mark;
     }
     return mark;
 }
@@ -400,8 +411,8 @@ process::rates process::rates_of(engine which, const std::string& user, const st
 {
     const std::lock_guard lock{guard_};
     const auto& tree = *configuration_->settings;
-    return {.of_user = shared(user_rates_[user], user_rate(tree, user)),
-            .of_database = shared(database_rates_[{which, database}], database_rate(tree, which, database))};
+    return {.of_user = shared(user_rates_, user, user_rate(tree, user)),
+            .of_database = shared(database_rates_, {which, database}, database_rate(tree, which, database))};
 }
 
 std::vector<std::shared_ptr<pool::rate_limit>> process::limits_of(const route_rules& rules)
@@ -410,7 +421,7 @@ std::vector<std::shared_ptr<pool::rate_limit>> process::limits_of(const route_ru
     const std::lock_guard lock{guard_};
     for (std::size_t place = 0; place < limits.size(); ++place) {
         if (const auto& name = rules.at(place).limit; !name.empty()) {
-            limits[place] = shared(rule_rates_[name], rule_rate(*configuration_->settings, name));
+            limits[place] = shared(rule_rates_, name, rule_rate(*configuration_->settings, name));
         }
     }
     return limits;
@@ -420,19 +431,13 @@ void process::set_rates_locked()
 {
     const auto& tree = *configuration_->settings;
     for (const auto& [name, limit] : rule_rates_) {
-        if (const auto kept = limit.lock()) {
-            kept->set(rule_rate(tree, name));
-        }
+        limit->set(rule_rate(tree, name));
     }
     for (const auto& [name, limit] : user_rates_) {
-        if (const auto kept = limit.lock()) {
-            kept->set(user_rate(tree, name));
-        }
+        limit->set(user_rate(tree, name));
     }
     for (const auto& [of, limit] : database_rates_) {
-        if (const auto kept = limit.lock()) {
-            kept->set(database_rate(tree, of.first, of.second));
-        }
+        limit->set(database_rate(tree, of.first, of.second));
     }
 }
 

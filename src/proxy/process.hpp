@@ -157,7 +157,7 @@ public:
     [[nodiscard]] stop_progress progress_of_drain(const std::string& name) const;
     [[nodiscard]] pool::stops stops() const;
 
-    /// When that user of that cluster has written last; shared by its sessions.
+    /// When that user of that cluster has written last; shared by its sessions, and kept for those to come.
     [[nodiscard]] std::shared_ptr<write_mark> mark_of(const std::string& cluster, const std::string& user);
 
     /// What all servers of that engine have in common of what they say to whoever connects; empty where none has been
@@ -218,7 +218,7 @@ private:
     std::map<std::string, std::size_t, std::less<>> written_to_;  ///< each cluster's last primary, by its place
     std::map<pool::pool_key, std::shared_ptr<pool_record>> pools_;
     std::map<std::string, std::shared_ptr<router::freshness_board>, std::less<>> boards_;
-    std::map<std::pair<std::string, std::string>, std::weak_ptr<write_mark>> marks_;
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<write_mark>> marks_;
     find_functions find_functions_;
     note_change note_definitions_;
     note_fault note_fault_;
@@ -227,9 +227,10 @@ private:
     using head_count = std::map<std::string, std::uint32_t, std::less<>>;
     bool admit(head_count& among, const std::string& name, std::uint32_t limit);
     void dismiss(head_count& from, const std::string& name);
-    std::map<std::string, std::weak_ptr<pool::rate_limit>, std::less<>> user_rates_;
-    std::map<std::string, std::weak_ptr<pool::rate_limit>, std::less<>> rule_rates_;
-    std::map<std::pair<engine, std::string>, std::weak_ptr<pool::rate_limit>> database_rates_;
+    // These outlive the sessions that share them: clients that connect anew for each request are bounded as well.
+    std::map<std::string, std::shared_ptr<pool::rate_limit>> user_rates_;
+    std::map<std::string, std::shared_ptr<pool::rate_limit>> rule_rates_;
+    std::map<std::pair<engine, std::string>, std::shared_ptr<pool::rate_limit>> database_rates_;
     head_count user_clients_;
     head_count database_clients_;  ///< by the name that clients ask for
     std::vector<worker*> workers_;

@@ -103,6 +103,8 @@ class PostgreSql(unittest.TestCase):
             busy.send(query("commit"))
             self.promote(self.new)
             self.assertEqual([m.fields()["C"] for m in busy.until_ready() if m.type == "E"], ["08007"])
+            wait_until(lambda: not any(row["port"] == self.old.port and row["link"] for row in penstock.console("SHOW SERVERS")),
+                       "each worker knows of it")  # what is sent before is in doubt
             with self.assertRaises(ServerError) as lost:
                 waiting.simple("commit")
             self.assertEqual(lost.exception.sqlstate, "08006")

@@ -19,7 +19,7 @@ LIMIT = 5
 USERS = [{"name": "app", "password": PASSWORD, "max_transactions_per_second": LIMIT}, {"name": "other", "password": PASSWORD}]
 
 
-class RateLimits(ProxyTest):
+class Limited(ProxyTest):
     settings = {"user": USERS}
 
     def exhaust(self, wire):
@@ -33,6 +33,10 @@ class RateLimits(ProxyTest):
                 return count
         raise AssertionError("it was never refused")
 
+
+class FromTheFirst(Limited):
+    """Nobody has used any of it before."""
+
     def test_a_user_gets_so_many_and_another_one_goes_on(self):
         wire, other = self.wire(), self.wire(user="other")
         self.assertGreaterEqual(self.exhaust(wire), LIMIT)
@@ -40,6 +44,19 @@ class RateLimits(ProxyTest):
         for _ in range(10 * LIMIT):
             self.assert_works(other)
         self.assertIn('penstock_client_errors_total{error="rate_limited"}', self.penstock.metrics())
+
+
+class RateLimits(Limited):
+    def test_who_connects_anew_for_each_request_is_limited_as_well(self):
+        def has_left():
+            return not any(row["user"] == "app" and row["database"] == "app" for row in self.penstock.console("SHOW CLIENTS"))
+        for _ in range(40 * LIMIT):
+            wait_until(has_left, "nobody else is there")
+            wire = self.wire()
+            if not self.is_allowed(wire):
+                return
+            wire.close()
+        self.fail("it was never refused")
 
     def test_a_transaction_that_has_begun_goes_on(self):
         wire = self.wire()

@@ -278,6 +278,17 @@ class UserScope(OwnWrites):
         self.assertFalse(self.replica_of(reader))
         self.assertTrue(self.replica_of(stranger))
 
+    def test_what_a_client_wrote_that_has_left_is_read(self):
+        """As with programs that connect anew for each request."""
+        def clients():
+            return [row for row in self.penstock.console("SHOW CLIENTS") if row["user"] == "app" and row["database"] == "app"]
+        wait_until(lambda: clients() == [], "those of other tests have left")
+        writer = self.wire()
+        writer.simple("update t set n = 9 where id = 50")
+        writer.close()
+        wait_until(lambda: clients() == [], "it has left")
+        self.assertEqual(self.wire().simple("select n, replica from t, place where id = 50"), [("9", "f")])
+
 
 class RestartedReplicas(Split):
     def test_one_that_has_started_anew_behind_an_own_write_is_not_read_from(self):

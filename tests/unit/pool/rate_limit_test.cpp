@@ -29,6 +29,16 @@ TEST(RateLimit, WithoutOneAllIsAllowed)
     EXPECT_EQ(taken(limit, start, 1000), 1000);
 }
 
+TEST(RateLimit, IsFullOnceAllHasComeBack)
+{
+    rate_limit limit;
+    limit.set(10);
+    EXPECT_TRUE(limit.is_full(start));
+    EXPECT_EQ(taken(limit, start, 2), 2);
+    EXPECT_FALSE(limit.is_full(start + milliseconds{199}));
+    EXPECT_TRUE(limit.is_full(start + milliseconds{200}));
+}
+
 TEST(RateLimit, GivesASecondsWorthAtOnceAndThenWhatComesBack)
 {
     rate_limit limit;

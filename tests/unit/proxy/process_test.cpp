@@ -49,6 +49,33 @@ protected:
     process made;
 };
 
+TEST_F(ProcessTest, RemembersOfAUserWithoutSessionsWhatItWroteAndWhatItHasUsedUp)
+{
+    auto tree = small_tree();
+    tree.users = {settings::user_settings{}};
+    tree.users.front().name = "app";
+    tree.users.front().max_transactions_per_second = 1;
+    made.configure(configuration_of(std::move(tree)));
+    made.mark_of("main", "app")->store(7);
+    EXPECT_EQ(made.mark_of("main", "app")->load(), 7);
+    EXPECT_EQ(made.mark_of("main", "other")->load(), 0);
+    EXPECT_TRUE(made.rates_of(engine::postgresql, "app", "shop").of_user->take(time_point{seconds{5}}));
+    EXPECT_FALSE(made.rates_of(engine::postgresql, "app", "shop").of_user->take(time_point{seconds{5}}));
+}
+
+TEST_F(ProcessTest, ForgetsLimitsThatNobodyUsesOnceThereAreMany)
+{
+    const auto limit_of = [&](const std::string& user) { return made.rates_of(engine::mysql, user, "shop").of_user; };
+    const auto used = limit_of("used");
+    const std::weak_ptr<pool::rate_limit> unused = limit_of("unused");
+    EXPECT_FALSE(unused.expired());
+    for (int number = 0; number < 1024; ++number) {
+        EXPECT_NE(limit_of("user" + std::to_string(number)), nullptr);
+    }
+    EXPECT_TRUE(unused.expired());
+    EXPECT_EQ(limit_of("used"), used);
+}
+
 TEST_F(ProcessTest, GreetsWithTheLowestOfAllServersOfAnEngine)
 {
     EXPECT_EQ(made.greeting_of(engine::mysql), server_greeting{});
@@ -209,7 +236,8 @@ TEST_F(ProcessTest, CountsHoweverMuchAServerSaysThatItTakes)
     tree.pool.limits.size = 20;
     made.configure(configuration_of(tree));
     const auto record = pool(with_password("a"));
-    made.publish(view({{.host = "db", .max_connections = 85899348}}, 0));  // a hundred times that is little more than 2^33
+    made.publish(
+        view({{.host = "db", .max_connections = 85899348}}, 0));  // a hundred times that is little more than 2^33
     EXPECT_EQ(connections_allowed(made, record), 20U);
 }
 
