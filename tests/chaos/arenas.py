@@ -88,8 +88,11 @@ class Arena:
             raise Timeout(f"{late}\n{self.state()}") from late
 
     def promote_best(self):
-        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did."""
+        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did. None receives anything
+        by then: a primary that goes on would send one more than that, and it could not follow."""
         self.old = self.primary
+        for replica in self.replicas():
+            self.stop_receiving(replica)
         best = max(self.replicas(), key=self.received)
         self.promoted_at[best] = math.inf
         self.promote(best)
@@ -130,6 +133,11 @@ class PostgreSql(Arena):
 
     def restart(self, node):
         node.restart()
+
+    def stop_receiving(self, node):
+        node.sql("alter system set primary_conninfo = ''", database="postgres")
+        node.sql("select pg_reload_conf()")
+        wait_until(lambda: node.sql("select count(*) from pg_stat_wal_receiver") == [(0,)], f"{node.name} receives no more")
 
     def promote(self, node):
         node.sql("select pg_promote()")
@@ -262,10 +270,11 @@ class MySql(Arena):
         node.restart()
         node.defaults.write_text(as_made)
 
+    def stop_receiving(self, node):
+        node.sql(f"stop {'slave' if self.is_mariadb else 'replica'} io_thread")
+
     def promote(self, node):
         """Once it has replayed what it has received."""
-        word = "slave" if self.is_mariadb else "replica"
-        node.sql(f"stop {word} io_thread")
         wait_until(lambda: self.has_replayed_all(node), f"{node.name} has replayed what it has received", 60)
         node.promote()
         node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
