@@ -41,9 +41,33 @@ bool rate_limit::take(time_point now)
     }
 }
 
+void rate_limit::give_back()
+{
+    full_at_.fetch_sub(interval_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 bool rate_limit::is_full(time_point now) const
 {
     return full_at_.load(std::memory_order_relaxed) <= nanoseconds_of(now);
+}
+
+joint_take::~joint_take()
+{
+    for (std::size_t each = 0; each < count_; ++each) {
+        taken_[each]->give_back();
+    }
+}
+
+bool joint_take::take(rate_limit* from)
+{
+    if (from == nullptr) {
+        return true;
+    }
+    if (count_ == most || !from->take(now_)) {
+        return false;
+    }
+    taken_[count_++] = from;
+    return true;
 }
 
 }  // namespace penstock::pool

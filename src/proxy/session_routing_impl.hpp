@@ -70,15 +70,16 @@ bool session<P>::may_begin(bytes wanted)
     return false;
 }
 
-/// Whose limit leaves no room for the request at which the client's octets begin; empty: nobody's.
+/// Whose limit leaves no room for the request at which the client's octets begin; empty: nobody's. Of the others
+/// nothing is used up then.
 template <protocol P>
 std::string session<P>::reached_limit(bytes wanted)
 {
-    const auto now = worker_.driver().now();
-    if (rates_.of_user && !rates_.of_user->take(now)) {
+    pool::joint_take all{worker_.driver().now()};
+    if (!all.take(rates_.of_user.get())) {
         return "user \"" + user_ + '"';
     }
-    if (rates_.of_database && !rates_.of_database->take(now)) {
+    if (!all.take(rates_.of_database.get())) {
         return "database \"" + database_ + '"';
     }
     const auto& rules = *cluster_->wishes;
@@ -91,11 +92,12 @@ std::string session<P>::reached_limit(bytes wanted)
         auto held = limited & front_->rules_for(wanted, *judge);
         held &= held != 0 ? rules.of_session(user_, database_, application_name()) : 0;
         for (std::size_t place = 0; place < rules.size(); ++place) {
-            if (((held >> place) & 1U) != 0 && !cluster_->limits[place]->take(now)) {
+            if (((held >> place) & 1U) != 0 && !all.take(cluster_->limits[place].get())) {
                 return "rule \"" + rules.at(place).limit + '"';
             }
         }
     }
+    all.keep();
     return {};
 }
 

@@ -85,4 +85,21 @@ TEST(RateLimit, HoldsOverAllThreads)
     EXPECT_EQ(sum.load(), 1000);
 }
 
+TEST(RateLimit, OfSeveralNothingIsUsedUpWhereOneLeavesNoRoom)
+{
+    rate_limit wide, narrow;
+    wide.set(10);
+    narrow.set(1);
+    int done = 0;
+    for (int turn = 0; turn < 100; ++turn) {
+        pool::joint_take all{start};
+        if (all.take(&wide) && all.take(nullptr) && all.take(&narrow)) {
+            all.keep();
+            ++done;
+        }
+    }
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(taken(wide, start, 100), 9);
+}
+
 }  // namespace
