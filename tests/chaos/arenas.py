@@ -88,8 +88,8 @@ class Arena:
             raise Timeout(f"{late}\n{self.state()}") from late
 
     def promote_best(self):
-        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did. None receives anything
-        by then: a primary that goes on would send one more than that, and it could not follow."""
+        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did. None of PostgreSQL's
+        receives anything by then: a primary that goes on would send one more than that, and it could not follow."""
         self.old = self.primary
         for replica in self.replicas():
             self.stop_receiving(replica)
@@ -137,7 +137,7 @@ class PostgreSql(Arena):
     def stop_receiving(self, node):
         node.sql("alter system set primary_conninfo = ''", database="postgres")
         node.sql("select pg_reload_conf()")
-        wait_until(lambda: node.sql("select count(*) from pg_stat_wal_receiver") == [(0,)], f"{node.name} receives no more")
+        wait_until(lambda: node.sql("select count(*) from pg_stat_wal_receiver") == [(0,)], f"{node.data.name} receives no more")
 
     def promote(self, node):
         node.sql("select pg_promote()")
@@ -271,10 +271,12 @@ class MySql(Arena):
         node.defaults.write_text(as_made)
 
     def stop_receiving(self, node):
-        node.sql(f"stop {'slave' if self.is_mariadb else 'replica'} io_thread")
+        """promote() does; another one follows it whatever it has received."""
 
     def promote(self, node):
         """Once it has replayed what it has received."""
+        word = "slave" if self.is_mariadb else "replica"
+        node.sql(f"stop {word} io_thread")
         wait_until(lambda: self.has_replayed_all(node), f"{node.name} has replayed what it has received", 60)
         node.promote()
         node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
