@@ -31,6 +31,7 @@ class Arena:
     """A running cluster: `nodes`, of which `primary` is written to."""
 
     engine = ""
+    promoted_is_later = True  # it has all that a primary has that goes on
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -88,8 +89,8 @@ class Arena:
             raise Timeout(f"{late}\n{self.state()}") from late
 
     def promote_best(self):
-        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did. None of PostgreSQL's
-        receives anything by then: a primary that goes on would send one more than that, and it could not follow."""
+        """Of the replicas the one that has most becomes the primary, the others follow it; gives when it did. None receives anything
+        by then: a primary that goes on would send one more than that, and it could not follow."""
         self.old = self.primary
         for replica in self.replicas():
             self.stop_receiving(replica)
@@ -219,6 +220,7 @@ class MySql(Arena):
         super().__init__(MySqlCluster(product, 2, settings))
         self.is_mariadb = product == "mariadb"
         self.title = "MariaDB" if self.is_mariadb else "MySQL"
+        self.promoted_is_later = not self.is_mariadb  # which counts what it has logged and no replica has confirmed: each has what the other lacks
 
     def name(self, source):
         return ("master" if source else "slave") if self.is_mariadb else ("source" if source else "replica")
@@ -271,12 +273,10 @@ class MySql(Arena):
         node.defaults.write_text(as_made)
 
     def stop_receiving(self, node):
-        """promote() does; another one follows it whatever it has received."""
+        node.sql(f"stop {'slave' if self.is_mariadb else 'replica'} io_thread")
 
     def promote(self, node):
         """Once it has replayed what it has received."""
-        word = "slave" if self.is_mariadb else "replica"
-        node.sql(f"stop {word} io_thread")
         wait_until(lambda: self.has_replayed_all(node), f"{node.name} has replayed what it has received", 60)
         node.promote()
         node.sql(f"set global rpl_semi_sync_{self.name(True)}_enabled = on")
