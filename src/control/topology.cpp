@@ -136,6 +136,8 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
     node.server_version = seen.server_version;
     node.version_text = seen.version_text;
     past.writes_with = seen.writes_with;
+    // A promotion, and what was made anew from the one promoted, is of a later timeline; what flaps is of the same one.
+    const bool has_gone_on = past.told && seen.past && seen.past->timeline > past.told->timeline;
     past.told = seen.past;
     if (seen.past && !seen.past->database.empty()) {
         past.database = seen.past->database;
@@ -146,7 +148,7 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
                                     : "not in recovery") +
                 ", says its probe";
     const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
-    const bool changed = past.probed != node_role::unknown && past.probed != probed;
+    const bool changed = past.probed != node_role::unknown && past.probed != probed && !has_gone_on;
     past.probed = probed;
     past.role_changes = (past.role_changes << 1U | (changed ? 1U : 0U)) & ((1U << remembered_answers) - 1);
 }

@@ -120,11 +120,12 @@ private:
         std::string says{};                                        ///< why
         std::string reason{};                                      ///< why it is what its probes make of it
         bool follows = false;                                      ///< likewise
-        std::uint32_t role_changes = 0;      ///< a bit for each of the last answers: its role was another one before
-        std::optional<history> told{};       ///< by the last answer
-        std::string database{};              ///< by the last answer that told it
-        std::optional<std::size_t> later{};  ///< a node that is known to have gone on from what this one has
-        std::optional<std::size_t> apart{};  ///< a node that takes writes that this one does not have
+        /// A bit for each of the last answers: its role was another one before, on the same timeline.
+        std::uint32_t role_changes = 0;
+        std::optional<history> told{};           ///< by the last answer
+        std::string database{};                  ///< by the last answer that told it
+        std::optional<std::size_t> later{};      ///< a node that is known to have gone on from what this one has
+        std::optional<std::size_t> apart{};      ///< a node that takes writes that this one does not have
         std::optional<std::size_t> successor{};  ///< the primary that has replaced this one
         std::uint32_t unlisted = 0;              ///< lists in a row that do not have it
     };

@@ -300,6 +300,19 @@ TEST(TopologyHistories, ANodeThatFlapsIsQuarantinedUntilItIsSteady)
     EXPECT_TRUE(nodes.view().nodes[1].is_up());
 }
 
+TEST(TopologyHistories, ManyPromotionsInARowAreNoFlapping)
+{
+    auto nodes = cluster_of(2);
+    take(nodes, {primary(0, 1), replica(1, 1)});
+    for (std::uint32_t timeline = 2; timeline < 20; ++timeline) {
+        const auto promoted = (timeline + 1) % 2;
+        take(nodes, {failure(1 - promoted), failure(1 - promoted), failure(1 - promoted), primary(promoted, timeline)});
+        EXPECT_EQ(nodes.view().primary_index, promoted) << timeline;
+        take(nodes, {replica(1 - promoted, timeline)});
+        EXPECT_TRUE(nodes.view().nodes[0].is_up() && nodes.view().nodes[1].is_up()) << timeline;
+    }
+}
+
 TEST(TopologyHistories, AnOnlyNodeIsNeverQuarantined)
 {
     auto nodes = cluster_of(1);
