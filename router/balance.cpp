@@ -37,9 +37,12 @@ double seconds_of(duration span)
     return std::chrono::duration<double>(span).count();
 }
 
-/// Of a latency, while nothing is heard.
+/// Of a latency, while nothing is heard. Most answers come sooner after each other than would be worth working it out.
 double left_after(duration silence)
 {
+    if (silence < milliseconds{10}) {
+        return 1;
+    }
     return std::exp2(-seconds_of(silence) / seconds_of(balance::latency_half_life));
 }
 
