@@ -12,6 +12,7 @@ import time
 
 ACCOUNTS = 50
 START_BALANCE = 1000
+FIRST_DIRECT = 101  # the number of the first client that connects directly; those through Penstock have lower ones
 SCHEMA = (
     "create table account(id int primary key, balance bigint not null)",
     "create table transfer(id bigint not null, client int not null)",

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from arenas import POOL_SIZE
-from bank import Bank, Client
+from bank import FIRST_DIRECT, Bank, Client
 from faults import ENDING_SESSIONS, FAULTS, PLANNED, surroundings
 from held import HeldReads
 from wait import Timeout, wait_until
@@ -52,7 +52,7 @@ def begin(arena, penstock, pause=0.005):
     for table in ("transfer", "list"):
         arena.ask(f"delete from {table}")
     through = [Client(1 + index, arena.connect_through(penstock), arena.verdict, arena.errors, pause) for index in range(THROUGH)]
-    direct = [Client(101 + index, arena.connect_directly(), arena.verdict, arena.errors, pause) for index in range(DIRECT)]
+    direct = [Client(FIRST_DIRECT + index, arena.connect_directly(), arena.verdict, arena.errors, pause) for index in range(DIRECT)]
     idle = [arena.connect_through(penstock)() for _ in range(IDLE)]
     bank = Bank(through + direct)
     bank.start()
