@@ -129,6 +129,7 @@ void topology::take_addresses(node& node, const address_observation& seen)
 
 void topology::take_answer(node& node, memory& past, const probe_observation& seen)
 {
+    const bool was_away = past.failures_in_a_row > 0;
     past.failures_in_a_row = 0;
     past.alive = node_state::up;
     node.max_connections = seen.max_connections;
@@ -137,6 +138,7 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
     node.version_text = seen.version_text;
     past.writes_with = seen.writes_with;
     // A promotion, and what was made anew from the one promoted, is of a later timeline; what flaps is of the same one.
+    // One that was away may have been restarted as whatever it is now.
     const bool has_gone_on = past.told && seen.past && seen.past->timeline > past.told->timeline;
     past.told = seen.past;
     if (seen.past && !seen.past->database.empty()) {
@@ -148,7 +150,7 @@ void topology::take_answer(node& node, memory& past, const probe_observation& se
                                     : "not in recovery") +
                 ", says its probe";
     const auto probed = seen.in_recovery ? node_role::replica : node_role::primary;
-    const bool changed = past.probed != node_role::unknown && past.probed != probed && !has_gone_on;
+    const bool changed = past.probed != node_role::unknown && past.probed != probed && !has_gone_on && !was_away;
     past.probed = probed;
     past.role_changes = (past.role_changes << 1U | (changed ? 1U : 0U)) & ((1U << remembered_answers) - 1);
 }
@@ -422,7 +424,7 @@ std::string topology::why_quarantined(std::size_t index) const
     if (past.role_is_given || view_.nodes[index].role != node_role::primary) {
         return {};
     }
-    if (past.later) {
+    if (past.later && !past_[*past.later].successor) {  // what one has that was replaced is lost
         return "it takes writes, but " + name_of(view_.nodes[*past.later]) + " has gone on from what it has";
     }
     if (past.successor) {

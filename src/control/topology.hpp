@@ -120,7 +120,7 @@ private:
         std::string says{};                                        ///< why
         std::string reason{};                                      ///< why it is what its probes make of it
         bool follows = false;                                      ///< likewise
-        /// A bit for each of the last answers: its role was another one before, on the same timeline.
+        /// A bit for each of the last answers: its role was another one right before, on the same timeline.
         std::uint32_t role_changes = 0;
         std::optional<history> told{};           ///< by the last answer
         std::string database{};                  ///< by the last answer that told it

@@ -169,6 +169,10 @@ TEST(TopologyHistories, TheSetOfTransactionsThatHasTheOtherWins)
          {writer(0, a1), reader(1), writer(1, a1), writer(0, a1_more)},
          0,
          {}},
+        {"the old one that comes back has what was not sent to the new one in time, which has nothing of its own yet",
+         {writer(0, a1), failure(0), failure(0), failure(0), writer(1, a1), writer(0, a1_more), writer(1, a1)},
+         1,
+         {0}},
         {"the newer answer may only be newer", {writer(0, a1), writer(1, a1_more)}, 0, {}},
         {"what the older answer lacked then it may have now", {writer(0, a1), writer(1, a1_and_b)}, 0, {}},
         {"but not once it says that it has not", {writer(0, a1), writer(1, a1_and_b), writer(0, a1)}, 1, {0}},
@@ -310,6 +314,20 @@ TEST(TopologyHistories, ManyPromotionsInARowAreNoFlapping)
         EXPECT_EQ(nodes.view().primary_index, promoted) << timeline;
         take(nodes, {replica(1 - promoted, timeline)});
         EXPECT_TRUE(nodes.view().nodes[0].is_up() && nodes.view().nodes[1].is_up()) << timeline;
+    }
+}
+
+TEST(TopologyHistories, OnesThatComeBackAsReplicasDoNotFlapForThat)
+{
+    auto nodes = cluster_of(2);
+    take(nodes, {untold(0), reader(1)});
+    for (std::uint32_t failover = 0; failover < 20; ++failover) {
+        const auto promoted = (failover + 1) % 2;
+        take(nodes,
+             {failure(1 - promoted), failure(1 - promoted), failure(1 - promoted), untold(promoted), untold(promoted)});
+        EXPECT_EQ(nodes.view().primary_index, promoted) << failover;
+        take(nodes, {reader(1 - promoted), reader(1 - promoted)});
+        EXPECT_TRUE(nodes.view().nodes[0].is_up() && nodes.view().nodes[1].is_up()) << failover;
     }
 }
 
