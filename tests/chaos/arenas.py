@@ -109,8 +109,7 @@ class PostgreSql(Arena):
     engine, title, owner, superuser, monitor, penstock = "postgresql", "PostgreSQL", "app", "postgres", "lookup", Penstock
     errors = (psycopg2.Error,)
     count_sessions = "select count(*) from pg_stat_activity where usename = 'app' and backend_type = 'client backend'"
-    count_running = ("select count(*) from pg_stat_activity where usename in ('app', 'other') and state = 'active' "
-                     "and coalesce(wait_event, '') <> 'SyncRep'")
+    count_under_way = count_sessions + " and coalesce(wait_event, '') <> 'SyncRep' and coalesce(wait_event_type, '') <> 'Lock'"
     lock_held = "begin; lock table held in access exclusive mode"
     count_held = "select count(*) from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock' and query like '%from held%'"
 
@@ -212,8 +211,8 @@ class MySql(Arena):
     engine, owner, superuser, monitor, penstock = "mysql", "app", "root", "monitor", MySqlPenstock
     errors = (pymysql.err.MySQLError,)
     count_sessions = "select count(*) from information_schema.processlist where user = 'app'"
-    count_running = ("select count(*) from information_schema.processlist where user in ('app', 'other') and command <> 'Sleep' "
-                     "and state not like 'Waiting for semi-sync%'")
+    count_under_way = (count_sessions + " and state not like 'Waiting for semi-sync%' and state <> 'waiting for handler commit' "
+                       "and id not in (select trx_mysql_thread_id from information_schema.innodb_trx where trx_state = 'LOCK WAIT')")
     lock_held = "lock tables held write"
     count_held = "select count(*) from information_schema.processlist where user = 'app' and state like 'Waiting for table%' and info like '%from held%'"
 

@@ -39,8 +39,8 @@ def freeze(arena, penstock):
         promoted = arena.promote_best()
         wait_until(lambda: is_alone_written_to(penstock, arena), "the new primary is written to, and the old one is not", 30)
     arena.frozen = None
-    wait_until(lambda: int(arena.old.sql(arena.count_running, database="app")[0][0]) == 0,
-               "what it had been sent before is done, or waits for a replica's word", 30)
+    wait_until(lambda: int(arena.old.sql(arena.count_under_way, database="app")[0][0]) == 0,
+               "what it had been sent before is done, or waits for a replica's word, or behind what does", 30)
     before = arena.old.sql(HOW_MUCH, database="app")  # through Penstock: direct clients may take the old primary, being writable, for theirs
     wait_until(lambda: state_of(penstock, arena, arena.old) == "quarantined", "the old primary is quarantined", 30)
     if arena.old.sql(HOW_MUCH, database="app") != before:
