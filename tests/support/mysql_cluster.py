@@ -30,6 +30,7 @@ class Node:
         self.cluster = cluster
         self.name = name
         self.data = cluster.folder / name
+        self.temporary = cluster.folder / f"{name}.tmp"  # its own: a server that starts deletes the temporary tables that it finds there
         self.log = cluster.folder / f"{name}.log"
         self.defaults = cluster.folder / f"{name}.cnf"
         self.socket = cluster.folder / f"{name}.sock"
@@ -39,11 +40,12 @@ class Node:
 
     def make(self, template=None):
         shutil.copytree(template or self.cluster.template, self.data, symlinks=True)
-        for path in [self.data, *self.data.rglob("*")]:
+        self.temporary.mkdir(exist_ok=True)
+        for path in [self.temporary, self.data, *self.data.rglob("*")]:
             os.chown(path, self.cluster.owner.pw_uid, self.cluster.owner.pw_gid)
         mysql_template.write_defaults(self.defaults, self.cluster.options() | {
             "datadir": self.data, "socket": self.socket, "port": self.port, "server_id": self.server_id,
-            "pid_file": self.cluster.folder / f"{self.name}.pid", "tmpdir": self.cluster.folder} | self.cluster.settings)
+            "pid_file": self.cluster.folder / f"{self.name}.pid", "tmpdir": self.temporary} | self.cluster.settings)
 
     def start(self):
         self.launch()
