@@ -86,7 +86,7 @@ struct monitor::state : std::enable_shared_from_this<state> {
     void hasten(std::size_t index);
     void examine(std::size_t index, std::function<void(router::node_finding)> tell);
     void hasten_all();
-    [[nodiscard]] duration pause() const;
+    [[nodiscard]] duration pause(std::size_t index) const;
     template <class Observation>
     void report(const Observation& seen);
     static void tell(const std::vector<topology_event>& events);
@@ -390,13 +390,15 @@ asio::awaitable<void> monitor::state::take_nap(std::size_t index)
     if (stopped || own.hurry) {
         co_return;
     }
-    own.nap.expires_at(begun + pause());
+    own.nap.expires_at(begun + pause(index));
     co_await own.nap.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-duration monitor::state::pause() const
+/// One that is down is met soon after it is back: as what it is then it may not stay for long.
+duration monitor::state::pause(std::size_t index) const
 {
-    const bool doubtful = options.account && nodes.is_in_doubt();
+    const bool is_down = nodes.view().nodes[index].state == router::node_state::down;
+    const bool doubtful = options.account && (is_down || nodes.is_in_doubt());
     return doubtful ? std::min(options.doubtful_pause, options.probe_interval) : options.probe_interval;
 }
 

@@ -43,7 +43,8 @@ struct monitor_options {
     duration probe_interval = seconds{5};
     duration probe_timeout = seconds{3};          ///< for connecting and asking, all questions together
     duration shortest_pause = milliseconds{100};  ///< between two probes of a node, however suspected it is
-    /// And where the primary does not answer, or none is known: of every node, since any may be promoted.
+    /// And where the primary does not answer, or none is known: of every node, since any may be promoted. Also of a
+    /// node that is down.
     duration doubtful_pause = milliseconds{200};
     std::uint32_t failures_until_down = 3;
     duration resolve_interval = seconds{30};  ///< how often host names are asked for again

@@ -262,6 +262,28 @@ TEST_F(Monitor, AsksEveryNodeOftenWhileThePrimaryDoesNotAnswer)
     EXPECT_TRUE(wait_for_questions(2)) << "and again";
 }
 
+TEST_F(Monitor, AsksANodeOftenThatIsDown)
+{
+    auto options = watching({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
+    options.shortest_pause = milliseconds{1};
+    options.doubtful_pause = milliseconds{2};
+    options.failures_until_down = 1;
+    monitor watcher{on, options, surroundings()};
+    watcher.start();
+    ASSERT_TRUE(wait_for_questions(2));
+    answer_probe(one_row({"f", "100", "3"}));
+    database.answer(fault("connection refused"));
+    ASSERT_TRUE(on.run_until([this] { return views.back()->primary() != nullptr; }, seconds{5}));
+    for (int more = 0; more < 3; ++more) {
+        ASSERT_TRUE(wait_for_questions(1)) << "it may be back as a replica, and be promoted soon";
+        EXPECT_EQ(database.questions.size(), 1U) << "not so the primary";
+        database.answer(fault("connection refused"));
+    }
+    ASSERT_TRUE(wait_for_questions(1));
+    answer_probe(one_row({"t", "100", "3"}));
+    EXPECT_TRUE(on.run_until([this] { return views.back()->nodes[1].is_up(); }, seconds{5}));
+}
+
 TEST_F(Monitor, ProbesNothingWithoutAnAccount)
 {
     auto options = watching({{"db.internal", 1}});
