@@ -238,7 +238,7 @@ class Reconnecting(Paused):
 
 
 class Patience(Paused):
-    settings = {"pool": {"connection_borrow_timeout": "400ms"}}
+    settings = {"pool": {"connection_borrow_timeout": f"{int(patience(500))}ms"}}  # the first connection is opened within it
 
     def test_who_waits_longer_than_the_borrow_timeout_gets_a_clear_error(self):
         wire = self.wire()
