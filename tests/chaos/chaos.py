@@ -31,9 +31,7 @@ def main():
     wrong = []
     for engine in options.engine or ENGINES:
         with ENGINES[engine]() as arena, arena.penstock(arena.cluster, arena.settings()) as penstock:
-            wrong += [f"{arena.title}, {each}" for each in play(arena, penstock, options)]
-    for each in wrong:
-        print(f"WRONG: {each}")
+            wrong += play(arena, penstock, options)
     print(f"{len(wrong)} things wrong" if wrong else "nothing lost, nothing doubled, nobody stuck")
     return 1 if wrong else 0
 
@@ -57,12 +55,19 @@ def play(arena, penstock, options):
         for fault in filter(FAULTS.__contains__, wanted):
             played = play_round(arena, penstock, fault)
             tell(arena, fault, number, played)
-            wrong += [f"{fault}: {each}" for each in played.wrong]
+            wrong += told(arena, fault, played.wrong)
             arena.recover()
     if "failovers" in wanted and options.failovers:
-        wrong += [f"failovers: {each}" for each in failovers.run(arena, penstock, options.failovers)]
+        wrong += told(arena, "failovers", failovers.run(arena, penstock, options.failovers))
     if "cuts" in wanted:
-        wrong += [f"cuts: {each}" for each in cut_commits(arena, options.cuts)]
+        wrong += told(arena, "cuts", cut_commits(arena, options.cuts))
+    return wrong
+
+
+def told(arena, fault, wrong):
+    """Prints it at once: what ends the run later on must not hide it."""
+    for each in wrong:
+        print(f"WRONG: {arena.title}, {fault}: {each}", flush=True)
     return wrong
 
 

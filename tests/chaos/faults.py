@@ -4,6 +4,7 @@
 # The node that was hit is `arena.old`, and is made a replica of the present primary afterwards.
 
 import contextlib
+import json
 import time
 
 import processes
@@ -114,10 +115,13 @@ def stall(arena, nodes, seconds):
 
 @contextlib.contextmanager
 def surroundings(arena, penstock, fault):
-    """The Penstock that clients meet: for faults that need delayers another one, with these between it and the servers."""
+    """The Penstock that clients meet: for faults that need delayers another one, with these between it and the servers, where the first one
+    has nothing open meanwhile."""
     if fault not in DELAYED:
         yield penstock
         return
+    penstock.order("RECONNECT")
+    wait_until(lambda: json.loads(penstock.http("/stats")[1])["process"]["server_connections"] == 0, "the first Penstock has nothing open", 10)
     with contextlib.ExitStack() as ends:
         ends.callback(arena.delayers.clear)
         for node in arena.nodes:
