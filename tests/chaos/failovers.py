@@ -26,7 +26,7 @@ def run(arena, penstock, times):
             with bank.resting():
                 wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected("kill", through) + watch.excesses()
                 wrong += watch.left_behind(len(through) + len(idle))
-            tell_one(arena, number, rows[-1], bank)
+                tell_one(arena, number, rows[-1], bank)
             if wrong:
                 break
         bank.stop()
