@@ -217,7 +217,9 @@ class MySql(Arena):
     count_held = "select count(*) from information_schema.processlist where user = 'app' and state like 'Waiting for table%' and info like '%from held%'"
 
     def __init__(self, product="mysql"):
-        settings = {"rpl_semi_sync_master_timeout" if product == "mariadb" else "rpl_semi_sync_source_timeout": "600000"}
+        # A receiver that is told to stop may hear of it only once it gives up reading, by default after a minute.
+        settings = {"rpl_semi_sync_master_timeout" if product == "mariadb" else "rpl_semi_sync_source_timeout": "600000",
+                    "slave_net_timeout" if product == "mariadb" else "replica_net_timeout": "4"}
         if product == "mysql":
             settings["plugin_load_add"] = "semisync_source.so;semisync_replica.so"
         super().__init__(MySqlCluster(product, 2, settings))

@@ -17,9 +17,9 @@ from mysql_penstock import MySqlPenstock
 from penstock import Penstock
 from pgwire import ServerError, query
 from processes import frozen
-from wait import stays_true, wait_until
+from wait import patience, stays_true, wait_until
 
-FAST = {"probe_interval": "100ms", "probe_timeout": "1s", "probe_failures": 2}
+FAST = {"probe_interval": "100ms", "probe_timeout": f"{int(patience(1))}s", "probe_failures": 2}
 
 
 def address(node):
