@@ -82,7 +82,7 @@ bool topology::observe(const probe_observation& seen)
         return false;  // it was under way
     }
     const auto before = view_;
-    past.was_heard = true;
+    past.was_heard = past.was_heard || seen.how != probe_observation::kind::failed;
     past.last_probe_answered = seen.how == probe_observation::kind::answered;
     switch (seen.how) {
         case probe_observation::kind::answered:
@@ -275,7 +275,8 @@ void topology::choose_primary()
     }
 }
 
-/// The first primary is chosen once every node has answered, or has failed to: any of them may have a later history.
+/// The first primary is chosen once every node has answered or is down: any of them may have a later history, and a
+/// single probe may have been late.
 const router::node* topology::first_unheard() const
 {
     const router::node* found = nullptr;
@@ -284,7 +285,7 @@ const router::node* topology::first_unheard() const
         if (past.role_is_given && each.role == node_role::primary) {
             return nullptr;
         }
-        if (found == nullptr && !past.was_heard && !past.role_is_given && past.alive != node_state::left) {
+        if (found == nullptr && !past.was_heard && !past.role_is_given && past.alive == node_state::up) {
             found = &each;
         }
     }

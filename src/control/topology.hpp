@@ -111,7 +111,7 @@ private:
     struct memory {
         std::uint32_t failures_in_a_row = 0;
         bool last_probe_answered = false;
-        bool was_heard = false;                                    ///< a probe has ended, however
+        bool was_heard = false;                                    ///< it has answered once, if only to refuse
         bool role_is_given = false;                                ///< by the configuration
         std::string writes_with{};                                 ///< by the last answer
         router::node_state alive = router::node_state::up;         ///< by its probes alone

@@ -315,7 +315,6 @@ class MySql(Arena):
         node.server_id += len(self.nodes)
         source = next(replica for replica in self.replicas() if replica is not node)
         with processes.frozen(source.process.pid):
-            time.sleep(0.02)  # until the kernel has written what it was given
             node.make(source.data)
         of_its_own = ["auto.cnf", *(("master.info", "*relay*") if self.is_mariadb else ())]  # MySQL has the others in tables
         for path in itertools.chain.from_iterable(map(node.data.glob, of_its_own)):

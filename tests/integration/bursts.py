@@ -4,7 +4,8 @@
 # divided fairly, whoever came first and whoever has more clients, and the limit holds to the last connection.
 #
 # Every transaction holds its server connection for a fixed time, so that what the machine and other tests add is small beside it. A
-# tenant that has as many connections as clients answers in little more than that time; the other tenant's clients wait for long.
+# tenant that has as many connections as clients answers in little more than that time; the other tenant's clients wait for long. What
+# a busy machine adds during the burst is seen beside it, by as many clients that are connected directly.
 
 import contextlib
 import statistics
@@ -103,19 +104,21 @@ class Counting(threading.Thread):
 
 
 class BurstChecks:
-    """For each product: client(user) gives a function for one transaction, count() the numbers of server connections of both, without
-    end, connections_of(user) that of one now."""
+    """For each product: client(user) and direct_client() give a function for one transaction, count() the numbers of server connections
+    of both, without end, connections_of(user) that of one now."""
 
     def check_a_burst_leaves_the_other_tenant_its_share(self, burst):
         quiet, loud = Tenant(CLIENTS, lambda: self.client("app")), Tenant(burst, lambda: self.client("other"))
+        direct = Tenant(CLIENTS, self.direct_client)
         quiet.work(5)  # opens its connections
         before = quiet.work(40)
-        with Counting(self.count) as counting, loud.working():
+        with Counting(self.count) as counting, loud.working(), direct.working():
             during = quiet.work(120)
+        beside = sorted(sum(direct.times, []))
         waited = statistics.median(sum(loud.times, []))
         self.assertGreater(waited, 6 * HOLDS, "there was a burst")
-        self.tell(before, during, waited)
-        self.assertLess(p99(during), 2 * p99(before))
+        self.tell(before, during, waited, beside=beside)
+        self.assertLess(p99(during), 2 * max(p99(before), p99(beside)))
         self.assertEqual(max(counting.counts), LIMIT)
 
     def check_who_comes_in_the_middle_of_a_burst_gets_its_share_at_once(self, burst):
@@ -135,10 +138,10 @@ class BurstChecks:
         self.assertLess(opened, (len(during) + sum(map(len, loud.times))) / 10, "both work on the connections they have")
         self.assertEqual(max(counting.counts), LIMIT)
 
-    def tell(self, before, during, waited, first=None, opened=None):
+    def tell(self, before, during, waited, first=None, opened=None, beside=None):
         """Shown where a test fails or the file is run by itself."""
-        told = {"p99 alone": p99(before), "p99 in the burst": p99(during), "median": statistics.median(during), "longest": during[-1],
-                "first": first, "the burst's median": waited, "opened": opened}
+        told = {"p99 alone": p99(before), "p99 directly": beside and p99(beside), "p99 in the burst": p99(during),
+                "median": statistics.median(during), "longest": during[-1], "first": first, "the burst's median": waited, "opened": opened}
         print(self.id(), ", ".join(f"{name} {number:.3f}" for name, number in told.items() if number is not None), flush=True)
 
     def opened(self):
@@ -152,7 +155,15 @@ class BurstsOnPostgresql(ProxyTest, BurstChecks):
         return self.penstock
 
     def client(self, user):
-        connection = self.connect(user=user)
+        return self.sleeps_on(self.connect(user=user))
+
+    def direct_client(self):
+        connection = self.server.connect(user="postgres")
+        self.addCleanup(connection.close)
+        return self.sleeps_on(connection)
+
+    @staticmethod
+    def sleeps_on(connection):
         return lambda: value(connection, "select pg_sleep(%s)", (HOLDS,))
 
     def count(self):
@@ -184,6 +195,11 @@ class Bursts(BurstChecks):
         self.addCleanup(wire.close)
         wire.log_in(user, "app", PASSWORD)
         return lambda: self.assertEqual(wire.value(f"select sleep({HOLDS})"), b"0")
+
+    def direct_client(self):
+        connection = self.server.connect("lookup")
+        self.addCleanup(connection.close)
+        return lambda: value_of(connection, f"select sleep({HOLDS})")
 
     def count(self):
         with contextlib.closing(self.server.connect("root")) as watcher:

@@ -21,6 +21,7 @@ SHARED_OPTIONS = {
     "log_slave_updates": "ON", "sync_binlog": "0", "log_bin": "binlog", "binlog_format": "ROW",
     "log_bin_trust_function_creators": "ON", "performance_schema": "ON", "character_set_server": "utf8mb4", "default_time_zone": "+00:00",
     "max_connections": "200",
+    "innodb_use_native_aio": "OFF",  # of a server that is stopped the kernel has no write under way, so that its folder can be copied
 }
 
 

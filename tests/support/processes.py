@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from wait import patience
+from wait import patience, wait_until
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
@@ -125,12 +125,23 @@ def frozen(pid):
     for each in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, signal.SIGSTOP)
+    wait_until(lambda: all(map(stands_still, members)), "every thread has stopped: one that the kernel writes for does so when that is done")
     try:
         yield
     finally:
         for each in members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGCONT)
+
+
+def stands_still(pid):
+    """Whether every thread is stopped, or the process has ended."""
+    try:
+        states = [pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0]
+                  for thread in os.listdir(f"/proc/{pid}/task")]
+    except (FileNotFoundError, ProcessLookupError):
+        return not pathlib.Path(f"/proc/{pid}").exists()
+    return all(state in "TtZX" for state in states)
 
 
 def confine(pids, cores):

@@ -130,6 +130,14 @@ TEST(Topology, WaitsForTheFirstProbeOfEveryNode)
     topology nodes{"main", {{"db0", 5432}, {"db1", 5432}, {"db2", 5432}}};
     EXPECT_EQ(primary_after(nodes, {primary(0), replica(2), primary(0)}), std::nullopt);
     EXPECT_EQ(nodes.view().reason, "waiting for the first probe of db1:5432");
+    EXPECT_EQ(primary_after(nodes, {refusal(1)}), 0U) << "it is there, and is not known to have gone on";
+}
+
+TEST(Topology, WaitsForTheFirstProbeThatAnswersUntilTheNodeIsDown)
+{
+    topology nodes{"main", {{"db0", 5432}, {"db1", 5432}, {"db2", 5432}}};
+    EXPECT_EQ(primary_after(nodes, {primary(0), replica(2), failure(1), failure(1)}), std::nullopt);
+    EXPECT_EQ(nodes.view().reason, "waiting for the first probe of db1:5432");
     EXPECT_EQ(primary_after(nodes, {failure(1)}), 0U);
 }
 
