@@ -5,7 +5,7 @@
 // A server has some client's id. Before a statement that may use or change it, the server is given the session's, so
 // that what it has afterwards is the session's, too. Triggers and stored code use it without a word in the client's
 // text: whatever is not known to run none counts. What no packet tells is asked before somebody else gets the server.
-// Views over LAST_INSERT_ID() are not seen: who reads one finds what the server has.
+// Views over LAST_INSERT_ID() are not seen: before a session reads any table, another one's id is replaced by 0, once.
 #include "protocols/mysql/front.hpp"
 
 #include "protocols/mysql/first_word.hpp"
@@ -38,6 +38,13 @@ bool runs_no_triggers(bytes text)
     return std::find(quiet.begin(), quiet.end(), word) != quiet.end();
 }
 
+/// A view, then, perhaps.
+bool may_read_table(bytes text)
+{
+    const auto folded = lower_case(text);
+    return holds(folded, "from") || holds(folded, "table");
+}
+
 }  // namespace
 
 /// Whether the statement may use the session's id or change it; with an empty text, that is not known.
@@ -52,12 +59,17 @@ bool front::may_use_insert_id(bytes text, const text_effects& effects, const bac
 /// True where something was sent.
 bool front::bring_insert_id(bytes text, const text_effects& effects, back& server, outbox& to_server)
 {
-    if (!lacks_insert_id(server) || !may_use_insert_id(text, effects, server)) {
+    if (!lacks_insert_id(server)) {
         return false;
     }
-    insert_id_is_exact_ = true;  // as exact as it will be: the server that could tell is another one
-    server.has_insert_id(insert_id_);
-    const auto query = "\3DO LAST_INSERT_ID(" + std::to_string(insert_id_) + ")";
+    const bool uses = may_use_insert_id(text, effects, server);
+    if (!uses && (server.insert_id == std::uint64_t{0} || !may_read_table(text))) {
+        return false;
+    }
+    insert_id_is_exact_ = insert_id_is_exact_ || uses;  // as exact as it will be: the server that could tell is another
+    const auto brought = uses ? insert_id_ : 0;
+    server.has_insert_id(brought);
+    const auto query = "\3DO LAST_INSERT_ID(" + std::to_string(brought) + ")";
     inject(purpose::insert_id, reply_kind::ok, query, server, to_server);
     return true;
 }

@@ -81,14 +81,27 @@ TEST(MysqlInsertId, IsBroughtToWhateverMayRunATrigger)
 
 TEST(MysqlInsertId, IsNotBroughtToReads)
 {
-    for (const auto* const text : {"SELECT 1",
-                                   "(select a from t)",
-                                   "SHOW TABLES",
-                                   "BEGIN",
-                                   "COMMIT",
-                                   "SET a = 1",
-                                   "WITH a AS (SELECT 1) SELECT * FROM a"}) {
+    for (const auto* const text :
+         {"SELECT 1", "SHOW STATUS", "BEGIN", "COMMIT", "SET a = 1", "WITH a AS (SELECT 1) SELECT 2"}) {
         EXPECT_EQ(sent_to_anothers(ask::query(text)), query_of(text));
+    }
+}
+
+TEST(MysqlInsertId, IsReplacedBeforeAReadThatMayBeOneOfAView)
+{
+    for (const auto* const text : {"(select a from t)", "DO (SELECT a FROM t)", "WITH a AS (TABLE t) SELECT 1"}) {
+        exchange talk;
+        talk.run("INSERT INTO t VALUES ()", {say::ok({.affected = 1, .insert_id = 42})});
+        talk.server->has_insert_id(99);
+        EXPECT_EQ(talk.send(ask::query(text)), front_need::answers);
+        EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(0)"))
+            << "not 42, of which the next client would find nothing gone";
+        talk.reply({say::ok()});
+        EXPECT_EQ(talk.send(""), front_need::more);
+        EXPECT_EQ(talk.asked(), query_of(text)) << "once";
+        talk.reply({say::ok()});
+        EXPECT_EQ(talk.send(ask::query("UPDATE t SET a = 1")), front_need::answers);
+        EXPECT_EQ(talk.asked(), query_of("DO LAST_INSERT_ID(42)"));
     }
 }
 
