@@ -49,6 +49,9 @@ void back::insert_eof(const front& client, outbox& to_client, std::optional<std:
 advance_result back::on_ok(bytes whole, bool copied, bool ends_rows, front& client, outbox& to_client)
 {
     auto ok = decode_ok(payload_of(whole), agreed_);
+    if (ok && client.wishes().are_no_news(ok->changes)) {
+        ok->changes = {};
+    }
     if (!ok || !take_changes(*ok, client)) {
         return fault("a malformed OK packet");
     }

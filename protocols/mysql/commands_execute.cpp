@@ -4,6 +4,8 @@
 #include "protocols/mysql/decode.hpp"
 #include "protocols/mysql/encode.hpp"
 
+#include <array>
+
 namespace penstock::mysql {
 
 namespace {
@@ -84,8 +86,15 @@ void encode_execute(const execute_head& head, capability_flags server, std::stri
     if (attributes) {
         flags = static_cast<std::uint8_t>(flags | parameter_count_available);
     }
+    std::array<char, 10> fixed{};
+    fixed[0] = static_cast<char>(command::stmt_execute);
+    fixed[5] = static_cast<char>(flags);
+    for (std::size_t octet = 0; octet < 4; ++octet) {
+        fixed[1 + octet] = static_cast<char>(head.statement >> (8 * octet));
+        fixed[6 + octet] = static_cast<char>(head.iterations >> (8 * octet));
+    }
+    out.append(fixed.data(), fixed.size());
     wire_writer to{out};
-    to.u8(static_cast<std::uint8_t>(command::stmt_execute)).u32(head.statement).u8(flags).u32(head.iterations);
     if (attributes) {
         to.lenenc(head.parameters);
     }

@@ -124,6 +124,7 @@ front_progress front::consume(bytes input, back* server, outbox& to_server, outb
             break;
         }
         command_sequence_ = 1;
+        is_known_plain_ = std::exchange(asked_plainly_, false);
         const auto payload = rest.substr(header_size, header.length);
         if (lost_) {
             const bool is_followed = rest.size() > header.frame_size();

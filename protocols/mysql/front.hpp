@@ -427,6 +427,8 @@ private:
     std::optional<client_error> injection_error_{};  ///< answers the command that something had to go in front of
     bool prepare_failed_ = false;                    ///< the injected one, and the client has its answer
     std::uint8_t command_sequence_ = 1;              ///< the number of the packet that answers the command at hand
+    bool asked_plainly_ = false;   ///< a server was asked for, and the command that waits for it is a plain text
+    bool is_known_plain_ = false;  ///< the command at hand has waited so
 
     std::uint64_t sent_ = 0;          ///< commands that have gone to a server
     std::uint64_t insert_id_ = 0;     ///< what LAST_INSERT_ID() gives
@@ -455,12 +457,14 @@ private:
     bool keeps_found_rows_ = false;  ///< SQL_CALC_FOUND_ROWS: the next statement asks for the number, most likely
     bool asks_found_rows_ = false;   ///< only the server knows the number
     std::uint32_t found_by_ = 0;     ///< the statement with the cursor that it is the number of rows of
-    bool keeps_server_ = false;      ///< table locks, or what was said for the next transaction
-    std::string unreported_;         ///< assignments to themselves of variables that were set and not reported
-    bool late_schema_ = false;       ///< the server tells with its next statement that it has changed schemas and back
-    bool must_flush_ = false;        ///< a failed statement may have changed what no reply has told
-    bool asks_role_ = false;         ///< the session was reset, and may still have a role that code has set
-    bool may_owe_report_ = false;    ///< any may, by a trigger: that is asked for when the connection is left
+    parameter_set_ptr limits_of_{};  ///< of which limits_rows_ says whether they hold sql_select_limit
+    bool limits_rows_ = false;
+    bool keeps_server_ = false;    ///< table locks, or what was said for the next transaction
+    std::string unreported_;       ///< assignments to themselves of variables that were set and not reported
+    bool late_schema_ = false;     ///< the server tells with its next statement that it has changed schemas and back
+    bool must_flush_ = false;      ///< a failed statement may have changed what no reply has told
+    bool asks_role_ = false;       ///< the session was reset, and may still have a role that code has set
+    bool may_owe_report_ = false;  ///< any may, by a trigger: that is asked for when the connection is left
 
     stream_kind stream_ = stream_kind::none;
     bool stream_dropped_ = false;

@@ -176,8 +176,9 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     if (!text) {
         return answer({error_kind::protocol_violation, "malformed query attributes", {}}, to_client);
     }
-    const bool is_plain = (routing_ && routing_->facts.is_plain) || is_plain_text(*text);
+    const bool is_plain = (routing_ && routing_->facts.is_plain) || is_known_plain_ || is_plain_text(*text);
     if (is_plain && server == nullptr && !refusal_) {
+        asked_plainly_ = true;
         return front_need::server;
     }
     if (server != nullptr && !is_plain && default_sql_mode_.empty()) {

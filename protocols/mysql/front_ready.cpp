@@ -208,12 +208,13 @@ bool front::clean_for(const text_effects& effects, back& server, outbox& to_serv
             add(clear_variable(name));
         }
     }
-    // Of one statement only: several may be a syntax error, which leaves variables as they are.
-    const text_effects literals{.statements = 1, .user_variables = effects.user_variables};
-    const bool may_fail = effects.statements == 1 && !effects.user_variables.empty() && effects != literals;
-    for (const auto& [name, literal] : effects.user_variables) {
-        if (may_fail && !is_carried(name) && server.begin_variable(name, knows_variables())) {
-            add(begin_variable(name, literal, server.is_mariadb()));
+    if (!effects.user_variables.empty() && effects.statements == 1) {
+        // Of one statement only: several may be a syntax error, which leaves variables as they are.
+        const bool may_fail = effects != text_effects{.statements = 1, .user_variables = effects.user_variables};
+        for (const auto& [name, literal] : effects.user_variables) {
+            if (may_fail && !is_carried(name) && server.begin_variable(name, knows_variables())) {
+                add(begin_variable(name, literal, server.is_mariadb()));
+            }
         }
     }
     if (!text.empty()) {

@@ -193,7 +193,11 @@ void front::note_found_rows(const expected_reply& reply)
         return;
     }
     // A result that was cut off so tells less than there are.
-    const bool is_limited = reply.had_rows && reply.found_rows && state_.current()->find("sql_select_limit") != nullptr;
+    if (limits_of_ != state_.current()) {
+        limits_of_ = state_.current();
+        limits_rows_ = limits_of_->find("sql_select_limit") != nullptr;
+    }
+    const bool is_limited = limits_rows_ && reply.had_rows && reply.found_rows;
     if (keeps_found_rows_ || reply.opened_cursor || is_limited) {
         asks_found_rows_ = true;
         found_by_ = keeps_found_rows_ || is_limited ? 0 : reply.client_statement;
@@ -207,6 +211,15 @@ void front::note_found_rows(const expected_reply& reply)
 void front::apply(const expected_reply& reply, back& server)
 {
     static const text_effects nothing{};
+    if (!reply.effects && !reply.failed) {
+        has_left_ = false;
+        static_cast<void>(state_.take_recollated());
+        pins_.add(state_.note_user_variables(nothing, false));
+        if (reply.reported_state) {
+            pins_.add(pin_reason::state_change);
+        }
+        return;
+    }
     const auto& effects = reply.effects ? *reply.effects : nothing;
     if (effects.sets_tracking) {
         wishes_.must_ask();

@@ -261,7 +261,7 @@ front_need front::execute(command what, bytes some, bool whole, back* server, ou
     ++counters_.binds;
     reply.what = command::stmt_execute;
     reply.client_statement = id;
-    reply.finds = row_finder_of(wanted->what->text);
+    reply.finds = wanted->what->finds;
     if (whole) {
         send(made, some.substr(replaced), std::move(reply), *server, to_server);
         return front_need::more;

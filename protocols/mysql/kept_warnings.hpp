@@ -38,7 +38,12 @@ struct diagnostics_question {
 
 class kept_warnings {
 public:
-    void clear() { *this = kept_warnings{}; }
+    void clear()
+    {
+        definitions_.clear();
+        rows_.clear();
+        memory_ = 0;
+    }
     /// The payloads of the answer to SHOW WARNINGS. `extended`: the server connection has MariaDB's extended metadata.
     void take_definition(bytes payload, bool extended);
     void take_row(bytes payload);

@@ -288,6 +288,9 @@ pin_set session_state::note(const session_change& change, const text_effects* ef
 
 pin_set session_state::note_user_variables(const text_effects& effects, bool recollated)
 {
+    if (effects.user_variables.empty()) {
+        return is_too_large() ? pin_set{pin_reason::user_variable} : pin_set{};
+    }
     const bool is_unclear = recollated || (current_->find("character_set_connection") != nullptr &&
                                            current_->find("collation_connection") == nullptr);
     pin_set pins;

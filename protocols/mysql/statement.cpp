@@ -47,6 +47,7 @@ statement_ptr statement_store::intern(bytes text, const parameter_set_ptr& conte
     made->digest = digest;
     made->text = text;
     made->context = context;
+    made->finds = row_finder_of(text);
     made->effects = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     slot = made;
     if (statements_.size() > sweep_at_) {

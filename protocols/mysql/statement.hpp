@@ -8,6 +8,7 @@
 #pragma once
 
 #include "protocols/mysql/effects.hpp"
+#include "protocols/mysql/found_rows.hpp"
 #include "protocols/wire/parameter_set.hpp"
 #include "protocols/wire/request_facts.hpp"
 
@@ -28,6 +29,7 @@ struct statement {
     std::string text;
     parameter_set_ptr context;  ///< under which it was prepared
     text_effects_ptr effects;   ///< null where executing it leaves nothing behind and asks for nothing
+    row_finder finds = row_finder::result;
 };
 
 using statement_ptr = std::shared_ptr<const statement>;
@@ -71,7 +73,7 @@ struct client_statement {
     bool has_long_data = false;
     bool has_cursor = false;
     std::uint64_t fetched = 0;  ///< rows, since the cursor was opened
-    sql_reading how{};  ///< its text was prepared under
+    sql_reading how{};          ///< its text was prepared under
 
     /// What was said of it last, where reads may go to replicas.
     struct judgement {

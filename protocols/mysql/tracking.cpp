@@ -73,6 +73,19 @@ void tracking_wishes::set(std::string_view name, std::string_view value)
     }
 }
 
+/// A block is a kind and a length, and this one's content a name and a value, each with its length before it.
+bool tracking_wishes::are_no_news(bytes changes) const
+{
+    constexpr std::string_view name = "\14statement_id";
+    constexpr std::size_t name_at = 2;
+    constexpr auto value_at = name_at + name.size() + 1;
+    const auto octet = [changes](std::size_t place) { return static_cast<std::uint8_t>(changes[place]); };
+    return changes.size() >= value_at && changes.size() < 128 && changes.substr(name_at, name.size()) == name &&
+           octet(0) == static_cast<std::uint8_t>(change_kind::system_variable) &&
+           octet(1) == changes.size() - name_at && octet(value_at - 1) == changes.size() - value_at &&
+           variables_ != "*";
+}
+
 std::string tracking_wishes::filter(bytes changes) const
 {
     std::string kept;

@@ -38,6 +38,9 @@ public:
     /// The client is told of each transaction.
     [[nodiscard]] bool tells_transactions() const { return transaction_state_ || characteristics_; }
 
+    /// Nothing of `changes` concerns anybody but a client that wants all variables: MySQL numbers its statements so
+    /// (statement_id), in every reply.
+    [[nodiscard]] bool are_no_news(bytes changes) const;
     /// The blocks of `changes` that this client is to see.
     [[nodiscard]] std::string filter(bytes changes) const;
     /// What an EOF packet has no room for, or an error: a later OK packet tells it, as with a server of the client's
