@@ -39,6 +39,31 @@ TEST(MysqlFront, AsksForAServerAndAnswersWhereThereIsNone)
     EXPECT_EQ(talk.sent_to_server(), ask::query("SELECT 2"));
 }
 
+/// What is known of a text that waits for a server holds for that text only.
+TEST(MysqlFront, LooksAtTheTextBehindOneThatHasWaited)
+{
+    const std::string plain = "SELECT a FROM t WHERE", locks = "DO GET_LOCK('abc', 1)";
+    ASSERT_EQ(plain.size(), locks.size());
+    for (const bool is_refused : {false, true}) {
+        exchange talk;
+        auto* const kept = std::exchange(talk.server, nullptr);
+        EXPECT_EQ(talk.send(ask::query(plain)), front_need::server);
+        if (is_refused) {
+            talk.client.refuse({error_kind::borrow_timeout, {}, {}});
+            EXPECT_EQ(talk.send({}), front_need::more);
+        }
+        talk.server = kept;
+        if (!is_refused) {
+            EXPECT_EQ(talk.send({}), front_need::more);
+            talk.reply({say::ok()});
+        }
+        EXPECT_FALSE(talk.client.must_stay());
+        EXPECT_EQ(talk.send(ask::query(locks)), front_need::more);
+        talk.reply({say::ok()});
+        EXPECT_TRUE(talk.client.must_stay());
+    }
+}
+
 TEST(MysqlFront, SendsTheNextCommandOnceTheLastIsAnswered)
 {
     exchange talk;

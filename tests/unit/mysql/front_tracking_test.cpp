@@ -29,6 +29,41 @@ TEST(MysqlTracking, IsToldOnlyAsTheClientAskedForIt)
                   {.changes = say::variable("autocommit", "ON") + say::variable("sql_mode", "") + say::schema("b")})}));
 }
 
+/// MySQL numbers its statements in every reply to whoever tracks all variables, as Penstock does.
+TEST(MysqlTracking, OfStatementsNumbersIsToldOnlyToWhoeverWantsAllVariables)
+{
+    const auto number = say::variable("statement_id", "42");
+    exchange talk;
+    const auto told = [&](const std::string& changes) {
+        talk.send(ask::query("SELECT 1"));
+        EXPECT_EQ(talk.answer(packets({say::ok({.changes = changes})})), advance_result::ok);
+        return talk.sent_to_client();
+    };
+    for (const auto& kept : {std::string{}, say::schema("b"), say::variable("autocommit", "ON")}) {
+        EXPECT_EQ(told(number), packets({say::ok()}));
+        EXPECT_EQ(told(number + kept), packets({say::ok({.changes = kept})}));
+        EXPECT_EQ(told(kept + number), packets({say::ok({.changes = kept})}));
+    }
+    EXPECT_EQ(told(say::variable("statement_id", std::string(200, '1'))), packets({say::ok()}));
+    const std::string two_in_one =
+        say::text("statement_id") + say::text("42") + say::text("autocommit") + say::text("ON");
+    EXPECT_EQ(told('\0' + say::text(two_in_one)), packets({say::ok({.changes = say::variable("autocommit", "ON")})}));
+    talk.run("SET session_track_system_variables='*'",
+             {say::ok({.changes = say::variable("session_track_system_variables", "*")})});
+    talk.sent_to_client();
+    EXPECT_EQ(told(number), packets({say::ok({.changes = number})}));
+}
+
+TEST(MysqlTracking, OfAStatementsNumberThatIsMalformedIsAFault)
+{
+    for (auto broken :
+         {say::variable("statement_id", "42") + '\5', say::variable("statement_id", "42").substr(0, 16)}) {
+        exchange talk;
+        talk.send(ask::query("SELECT 1"));
+        EXPECT_EQ(talk.answer(packets({say::ok({.changes = broken})})), advance_result::violation);
+    }
+}
+
 TEST(MysqlTracking, IsNotToldToAClientThatHasNotAgreedToIt)
 {
     exchange talk{untracked, modern};
