@@ -165,6 +165,9 @@ advance_result back::take(bytes chunk, front& client, outbox& to_client)
             hop(chunk, to_client);
             continue;
         }
+        if (is_plain_result_next(chunk, client) && take_plain_result(chunk, client, to_client)) {
+            continue;
+        }
         if (follower_.is_among_rows() && held_.empty()) {
             take_rows(chunk, client, to_client);
             if (chunk.empty()) {

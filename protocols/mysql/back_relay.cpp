@@ -31,8 +31,8 @@ void back::relay(bytes whole, bool copied, outbox& to_client)
 void back::insert_eof(const front& client, outbox& to_client, std::optional<std::uint16_t> at_end)
 {
     owes_eof_ = false;
-    const auto first_row = std::exchange(first_row_, {});
     if (!relays() || has(client.capabilities(), capability::deprecate_eof)) {
+        first_row_.clear();
         return;
     }
     const auto& effects = expected_.front().effects;
@@ -40,8 +40,8 @@ void back::insert_eof(const front& client, outbox& to_client, std::optional<std:
     const auto known = at_end.value_or(status_ & server_status::lasting) & server_status::of_definitions;
     const auto status = static_cast<std::uint16_t>(known | (goes_on ? server_status::more_results_exist : 0));
     client_sequence_ = encode_eof({.warnings = 0, .status = status}, to_client.made(), client_sequence_);
-    if (!first_row.empty()) {
-        relay(first_row, true, to_client);
+    if (!first_row_.empty()) {
+        relay(std::exchange(first_row_, {}), true, to_client);
     }
 }
 
@@ -116,7 +116,7 @@ void back::relay_end(const ok_packet& ok, bool ends_rows, front& client, outbox&
 {
     const auto agreed = client.capabilities();
     const bool tracks = has(agreed, capability::session_track);
-    auto changes = client.wishes().filter(ok.changes);
+    auto changes = ok.changes.empty() ? std::string{} : client.wishes().filter(ok.changes);
     auto& head = expected_.front();
     const auto unchanged = static_cast<std::uint16_t>(ok.status & ~server_status::session_state_changed);
     const auto changed = static_cast<std::uint16_t>(ok.status | server_status::session_state_changed);

@@ -416,6 +416,10 @@ private:
     std::uint16_t login_status_ = server_status::autocommit;
 
     std::unordered_map<std::uint32_t, client_statement> statements_;
+    struct {
+        std::uint32_t id = 0;
+        client_statement* what = nullptr;
+    } recent_{};  ///< the last of them that was asked for
     std::size_t statement_memory_ = 0;
     std::uint32_t last_id_ = 0;        ///< the newest id given to the client
     std::uint32_t last_prepared_ = 0;  ///< what id -1 stands for (MariaDB)

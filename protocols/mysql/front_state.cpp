@@ -399,6 +399,7 @@ void front::on_captured_row(bytes payload, const expected_reply& during, back& s
 /// The session is as after its login; its schema stays, and with both products so does what FOUND_ROWS() gives.
 void front::forget_session(back* server)
 {
+    recent_ = {};
     statements_.clear();
     statement_memory_ = 0;
     holding_ = 0;

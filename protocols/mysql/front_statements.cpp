@@ -48,8 +48,15 @@ bool asks_of_earlier(const statement& what)
 client_statement* front::find_statement(std::uint32_t& id)
 {
     id = id == last_prepared_id ? last_prepared_ : id;
+    if (recent_.id == id && recent_.what != nullptr) {
+        return recent_.what;
+    }
     const auto found = statements_.find(id);
-    return found == statements_.end() ? nullptr : &found->second;
+    if (found == statements_.end()) {
+        return nullptr;
+    }
+    recent_ = {.id = id, .what = &found->second};
+    return recent_.what;
 }
 
 front_need front::unknown_statement(std::uint32_t id, std::string_view who, outbox& to_client)
@@ -377,6 +384,7 @@ front_need front::close_statement(bytes payload, back* server, outbox& to_server
     holding_ -= wanted->holds_server() ? 1 : 0;
     statement_memory_ -= std::min(statement_memory_, wanted->cost());
     asks_.statements -= asks_of_earlier(*wanted->what) ? 1 : 0;
+    recent_ = {};
     statements_.erase(id);
     end_diagnostics_pin();
     return front_need::more;
@@ -420,11 +428,12 @@ front_need front::long_data(bytes some, bool whole, back* server, outbox& to_ser
 /// What the end of a reply says about cursors and long data.
 void front::on_statement_done(const expected_reply& reply, back& server)
 {
-    const auto found = statements_.find(reply.client_statement);
-    if (found == statements_.end()) {
+    auto id = reply.client_statement;
+    auto* const known = id != 0 ? find_statement(id) : nullptr;
+    if (known == nullptr) {
         return;
     }
-    auto& wanted = found->second;
+    auto& wanted = *known;
     const bool held = wanted.holds_server();
     switch (reply.what) {
         case command::stmt_execute:

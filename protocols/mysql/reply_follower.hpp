@@ -71,6 +71,8 @@ public:
     [[nodiscard]] bool on_column_count(bytes payload);
     [[nodiscard]] std::optional<prepared_header> on_prepared(bytes payload);
     void on_definition();
+    /// The definitions have been gone through, and rows are next.
+    void on_rows() { state_ = state::rows; }
     /// `cursor`: its rows stay at the server, to be fetched.
     void on_definitions_end(bool cursor);
     /// OK or the end of rows; `more`: another result follows.
@@ -81,6 +83,8 @@ public:
     /// The client's empty packet has been sent on.
     void on_file_end() { state_ = state::after_file; }
 
+    /// Nothing of a result has come yet.
+    [[nodiscard]] bool is_at_start() const { return state_ == state::first; }
     [[nodiscard]] bool has_ended() const { return state_ == state::ended; }
     /// The client's data for LOAD DATA LOCAL goes out now.
     [[nodiscard]] bool wants_file() const { return state_ == state::file; }

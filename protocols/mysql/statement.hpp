@@ -12,8 +12,10 @@
 #include "protocols/wire/parameter_set.hpp"
 #include "protocols/wire/request_facts.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <list>
 #include <memory>
 #include <string>
@@ -87,6 +89,16 @@ struct client_statement {
     [[nodiscard]] std::size_t cost() const { return sizeof *this + what->text.size() + types.size(); }
 };
 
+/// Of a digest, whose octets are as good as random.
+struct digest_hash {
+    std::size_t operator()(const std::string& digest) const noexcept
+    {
+        std::size_t value = 0;
+        std::memcpy(&value, digest.data(), std::min(sizeof value, digest.size()));
+        return value;
+    }
+};
+
 /// Which statements one server connection has prepared, the least recently used first in line to go.
 class known_statements {
 public:
@@ -119,7 +131,7 @@ public:
 
 private:
     std::list<instance> by_use_;  ///< most recently used first
-    std::unordered_multimap<std::string, std::list<instance>::iterator> places_;
+    std::unordered_multimap<std::string, std::list<instance>::iterator, digest_hash> places_;
     std::uint32_t take(std::list<instance>::iterator place);
 };
 

@@ -63,6 +63,13 @@ struct front_counters {
     std::uint64_t lost_with_primary = 0;   ///< likewise
     std::uint64_t refused_by_primary = 0;  ///< which was none any more, and sent to the next one unseen
     std::uint64_t wrong_hints = 0;         ///< comments about routes that were not understood
+
+    /// Of all but queries and binds: what most requests leave as it is.
+    [[nodiscard]] std::uint64_t sum_of_rare() const
+    {
+        return client_parses + server_parses + catch_ups + probes + healed + reprepared + evicted + refused_by_replica +
+               lost_with_replica + lost_with_primary + refused_by_primary + wrong_hints;
+    }
 };
 
 /// How back::advance() ended.

@@ -2,6 +2,7 @@
 #include "proxy/session.hpp"
 
 #include "proxy/cancel.hpp"
+#include "proxy/session_counters_impl.hpp"
 #include "proxy/session_doubt_impl.hpp"
 #include "proxy/session_login_impl.hpp"
 #include "proxy/session_pins_impl.hpp"

@@ -109,8 +109,10 @@ private:
     bool may_release() const;
     void release();
     void send_both(outbox& to_server, outbox& to_client);
+    // (counting: session_counters_impl.hpp)
     void count_answers();
     void copy_counters();
+    void copy_rare_counters(const front_counters& now);
 
     // --- servers that are lost, or in doubt: session_doubt_impl.hpp ---
     void server_lost(advance_result how);

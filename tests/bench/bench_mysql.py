@@ -3,7 +3,8 @@
 # Speed and size of Penstock in front of MySQL: sysbench's point selects and read-write transactions, as text and prepared, with 1, 32 and
 # 200 clients on a pool of 20, beside a direct connection, HAProxy in TCP mode and both proxies' way to PostgreSQL, with the same load by
 # sysbench's other driver; and the memory of 5,000 idle clients. The contestants take turns within each cell, several times over; ratios
-# are taken within a round. The result becomes sections of docs/performance.md. Run it by ./dev bench mysql.
+# are taken within a round. The cells of one client are measured once more with everybody on one core. The result becomes sections of
+# docs/performance.md. Run it by ./dev bench mysql.
 
 import argparse
 import contextlib
@@ -15,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests/support"), str(HERE)]
 
+import bench  # noqa: E402
 import memory  # noqa: E402
 import mysql_fetch  # noqa: E402
 import processes  # noqa: E402
@@ -63,7 +65,7 @@ def read_arguments():
     parser = argparse.ArgumentParser(prog="./dev bench mysql", description="Penstock for MySQL beside HAProxy and a direct connection.")
     parser.add_argument("--penstock", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--engine", choices=("mysql", "mariadb"), help="the server (MySQL where it is here, else MariaDB)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured with each contestant (5)")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each cell is measured with each contestant (9)")
     parser.add_argument("--seconds", type=int, default=1, help="of each measurement, after one second to warm up (1)")
     parser.add_argument("--workload", action="append", choices=sysbench.WORKLOADS, help="only this; may be repeated")
     parser.add_argument("--mode", action="append", choices=sysbench.MODES, help="only text or prepared")
@@ -99,19 +101,27 @@ def measure_speed(cluster, options, ends):
               HaProxy(postgresql, POOL_SIZE, name=report_mysql.COPIED_POSTGRESQL)]
     for rival in rivals:
         ends.callback(rival.start().stop)
-    rivals.append(Direct(cluster))
+    everybody = [*rivals, Direct(cluster)]
     speeds = {}
-    for workload in options.workload or sysbench.WORKLOADS:
-        for mode in options.mode or sysbench.MODES:
-            for clients in options.clients or CLIENTS:
-                cell = (workload, mode, clients)
-                speeds[cell] = measure_cell(rivals, cell, options)
-                print(report_mysql.speed_line(cell, speeds[cell]), flush=True)
+
+    def measure(clients, alone):
+        for workload in options.workload or sysbench.WORKLOADS:
+            for mode in options.mode or sysbench.MODES:
+                for number in clients:
+                    cell = (workload, mode, number, alone)
+                    speeds[cell] = measure_cell(everybody, (workload, mode, number), options)
+                    print(report_mysql.speed_line(cell, speeds[cell]), flush=True)
+
+    clients = options.clients or CLIENTS
+    measure(clients, alone=False)
+    if 1 in clients:
+        with bench.on_one_core(cluster, rivals), bench.on_one_core(postgresql, []):
+            measure([1], alone=True)
     return speeds
 
 
 def measure_cell(rivals, cell, options):
-    """Contestant's name -> {"qps", "cpu", "user", "sleeps", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to
+    """`cell` is workload, mode and clients. Contestant's name -> {"qps", "cpu", "user", "sleeps", "cpu ratio", "cpu error", "qps ratio", "qps error"}: medians; ratios are Penstock's to
     this contestant's, HAProxy's where it is HAProxy in front of PostgreSQL."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(options.rounds):

@@ -14,9 +14,9 @@ BOUNDS = {"HAProxy": 1.3, OWN_POSTGRESQL: 1.1}  # of Penstock's CPU per query, b
 
 
 def speed_line(cell, speeds):
-    workload, mode, clients = cell
+    workload, mode, clients, alone = cell
     figures = ", ".join(f"{name} {s['qps']:.0f}/s {s['cpu']:.1f} us" for name, s in speeds.items())
-    return f"{workload:<12} {mode:<8} {clients:>3} clients: {figures}; CPU " + ", ".join(
+    return f"{'one core, ' if alone else ''}{workload:<12} {mode:<8} {clients:>3} clients: {figures}; CPU " + ", ".join(
         f"{ratio(speeds, name)} x {name}" for name in BOUNDS)
 
 
@@ -43,11 +43,11 @@ def speed_section(speeds, server, options):
              "(`--db-ps-mode`), pool of 20 server connections, one thread. CPU is that of the proxy's process, user and system, per query.",
              "The last three columns are ratios within a round, medians with their standard error: by HAProxy, which copies octets (bound",
              f"{BOUNDS['HAProxy']}), by Penstock's own way to PostgreSQL (bound {BOUNDS[OWN_POSTGRESQL]}), with the same load through sysbench's other driver; and what",
-             "that other server and driver make of HAProxy.", "",
+             "that other server and driver make of HAProxy. On one core are all: servers, proxies and sysbench.", "",
              *report.machine_notes(f"{server}, HAProxy {HaProxy.installed_version()}, sysbench {sysbench.version()}", options), "",
              report.row(head), report.row(["---"] * 3 + ["---:"] * (len(head) - 3))]
-    for (workload, mode, clients), cell in speeds.items():
-        lines.append(report.row([workload, mode, clients, *(f"{cell[name]['qps']:.0f}" for name in names),
+    for (workload, mode, clients, alone), cell in speeds.items():
+        lines.append(report.row([workload, mode, f"{clients}{', one core' if alone else ''}", *(f"{cell[name]['qps']:.0f}" for name in names),
                                  *(f"{cell[name]['cpu']:.1f}" for name in names if name != "directly"),
                                  *(ratio(cell, name) for name in (*BOUNDS, COPIED_POSTGRESQL))]))
     return lines + ["", *verdict(speeds)]
@@ -62,7 +62,7 @@ def verdict(speeds):
     names = ("Penstock", *BOUNDS, COPIED_POSTGRESQL)
     lines = ["", "Where it goes, medians over the cells with more than one client, in microseconds per query:", "",
              report.row(["way", "own (user time)", "the kernel's", "sleeps per query"]), report.row(["---"] + ["---:"] * 3)]
-    several = [cell for (_, _, clients), cell in speeds.items() if clients > 1] or list(speeds.values())
+    several = [cell for (_, _, clients, _), cell in speeds.items() if clients > 1] or list(speeds.values())
     for name in names:
         own, whole, sleeps = (statistics.median(cell[name][what] for cell in several) for what in ("user", "cpu", "sleeps"))
         lines.append(report.row([name, f"{own:.1f}", f"{whole - own:.1f}", f"{sleeps:.2f}"]))

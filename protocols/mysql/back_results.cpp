@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The usual answer to a read, a small result set that has come whole, taken in one go. It is looked at first, and where
+// anything about it is out of the ordinary nothing is taken: back::take() then goes through it packet by packet. What
+// the client gets and what is remembered is the same either way.
+#include "protocols/mysql/back.hpp"
+
+#include "protocols/mysql/encode.hpp"
+#include "protocols/mysql/front.hpp"
+
+namespace penstock::mysql {
+
+namespace {
+
+/// Octets. Longer answers are mostly rows, which take_rows() is for.
+constexpr std::size_t longest_plain = 8 * 1024;
+/// In the one octet of a length-encoded integer.
+constexpr std::uint8_t most_in_octet = 250;
+
+/// Goes through packets that are there whole and follow each other.
+class packet_walk {
+public:
+    packet_walk(bytes input, std::uint8_t first_number) : rest_{input}, number_{first_number} {}
+
+    /// Takes the next one. False where it is not there whole, is empty, or has another number.
+    bool next()
+    {
+        if (rest_.size() <= header_size) {
+            return false;
+        }
+        const auto header = load_header(rest_);
+        if (header.length == 0 || header.frame_size() > rest_.size() || header.sequence != number_) {
+            return false;
+        }
+        payload_ = {rest_.data() + header_size, header.length};
+        rest_ = {rest_.data() + header.frame_size(), rest_.size() - header.frame_size()};
+        ++number_;
+        return true;
+    }
+    [[nodiscard]] bytes payload() const { return payload_; }
+    [[nodiscard]] std::uint8_t octet(std::size_t place) const { return static_cast<std::uint8_t>(payload_[place]); }
+    [[nodiscard]] std::uint16_t number_at(std::size_t place) const
+    {
+        return static_cast<std::uint16_t>(octet(place) | octet(place + 1) << 8);
+    }
+    [[nodiscard]] const char* place() const { return rest_.data(); }
+    [[nodiscard]] bytes rest() const { return rest_; }
+    [[nodiscard]] std::uint8_t next_number() const { return number_; }
+
+private:
+    bytes rest_;
+    bytes payload_{};
+    std::uint8_t number_;
+};
+
+/// What the OK packet in the place of EOF says, if that is no more than how a result ends.
+std::optional<ok_packet> plain_end(const packet_walk& at, const tracking_wishes& wishes)
+{
+    constexpr std::size_t shortest = 7;  // header, two integers of an octet, status and warnings
+    constexpr auto unusual = server_status::more_results_exist | server_status::cursor_exists;
+    const auto size = at.payload().size();
+    if (size < shortest || at.octet(1) != 0 || at.octet(2) != 0) {
+        return std::nullopt;
+    }
+    ok_packet end{.status = at.number_at(3), .warnings = at.number_at(5)};
+    if ((end.status & unusual) != 0) {
+        return std::nullopt;
+    }
+    if (size == shortest) {
+        return end;
+    }
+    const bool is_told = (end.status & server_status::session_state_changed) != 0 && size > shortest + 2 &&
+                         at.octet(shortest) == 0 && at.octet(shortest + 1) <= most_in_octet &&
+                         shortest + 2 + at.octet(shortest + 1) == size;
+    return is_told && wishes.are_no_news(at.payload().substr(shortest + 2)) ? std::optional{end} : std::nullopt;
+}
+
+/// Their numbers, which an EOF before them puts off by one.
+void number_anew(char* at, const char* end)
+{
+    while (at < end) {
+        const auto header = load_header({at, header_size});
+        at[3] = static_cast<char>(header.sequence + 1);
+        at += header.frame_size();
+    }
+}
+
+}  // namespace
+
+/// Results of statements of the client's that leave nothing behind, as most connections have them.
+bool back::is_plain_result_next(bytes chunk, const front& client) const
+{
+    constexpr auto shapes = capability::optional_resultset_metadata | capability::mariadb_cache_metadata |
+                            capability::mariadb_extended_metadata;
+    const auto& head = expected_.front();
+    return follower_.is_at_start() && held_.empty() && chunk.size() <= longest_plain && head.why == purpose::client &&
+           head.is_statement() && head.relayed && !head.effects && !head.told_warnings && !head.has_result &&
+           has(agreed_, capability::deprecate_eof | capability::session_track) && !counts_frames_ &&
+           ((agreed_ | client.capabilities()) & shapes) == 0 && client_sequence_ == server_sequence_.next();
+}
+
+/// Takes a result set off `chunk`, and so ends the reply. False: nothing has been taken.
+bool back::take_plain_result(bytes& chunk, front& client, outbox& to_client)
+{
+    packet_walk at{chunk, server_sequence_.next()};
+    if (!at.next() || at.payload().size() != 1 || at.octet(0) == 0 || at.octet(0) > most_in_octet) {
+        return false;
+    }
+    for (auto definitions = at.octet(0); definitions > 0; --definitions) {
+        if (!at.next() || at.octet(0) == err_header) {
+            return false;
+        }
+    }
+    const auto* const rows_at = at.place();
+    std::uint64_t rows = 0;
+    const char* end_at = rows_at;
+    while (at.next() && at.octet(0) != eof_header && at.octet(0) != err_header) {
+        ++rows;
+        end_at = at.place();
+    }
+    if (at.place() == end_at || at.octet(0) != eof_header) {
+        return false;
+    }
+    const auto end = plain_end(at, client.wishes());
+    if (!end) {
+        return false;
+    }
+    const bytes before_rows{chunk.data(), static_cast<std::size_t>(rows_at - chunk.data())};
+    const bytes all_rows{rows_at, static_cast<std::size_t>(end_at - rows_at)};
+    to_client.pass(before_rows);
+    client_sequence_ = static_cast<std::uint8_t>(at.next_number() - 1);
+    if (has(client.capabilities(), capability::deprecate_eof)) {
+        to_client.pass(all_rows);
+    } else {
+        const auto status = rows > 0 ? status_ & server_status::lasting : static_cast<unsigned>(end->status);
+        auto& out = to_client.made();
+        const auto number = static_cast<std::uint8_t>(client_sequence_ - rows);
+        encode_eof(
+            {.warnings = 0, .status = static_cast<std::uint16_t>(status & server_status::of_definitions)}, out, number);
+        const auto place = out.size();
+        out.append(all_rows);
+        number_anew(out.data() + place, out.data() + out.size());
+        ++client_sequence_;
+    }
+    auto& head = expected_.front();
+    head.rows = rows;
+    owes_eof_ = false;
+    server_sequence_.set_next(at.next_number());
+    follower_.on_rows();
+    const bool as_it_is = has(client.capabilities(), capability::deprecate_eof) && !client.wishes().holds() &&
+                          (end->status & server_status::session_state_changed) == 0;
+    if (as_it_is) {
+        relay({end_at, static_cast<std::size_t>(at.place() - end_at)}, false, to_client);
+    } else {
+        relay_end(*end, true, client, to_client);
+    }
+    end_result(*end, client);
+    chunk = at.rest();
+    return true;
+}
+
+}  // namespace penstock::mysql
