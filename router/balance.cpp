@@ -2,6 +2,7 @@
 #include "router/balance.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 
@@ -48,8 +49,26 @@ double left_after(duration silence)
 
 }  // namespace
 
-route balance::choose(const cluster_view& view,
-                      const policy& rules,
+void balance::follow(const cluster_view& view, time_point now)
+{
+    serving_ = 0;
+    has_primary_ = view.primary() != nullptr;
+    places_.resize(view.nodes.size());
+    nodes_.resize(std::max(nodes_.size(), view.nodes.size()));
+    for (std::size_t place = 0; place < view.nodes.size(); ++place) {
+        const auto& which = view.nodes[place];
+        auto& past = nodes_[place];
+        if (which.is_up() && !past.was_up) {
+            past.returned_at = now;
+        }
+        past.was_up = which.is_up();
+        if (place < most_nodes && may_serve(which)) {
+            serving_ |= std::uint64_t{1} << place;
+        }
+    }
+}
+
+route balance::choose(const policy& rules,
                       const freshness_board& board,
                       const freshness_needed& needed,
                       route_reason wish,
@@ -57,33 +76,25 @@ route balance::choose(const cluster_view& view,
                       std::optional<std::size_t> only,
                       const node_set& full)
 {
-    if (places_.size() < view.nodes.size()) {
-        places_.resize(view.nodes.size());
-        nodes_.resize(std::max(nodes_.size(), places_.size()));
-    }
     std::size_t count = 0;
     auto best = tier::none;
     auto why_not = route_reason::no_replica;
-    const bool may_rest = view.primary() != nullptr;
-    std::size_t next = 0;
-    for (const auto& which : view.nodes) {
-        const auto place = next++;
+    for (auto rest = serving_; rest != 0; rest &= rest - 1) {
+        const auto place = static_cast<std::size_t>(std::countr_zero(rest));
         const auto& wanted = preference_of(rules, place);
-        auto& past = nodes_[place];
-        note_state(which, past, now);
-        const bool is_wanted = only ? *only == place : wanted.weight != 0;
-        if (!may_serve(which) || !is_wanted || place >= most_nodes) {
+        if (only ? *only != place : wanted.weight == 0) {
             continue;
         }
-        if (!needed.has_own_write(board.covers(place))) {
+        const auto covered = board.covers(place);
+        if (!needed.has_own_write(covered)) {
             why_not = worse(why_not, route_reason::own_write);
             continue;
         }
-        if (!needed.is_recent(board.covers(place))) {
+        if (!needed.is_recent(covered)) {
             why_not = worse(why_not, route_reason::lag);
             continue;
         }
-        if (may_rest && past.rests_until > now) {
+        if (has_primary_ && nodes_[place].rests_until > now) {
             why_not = worse(why_not, route_reason::set_aside);
             continue;
         }
@@ -157,15 +168,6 @@ void balance::forget(std::size_t node)
     memory fresh;
     fresh.outstanding = one.outstanding;
     one = fresh;
-}
-
-void balance::note_state(const node& which, memory& past, time_point now)
-{
-    const bool up = which.is_up();
-    if (up && !past.was_up) {
-        past.returned_at = now;
-    }
-    past.was_up = up;
 }
 
 /// Of its weight: a node that has just come back begins with a tenth.

@@ -35,10 +35,12 @@ public:
     /// A node that is not chosen is believed to be half as slow after this, so that one slow answer is not its last.
     static constexpr duration latency_half_life = seconds{5};
 
+    /// What is known of the nodes from now on: before the first choose(), and for each later view.
+    void follow(const cluster_view& view, time_point now);
+
     /// A replica and `wish`, or the primary and why none serves. `only`: this one, whatever its weight. `full`: those
     /// where a request would wait; they serve only where no other can.
-    [[nodiscard]] route choose(const cluster_view& view,
-                               const policy& rules,
+    [[nodiscard]] route choose(const policy& rules,
                                const freshness_board& board,
                                const freshness_needed& needed,
                                route_reason wish,
@@ -94,7 +96,6 @@ private:
         }
         return nodes_[node];
     }
-    static void note_state(const node& which, memory& past, time_point now);
     [[nodiscard]] static double share_of(const memory& past, time_point now);
     std::size_t pick(std::size_t count, const policy& rules, time_point now);
     std::size_t take_turns(bool equal);
@@ -102,6 +103,8 @@ private:
     [[nodiscard]] static double latency_of(const memory& past, time_point now);
     std::size_t least_loaded(bool by_latency, time_point now);
 
+    std::uint64_t serving_ = 0;  ///< a bit for each place, where the view has a replica that may be read from
+    bool has_primary_ = false;
     std::vector<memory> nodes_;
     std::uint64_t choices_ = 0;
     std::vector<std::size_t> places_;    ///< those of the best tier that has any, as many as choose() has found

@@ -166,6 +166,7 @@ private:
     [[nodiscard]] request_facts examine(bytes rest);
     [[nodiscard]] request_facts look_at_text(std::string_view text, const lexical_mode& mode) const;
     /// A place for how long it is, or null: it is looked at although somebody wants the primary for it.
+    [[nodiscard]] request_facts look_at_parsed(std::string_view text);
     [[nodiscard]] request_facts look_at_batch(bytes rest, std::size_t* octets);
     [[nodiscard]] request_facts look_at_bind(byte_reader& body) const;
     [[nodiscard]] bool may_begin_on_replica() const;

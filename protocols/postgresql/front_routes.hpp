@@ -60,6 +60,16 @@ struct front_routes {
     std::optional<local_portal> portal{};
     bool prepares_ours = false;  ///< some statement that was prepared may be one of those
 
+    /// What was last said of a text in Parse: most programs send the same few, each in front of its Bind.
+    struct parsed_text {
+        static constexpr std::size_t longest = 512;
+        std::string text{};
+        lexical_mode mode{};
+        std::uint64_t version = 0;  ///< of the judge, 0 before the first
+        request_facts facts{};
+    };
+    parsed_text last_parsed{};
+
     parameter_set_ptr seen{};         ///< the session's parameters when it was found out
     bool wants_serializable = false;  ///< that they make its transactions serializable
 };

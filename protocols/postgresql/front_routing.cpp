@@ -375,6 +375,22 @@ request_facts front::look_at_text(std::string_view text, const lexical_mode& mod
     return judge_->judge(text, mode);
 }
 
+request_facts front::look_at_parsed(std::string_view text)
+{
+    if (!routes_ || is_on_replica() || text.size() > front_routes::parsed_text::longest) {
+        return look_at_text(text, mode_);
+    }
+    auto& last = routes_->last_parsed;
+    if (last.version != judge_->version() || last.mode != mode_ || last.text != text) {
+        const auto facts = judge_->judge(text, mode_);
+        last.text.assign(text);
+        last.mode = mode_;
+        last.version = judge_->version();
+        last.facts = facts;
+    }
+    return last.facts;
+}
+
 /// A batch is a read if all its members are; what it lacks of itself makes it none.
 request_facts front::look_at_batch(bytes rest, std::size_t* octets)
 {
@@ -405,7 +421,7 @@ request_facts front::look_at_batch(bytes rest, std::size_t* octets)
                 return sum;
             case from_client::parse:
                 prepared_here.push_back(body.c_string());
-                fold(look_at_text(body.c_string(), mode_), sum);
+                fold(look_at_parsed(body.c_string()), sum);
                 break;
             case from_client::bind: {
                 const bool lasts = !body.c_string().empty() && is_in_block();

@@ -122,7 +122,7 @@ worker_pool<P>& session<P>::choose_pool()
             needed = router::needed_freshness(cluster.rules, known, board.has_positions(), now);
             const auto only = wanted.hint == route_hint::node ? std::optional<std::size_t>{wanted.node} : std::nullopt;
             const auto choose = [&, wish = way.reason](const router::node_set& full) {
-                return cluster.replicas.choose(*cluster.view, cluster.rules, board, needed, wish, now, only, full);
+                return cluster.replicas.choose(cluster.rules, board, needed, wish, now, only, full);
             };
             way = choose({});
             for (router::node_set full; way.replica && !full[*way.replica] && !has_room(*way.replica);) {

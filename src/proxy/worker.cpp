@@ -149,6 +149,7 @@ void worker::see(router::cluster_view_ptr view)
             known != clusters_.end() && (!known->second.view || known->second.view->version < view->version)) {
             forget_moved(known->second, *view);
             known->second.view = view;
+            known->second.replicas.follow(*view, driver_.now());
         }
         for (const auto& [number, who] : sessions_) {
             who->note_view();
@@ -193,6 +194,9 @@ cluster_side& worker::cluster(const std::string& name)
     auto& side = clusters_[name];
     if (!side.view) {
         side.view = process_.view_of(name);
+        if (side.view) {
+            side.replicas.follow(*side.view, driver_.now());
+        }
         side.board = process_.board_of(name);
         take_settings(name, side);
     }

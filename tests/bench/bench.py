@@ -105,8 +105,7 @@ def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name, other=None)
     "tps ratio to <other>" and so on."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(rounds):
-        for turn in range(len(rivals)):
-            rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
+        for rival in in_turn(rivals, number):
             samples[rival.name].append(measure(rival, cell, seconds))
     bases = {"": base} | ({f" to {other}": other} if other else {})
     for taken in samples.values():
@@ -114,6 +113,14 @@ def measure_cell(rivals, cell, rounds, seconds, base=PgBouncer.name, other=None)
             for sample, beside in zip(taken, samples[name]):
                 sample.update({f"{key} ratio{to}": sample[key] / beside[key] for key in ("tps", "cpu")})
     return {name: summary(taken, bases) for name, taken in samples.items()}
+
+
+def in_turn(rivals, number):
+    """The order in which they are measured in the round of this number: who begins changes, and, by every other round going backwards, whom
+    each comes after. A contestant finds the caches as the one before it has left them."""
+    begin = number // 2 % len(rivals)
+    order = rivals[begin:] + rivals[:begin]
+    return order[::-1] if number % 2 else order
 
 
 def measure_on_one_core(cluster, rivals, options):

@@ -125,8 +125,7 @@ def measure_cell(rivals, cell, options):
     this contestant's, HAProxy's where it is HAProxy in front of PostgreSQL."""
     samples = {rival.name: [] for rival in rivals}
     for number in range(options.rounds):
-        for turn in range(len(rivals)):
-            rival = rivals[(turn + number) % len(rivals)]  # who begins changes from round to round
+        for rival in bench.in_turn(rivals, number):
             samples[rival.name].append(sysbench.measure(rival, *cell, options.seconds))
     return {name: {key: statistics.median(sample[key] for sample in taken) for key in taken[0]} |
             ratios(against(name, samples), taken, "qps") | ratios(against(name, samples), taken, "cpu") for name, taken in samples.items()}

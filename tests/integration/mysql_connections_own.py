@@ -7,12 +7,11 @@
 import unittest
 
 import mysql_packets as m
-from mysql_fixture import MySqlTest, each_product
+from mysql_fixture import MySqlTest, each_product, until_transactions_are
 from mysql_packets import USUAL, Error, Gone
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
 from mysql_wire import Wire
-from wait import wait_until
 
 GTIDS = 3  # a kind of change
 
@@ -72,8 +71,7 @@ class ConnectionsOwn(Sessions):
             session.query(f"set {isolation} = 'read-uncommitted'")
             session.query("begin")
             session.query("insert into written(y) values (1)")
-            told = "select trx_isolation_level from information_schema.innodb_trx"  # brought up to date ten times a second
-            wait_until(lambda: self.server.sql(told) == [("READ UNCOMMITTED",)], "it is the next transaction's")
+            until_transactions_are(self.server, ["READ UNCOMMITTED"], "it is the next transaction's", "trx_isolation_level")
             session.query("rollback")
             session.close()
 

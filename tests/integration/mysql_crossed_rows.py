@@ -13,7 +13,7 @@ import traceback
 import unittest
 
 import mysql_packets as m
-from mysql_fixture import each_product, rows, shared_mysql
+from mysql_fixture import each_product, rows, shared_mysql, until_transactions_are
 from mysql_packets import Error, Gone, Rows, ServerError
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
@@ -211,7 +211,7 @@ class CrossedRows:
         watcher.close()
 
     def assert_clean_afterwards(self):
-        wait_until(lambda: not self.server.sql("select trx_id from information_schema.innodb_trx"), "no transaction is left open")
+        until_transactions_are(self.server, [], "no transaction is left open")
         wait_until(lambda: len(self.server.sessions()) <= CONNECTIONS, "no more connections than allowed")
         fresh = [Wire(self.target.port).log_in("app", "app", PASSWORD) for _ in range(CONNECTIONS)]
         for wire in fresh:

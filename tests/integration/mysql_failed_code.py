@@ -7,7 +7,7 @@ import itertools
 import unittest
 
 import mysql_packets as m
-from mysql_fixture import MySqlTest, each_product
+from mysql_fixture import MySqlTest, each_product, until_transactions_are
 from mysql_packets import USUAL
 from mysql_penstock import MySqlPenstock
 from mysql_products import PASSWORD
@@ -113,7 +113,7 @@ class FailedCode(Sessions):
             session.query("begin")
             self.assertIsInstance(session.query(f"insert into {name_of(body)} values (1)")[0], m.Error)
             session.close()
-            wait_until(lambda: not self.server.sql("select trx_id from information_schema.innodb_trx"), "its transaction is over")
+            until_transactions_are(self.server, [], "its transaction is over")
             expected = self.seen(self.open(self.server.port))
             fresh = [self.open(self.target.port) for _ in range(CONNECTIONS)]
             for each in fresh:

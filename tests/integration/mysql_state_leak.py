@@ -11,7 +11,7 @@ import random
 import unittest
 
 import mysql_packets as m
-from mysql_fixture import each_product
+from mysql_fixture import each_product, until_transactions_are
 from mysql_packets import Gone
 from mysql_pair import Pair
 from mysql_penstock import MySqlPenstock
@@ -153,7 +153,7 @@ class StateLeak(SessionSteps):
         pair.status = m.AUTOCOMMIT
 
     def nothing_is_left_behind(self):
-        wait_until(lambda: not self.server.sql("select trx_id from information_schema.innodb_trx"), "no transaction is left open")
+        until_transactions_are(self.server, [], "no transaction is left open")
         expected = Wire(self.server.port).log_in("app", "app", PASSWORD)
         fresh = [Wire(self.target.port).log_in("app", "app", PASSWORD) for _ in range(CONNECTIONS)]
         names = {"isolation": self.isolation, "read_only": self.read_only}

@@ -9,6 +9,7 @@ import unittest
 import mysql_fetch
 from mysql_cluster import MySqlCluster
 from mysql_products import PRODUCTS, product
+from wait import wait_until
 
 _clusters = {}
 
@@ -19,6 +20,12 @@ def shared_mysql(product_name, replicas=0):
     if key not in _clusters:
         _clusters[key] = MySqlCluster(product_name, replicas).start()
     return _clusters[key]
+
+
+def until_transactions_are(server, expected, what, column="trx_id"):
+    """Waits until that column of InnoDB's list of transactions is what is expected. InnoDB shows the same list again to whoever asks less than 0.1 s
+    after anybody has ("Persistence and Consistency of InnoDB Transaction and Locking Information", MySQL's manual): asked more often it never changes."""
+    wait_until(lambda: [row[0] for row in server.sql(f"select {column} from information_schema.innodb_trx")] == expected, what, every=0.15)
 
 
 def each_product(tests, base=None):

@@ -81,6 +81,32 @@ TEST_F(FrontRouting, ClassifiesNothingForAStatementThatWasPreparedBefore)
     EXPECT_LE(judge.hits() + judge.misses(), known + 1);
 }
 
+TEST_F(FrontRouting, JudgesATextThatIsParsedTimeAndAgainAnewWhereItMayBeAnother)
+{
+    const std::string text = R"(select '\'; delete from t; --')";  // two statements, unless a backslash escapes
+    const auto request = [&](std::string_view parsed) {
+        return wire::parse("", parsed) + wire::bind("", "") + wire::execute() + wire::sync();
+    };
+    const auto verdict_again = [&](std::string_view parsed, const std::string& said = {}) {
+        const auto verdict = verdict_of(request(parsed));
+        on_primary();
+        talk.send({});
+        talk.answer(wire::parse_complete() + wire::bind_complete() + wire::command_complete("SELECT 1") + said +
+                    wire::ready());
+        talk.server = nullptr;
+        return verdict;
+    };
+    EXPECT_EQ(verdict_again("select 1"), read_verdict::read);
+    const auto known = judge.hits() + judge.misses();
+    EXPECT_EQ(verdict_again("select 1"), read_verdict::read);
+    EXPECT_EQ(judge.hits() + judge.misses(), known);
+    judge.note_refused("select 1", {});
+    EXPECT_EQ(verdict_again("select 1"), read_verdict::refused);
+    EXPECT_EQ(verdict_again("select x"), read_verdict::read);
+    EXPECT_EQ(verdict_again(text, wire::parameter_status("standard_conforming_strings", "off")), read_verdict::writes);
+    EXPECT_EQ(verdict_again(text), read_verdict::read);
+}
+
 TEST_F(FrontRouting, GivesAReplicaNothingButReads)
 {
     EXPECT_EQ(verdict_of(wire::query("select 1")), read_verdict::read);

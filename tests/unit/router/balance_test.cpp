@@ -46,7 +46,11 @@ protected:
         }
         return chosen;
     }
-    route choose() { return own.choose(view, rules, board, needed, route_reason::read, now, {}, full); }
+    route choose()
+    {
+        own.follow(view, now);
+        return own.choose(rules, board, needed, route_reason::read, now, {}, full);
+    }
 
     cluster_view view = cluster_of(2);
     policy rules{.split = true};
@@ -219,7 +223,8 @@ TEST_F(Balance, GoesFartherWhereAllThatIsNearIsFull)
 TEST_F(Balance, SendsWhatMustGoToOneNodeThereThoughItIsFull)
 {
     full.set(1);
-    EXPECT_EQ(own.choose(view, rules, board, needed, route_reason::node, now, 1, full).replica, 1U);
+    own.follow(view, now);
+    EXPECT_EQ(own.choose(rules, board, needed, route_reason::node, now, 1, full).replica, 1U);
 }
 
 TEST_F(Balance, PassesOverWhatIsFullOnlyIfAnotherIsFreshEnough)
