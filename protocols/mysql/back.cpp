@@ -318,25 +318,34 @@ void back::take_rows(bytes& chunk, const front& client, outbox& to_client)
     if (expected_.empty() || continues_ || captures() || may_be_out_parameters({}, client)) {
         return;
     }
-    auto& head = expected_.front();
-    while (chunk.size() > header_size) {
-        const auto header = load_header(chunk);
+    auto number = server_sequence_.next();
+    auto rest = chunk;
+    std::uint64_t rows = 0;
+    while (rest.size() > header_size) {
+        const auto header = load_header(rest);
         const auto size = header.frame_size();
-        const bool is_whole_row = size > header_size && size <= chunk.size() && !header.goes_on() &&
-                                  follower_.is_row(static_cast<std::uint8_t>(chunk[header_size]), header.length);
-        if (!is_whole_row || (header.sequence != server_sequence_.next() && !counts_frames_)) {
-            return;
+        const bool is_whole_row = size > header_size && size <= rest.size() && !header.goes_on() &&
+                                  follower_.is_row(static_cast<std::uint8_t>(rest[header_size]), header.length);
+        if (!is_whole_row || (header.sequence != number && !counts_frames_)) {
+            break;
         }
-        server_sequence_.set_next(static_cast<std::uint8_t>(header.sequence + 1));
-        if (owes_eof_) {
-            insert_eof(client, to_client);
-        }
-        ++head.rows;
-        if (head.relayed) {
-            relay({chunk.data(), size}, false, to_client);
-        }
-        chunk.remove_prefix(size);
+        number = static_cast<std::uint8_t>(header.sequence + 1);
+        rest.remove_prefix(size);
+        ++rows;
     }
+    if (rows == 0) {
+        return;
+    }
+    server_sequence_.set_next(number);
+    if (owes_eof_) {
+        insert_eof(client, to_client);
+    }
+    auto& head = expected_.front();
+    head.rows += rows;
+    if (head.relayed) {
+        relay_rows(chunk.substr(0, chunk.size() - rest.size()), rows, to_client);
+    }
+    chunk = rest;
 }
 
 advance_result back::message(message_role role, bytes whole, bool copied, front& client, outbox& to_client)

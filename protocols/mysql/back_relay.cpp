@@ -27,6 +27,21 @@ void back::relay(bytes whole, bool copied, outbox& to_client)
     out.data()[place + 3] = static_cast<char>(number);
 }
 
+/// So many packets that are there whole: with the numbers that come next.
+void back::relay_rows(bytes rows, std::uint64_t count, outbox& to_client)
+{
+    const auto first = static_cast<std::uint8_t>(rows[3]);
+    if (first == client_sequence_ && !counts_frames_) {
+        to_client.pass(rows);
+        client_sequence_ = static_cast<std::uint8_t>(client_sequence_ + count);
+        return;
+    }
+    auto& out = to_client.made();
+    const auto place = out.size();
+    out.append(rows);
+    client_sequence_ = number_packets(out, place, client_sequence_);
+}
+
 /// `at_end` is the result's own status, where its end has come.
 void back::insert_eof(const front& client, outbox& to_client, std::optional<std::uint16_t> at_end)
 {

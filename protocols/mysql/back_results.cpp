@@ -13,7 +13,7 @@ namespace penstock::mysql {
 namespace {
 
 /// Octets. Longer answers are mostly rows, which take_rows() is for.
-constexpr std::size_t longest_plain = 8 * 1024;
+constexpr std::size_t longest_plain = 16 * 1024;
 /// In the one octet of a length-encoded integer.
 constexpr std::uint8_t most_in_octet = 250;
 
@@ -36,6 +36,24 @@ public:
         rest_ = {rest_.data() + header.frame_size(), rest_.size() - header.frame_size()};
         ++number_;
         return true;
+    }
+    /// Takes all that are rows, up to the first that may be none. Gives their number.
+    std::uint64_t skip_rows()
+    {
+        const auto* at = rest_.data();
+        const auto* const end = at + rest_.size();
+        std::uint64_t rows = 0;
+        for (; static_cast<std::size_t>(end - at) > header_size; ++rows, ++number_) {
+            const auto header = load_header({at, header_size});
+            const bool may_end = static_cast<std::uint8_t>(at[header_size]) >= eof_header;  // or be an error
+            if (may_end || header.length == 0 || header.sequence != number_ ||
+                header.frame_size() > static_cast<std::size_t>(end - at)) {
+                break;
+            }
+            at += header.frame_size();
+        }
+        rest_ = {at, static_cast<std::size_t>(end - at)};
+        return rows;
     }
     [[nodiscard]] bytes payload() const { return payload_; }
     [[nodiscard]] std::uint8_t octet(std::size_t place) const { return static_cast<std::uint8_t>(payload_[place]); }
@@ -75,16 +93,6 @@ std::optional<ok_packet> plain_end(const packet_walk& at, const tracking_wishes&
     return is_told && wishes.are_no_news(at.payload().substr(shortest + 2)) ? std::optional{end} : std::nullopt;
 }
 
-/// Their numbers, which an EOF before them puts off by one.
-void number_anew(char* at, const char* end)
-{
-    while (at < end) {
-        const auto header = load_header({at, header_size});
-        at[3] = static_cast<char>(header.sequence + 1);
-        at += header.frame_size();
-    }
-}
-
 }  // namespace
 
 /// Results of statements of the client's that leave nothing behind, as most connections have them.
@@ -112,13 +120,9 @@ bool back::take_plain_result(bytes& chunk, front& client, outbox& to_client)
         }
     }
     const auto* const rows_at = at.place();
-    std::uint64_t rows = 0;
-    const char* end_at = rows_at;
-    while (at.next() && at.octet(0) != eof_header && at.octet(0) != err_header) {
-        ++rows;
-        end_at = at.place();
-    }
-    if (at.place() == end_at || at.octet(0) != eof_header) {
+    const auto rows = at.skip_rows();
+    const auto* const end_at = at.place();
+    if (!at.next() || at.octet(0) != eof_header) {
         return false;
     }
     const auto end = plain_end(at, client.wishes());
@@ -139,7 +143,7 @@ bool back::take_plain_result(bytes& chunk, front& client, outbox& to_client)
             {.warnings = 0, .status = static_cast<std::uint16_t>(status & server_status::of_definitions)}, out, number);
         const auto place = out.size();
         out.append(all_rows);
-        number_anew(out.data() + place, out.data() + out.size());
+        number_packets(out, place, static_cast<std::uint8_t>(number + 1));
         ++client_sequence_;
     }
     auto& head = expected_.front();

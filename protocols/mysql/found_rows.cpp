@@ -59,17 +59,24 @@ std::optional<std::uint64_t> number_behind(std::string_view info, std::string_vi
 
 row_finder row_finder_of(bytes text)
 {
-    if (take_word(text, "select") || take_word(text, "set")) {
-        return row_finder::selected;
+    const auto first = std::find_if_not(text.begin(), text.end(), is_blank);
+    switch (first == text.end() ? '\0' : lower(*first)) {
+        case 's': {
+            if (take_word(text, "select") || take_word(text, "set")) {
+                return row_finder::selected;
+            }
+            const bool shows = take_word(text, "show") && (take_word(text, "warnings") || take_word(text, "errors"));
+            return shows ? row_finder::nothing : row_finder::result;
+        }
+        case 'i':
+        case 'r':
+            if (take_word(text, "insert") || take_word(text, "replace")) {
+                return holds_select(text) ? row_finder::records : row_finder::inserted;
+            }
+            return row_finder::result;
+        case 'd': return take_word(text, "do") ? row_finder::one : row_finder::result;
+        default: return row_finder::result;
     }
-    if (take_word(text, "insert") || take_word(text, "replace")) {
-        return holds_select(text) ? row_finder::records : row_finder::inserted;
-    }
-    if (take_word(text, "do")) {
-        return row_finder::one;
-    }
-    const bool shows = take_word(text, "show") && (take_word(text, "warnings") || take_word(text, "errors"));
-    return shows ? row_finder::nothing : row_finder::result;
 }
 
 std::optional<std::uint64_t> found_rows_behind(row_finder what,

@@ -279,6 +279,7 @@ private:
 
     // front_commands.cpp
     front_need query(bytes payload, back* server, outbox& to_server, outbox& to_client);
+    front_need plain_query(bytes payload, bytes text, back* server, outbox& to_server, outbox& to_client);
     front_need init_db(bytes payload, back* server, outbox& to_server, outbox& to_client);
     front_need set_option(bytes payload, back* server, outbox& to_server, outbox& to_client);
     front_need reset_connection(bytes payload, back* server, outbox& to_server, outbox& to_client);

@@ -181,10 +181,13 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         asked_plainly_ = true;
         return front_need::server;
     }
-    if (server != nullptr && !is_plain && default_sql_mode_.empty()) {
+    if (is_plain) {
+        return plain_query(payload, *text, server, to_server, to_client);
+    }
+    if (server != nullptr && default_sql_mode_.empty()) {
         default_sql_mode_ = server->default_sql_mode();
     }
-    const auto& effects = is_plain ? statement_store::plain() : store_.inspect_whole(*text, reading());
+    const auto& effects = store_.inspect_whole(*text, reading());
     const bool can_answer = kept_.can_answer() || (own_error_ && !kept_.is_empty());
     const bool asks_for_kept = effects.reads_diagnostics && diagnostics_ == diagnostics::kept && can_answer &&
                                (server == nullptr || !has_diagnostics(*server));
@@ -203,7 +206,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return answer(*wrong, to_client);
     }
     auto wanted = state_.current();
-    if (server != nullptr && !is_plain && is_use(*text)) {
+    if (server != nullptr && is_use(*text)) {
         const auto* const schema = server->parameters->find(schema_entry);
         wanted = schema != nullptr ? wanted->with(schema_entry, *schema) : wanted->without(schema_entry);
     }
@@ -219,7 +222,7 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
         return *stop;
     }
     ++counters_.queries;
-    auto kept = is_plain || effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
+    auto kept = effects.is_plain() ? nullptr : std::make_shared<const text_effects>(effects);
     std::optional<std::string> with_gtid;
     if (lacks_gtid(effects, *server)) {
         with_gtid = with_last_gtid(*text);
@@ -236,6 +239,21 @@ front_need front::query(bytes payload, back* server, outbox& to_server, outbox& 
     } else {
         send_text(payload, known, std::move(kept), *server, to_server);
     }
+    return front_need::more;
+}
+
+/// What the text does to the session, it tells with its answer.
+front_need front::plain_query(bytes payload, bytes text, back* server, outbox& to_server, outbox& to_client)
+{
+    const auto& effects = statement_store::plain();
+    if (const auto stop = get_ready(server, state_.current(), to_server, to_client)) {
+        return bring_insert_id_along(*stop, text, effects, server, to_server);
+    }
+    if (const auto stop = get_ready_for_text(text, effects, *server, to_server, to_client)) {
+        return *stop;
+    }
+    ++counters_.queries;
+    send_text(payload, text, nullptr, *server, to_server);
     return front_need::more;
 }
 

@@ -144,8 +144,8 @@ std::optional<front_need> front::get_ready_for_text(
         const auto [code, why] = server.is_mariadb() ? no_local_files_on_mariadb : no_local_files_on_mysql;
         return answer(code, why, to_client);
     }
-    if (const auto failed = std::exchange(injection_error_, {})) {
-        return answer(*failed, to_client);
+    if (injection_error_) {
+        return answer(*std::exchange(injection_error_, {}), to_client);
     }
     const bool cleans = clean_for(effects, server, to_server);
     if (bring_insert_id(text, effects, server, to_server) || cleans) {

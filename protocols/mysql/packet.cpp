@@ -75,6 +75,18 @@ packet_follower::piece packet_follower::take(bytes input)
     return next;
 }
 
+std::uint8_t number_packets(std::string& out, std::size_t place, std::uint8_t sequence)
+{
+    char* at = out.data() + place;
+    const char* const end = out.data() + out.size();
+    while (at < end) {
+        const auto size = load_header({at, header_size}).frame_size();
+        at[3] = static_cast<char>(sequence++);
+        at += size;
+    }
+    return sequence;
+}
+
 std::optional<std::size_t> whole_message_size(bytes input)
 {
     std::size_t size = 0;
