@@ -104,8 +104,8 @@ def write(path, text, is_own):
     old = sections(path.read_text()) if path.exists() else {}
     new = sections(text)
     ours = {heading: body for heading, body in new.items() if is_own(heading)}
-    others = {heading: body for heading, body in old.items() if not is_own(heading)}
-    whole = ours | others if is_own("") else others | ours
+    kept = {heading: ours.get(heading, body) for heading, body in old.items() if heading in ours or not is_own(heading)}
+    whole = ours | kept if is_own("") else kept | ours
     path.write_text("\n\n".join(body.strip() for body in whole.values()) + "\n")
     print(f"written to {path.name}")
 
