@@ -4,11 +4,13 @@
 # its account over and over, now and then adds one to it, and must find what it has added in whatever it reads from then on. A few do what
 # needs a server connection of their own for a moment: a temporary table, a lock.
 
+import contextlib
 import random
 import threading
 import time
 
 from story import CLIENTS, THINK_SECONDS
+from wait import Timeout, wait_until
 
 WRITE_EVERY = 40       # on average, of a client's requests
 PIN_EVERY = 40         # the same, of those few
@@ -85,10 +87,9 @@ class Reading:
 
     def pinned_in_the_end(self):
         """How many clients are pinned once all have ended what pinned them; they are still connected."""
-        until = time.monotonic() + 5
-        while (pinned := self.penstock.pinned_clients()) and time.monotonic() < until:
-            time.sleep(0.1)
-        return pinned
+        with contextlib.suppress(Timeout):
+            wait_until(lambda: not self.penstock.pinned_clients(), "nobody is pinned any more", seconds=5)
+        return self.penstock.pinned_clients()
 
     def is_stale_without(self):
         """Whether a write on the primary is missing in what the last replica has at once."""
