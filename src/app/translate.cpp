@@ -157,7 +157,8 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     account.database = cluster.monitor.database;
     if (account.user.empty()) {
         for (const auto& user : tree.users) {
-            const auto& password = user.server_user.empty() ? user.password : user.server_password;
+            const bool has_own = !user.server_user.empty() || !user.server_password.empty();
+            const auto& password = has_own ? user.server_password : user.password;
             if (is_clear_text(password, cluster.engine)) {
                 account.user = user.server_user.empty() ? user.name : user.server_user;
                 account.password = password;

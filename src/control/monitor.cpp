@@ -151,6 +151,12 @@ void monitor::state::start()
 {
     see_to_places();
     publish();
+    if (!options.account && nodes.view().primary() == nullptr) {
+        log::warning("nothing tells which node is the primary: requests wait for one in vain",
+                     {{"cluster", options.cluster},
+                      {"reason", "nodes are not probed, for there is no account with a password in clear text"},
+                      {"remedy", "add monitor_user and monitor_password, or give the primary its role"}});
+    }
     start_discovery();
 }
 

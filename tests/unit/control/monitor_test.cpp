@@ -18,7 +18,7 @@ class Monitor : public testing::Test {
 protected:
     void SetUp() override
     {
-        log::capture([](std::string_view) {});
+        log::capture([this](std::string_view line) { log_lines += line; });
     }
     void TearDown() override { log::capture({}); }
 
@@ -69,6 +69,7 @@ protected:
     std::atomic<bool> resolvable = true;
     std::atomic<int> times_resolved = 0;
     std::vector<router::cluster_view_ptr> views;
+    std::string log_lines;
     loop on;
 };
 
@@ -292,6 +293,22 @@ TEST_F(Monitor, ProbesNothingWithoutAnAccount)
     watcher.start();
     ASSERT_TRUE(on.run_until([this] { return !views.back()->primary()->endpoints.empty(); }, seconds{5}));
     EXPECT_TRUE(database.targets.empty());
+}
+
+TEST_F(Monitor, WarnsWhereNobodyIsProbedAndNobodyCanBeThePrimary)
+{
+    using router::node_role;
+    const auto warns = [this](std::vector<node_address> nodes) {
+        log_lines.clear();
+        auto options = watching(std::move(nodes));
+        options.account.reset();
+        monitor watcher{on, options, surroundings()};
+        watcher.start();
+        return log_lines.find("nothing tells which node is the primary") != std::string::npos;
+    };
+    EXPECT_TRUE(warns({{"127.0.0.1", 1}, {"127.0.0.1", 2}}));
+    EXPECT_FALSE(warns({{"127.0.0.1", 1}}));
+    EXPECT_FALSE(warns({{"127.0.0.1", 1}, {"127.0.0.1", 2, node_role::primary}}));
 }
 
 TEST_F(Monitor, EndsWithAProbeUnderWay)
