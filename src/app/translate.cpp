@@ -157,8 +157,7 @@ control::monitor_options monitor_options_of(const settings::tree& tree, const se
     account.database = cluster.monitor.database;
     if (account.user.empty()) {
         for (const auto& user : tree.users) {
-            const bool has_own = !user.server_user.empty() || !user.server_password.empty();
-            const auto& password = has_own ? user.server_password : user.password;
+            const auto& password = settings::has_server_login(user) ? user.server_password : user.password;
             if (is_clear_text(password, cluster.engine)) {
                 account.user = user.server_user.empty() ? user.name : user.server_user;
                 account.password = password;

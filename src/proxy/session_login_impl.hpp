@@ -306,10 +306,8 @@ std::shared_ptr<pool_record> session<P>::find_pool(const user_record& record)
     if (!cluster->application_name.empty()) {
         account.parameters.emplace_back("application_name", cluster->application_name);
     }
-    if (user != nullptr && !user->server_user.empty()) {
-        account.user = user->server_user;
-        account.password = user->server_password;
-    } else if (user != nullptr && !user->server_password.empty()) {
+    if (user != nullptr && settings::has_server_login(*user)) {
+        account.user = user->server_user.empty() ? who.user : user->server_user;
         account.password = user->server_password;
     } else if (!who.clear_password.empty()) {
         account.password = who.clear_password;

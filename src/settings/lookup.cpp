@@ -71,6 +71,11 @@ const user_settings* find_user(const tree& all, std::string_view name)
     return find_named(all.users, name);
 }
 
+bool has_server_login(const user_settings& user)
+{
+    return !user.server_user.empty() || !user.server_password.empty();
+}
+
 const cluster_settings* find_cluster(const tree& all, std::string_view name)
 {
     return find_named(all.clusters, name);

@@ -18,6 +18,8 @@ namespace penstock::settings {
 /// MySQL's clients may ask for none (an empty name): that is the "*" entry, or the first.
 [[nodiscard]] const database_settings* find_database(const tree& all, std::string_view name, engine of);
 [[nodiscard]] const user_settings* find_user(const tree& all, std::string_view name);
+/// Whether servers are told `server_user` or `server_password` instead of what the client's login says and proves.
+[[nodiscard]] bool has_server_login(const user_settings& user);
 [[nodiscard]] const cluster_settings* find_cluster(const tree& all, std::string_view name);
 
 /// The engine of that cluster; PostgreSQL for a name that there is no cluster of.
