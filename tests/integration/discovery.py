@@ -31,7 +31,7 @@ class Client(BusyClient):
     """Writes, and reads what it has written."""
 
     def __init__(self, penstock, number):
-        super().__init__(penstock.connect())
+        super().__init__(penstock.connect(application_name="busy"))
         self.number = number
 
     def once(self):
@@ -71,8 +71,8 @@ class Discovery:
         return next(((row["role"], row["state"]) for row in self.penstock.nodes() if row["node"] == f"127.0.0.1:{node.port}"), None)
 
     def serves(self, replica):
-        """Sessions of clients there: those of probes and positions have another application_name."""
-        return replica.sql("select count(*) from pg_stat_activity where usename = 'app' and application_name <> 'penstock'")[0][0] > 0
+        """Sessions of clients there: those of probes and positions have another application_name, and at first none at all."""
+        return replica.sql("select count(*) from pg_stat_activity where usename = 'app' and application_name = 'busy'")[0][0] > 0
 
     def test_a_new_node_is_used_and_a_lost_one_left_under_load(self):
         first, second = self.cluster.replicas

@@ -56,18 +56,32 @@ def stop(process, with_signal=signal.SIGTERM, seconds=30):
 
 
 def free_port():
-    """A port nobody listens on at the moment, and that no outgoing connection is given before somebody does: below their range."""
+    """A port on which nobody listens, that no outgoing connection is given, and that no other program of the tests is given before this one ends.
+
+    Between here and the server that will listen there lie seconds, and programs of tests run side by side: so each port is claimed by a
+    socket of its name (unix(7), "abstract"), which one program can have at a time and which ends with it.
+    """
     while True:
-        port = _ports.randrange(10000, 32768)
-        if port in _given:
+        port = _dice.randrange(*_range())
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0penstock-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
             continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            _given.add(port)
-            return port
+        _claims.append(claim)
+        return port
 
 
-_ports, _given = random.SystemRandom(), set()
+def _range():
+    """Ports below those of outgoing connections (ip(7), ip_local_port_range), or the usual ones where too few are below."""
+    lowest = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    return 10000, lowest if lowest >= 15000 else 32768
+
+
+_dice, _claims = random.SystemRandom(), []
 
 
 def is_listening(port):

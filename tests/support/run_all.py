@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Runs all tests: the GoogleTest programs of a build, the Python files of tests/integration and tests/drivers, and the lint. One line
-# for each program, the whole output of those that failed, the name of each test that was skipped because the machine lacks what it is
-# about (their number before the sum), and at the very end "N passed, N failed". The same as JSON in <build>/test-summary.json.
-# A sanitizer's report from any process fails the program that started it. ./dev test calls it.
+# for each program, the output of those that failed (without what passed), the name of each test that was skipped because the machine
+# lacks what it is about (their number before the sum), and at the very end "N passed, N failed". The same as JSON in
+# <build>/test-summary.json. A sanitizer's report from any process fails the program that started it. ./dev test calls it.
 
 import argparse
 import concurrent.futures
@@ -176,7 +176,8 @@ def show(outcome):
             if line.startswith(FIGURES):
                 print("    " + line, flush=True)
     if outcome.failed:
-        print("".join("    | " + line + "\n" for line in outcome.output.splitlines()[-200:]), end="", flush=True)
+        told = [line for line in outcome.output.splitlines() if not line.endswith(" ... ok")]
+        print("".join("    | " + line + "\n" for line in told[-200:]), end="", flush=True)
 
 
 def write_summary(build, outcomes):
