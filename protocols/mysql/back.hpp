@@ -280,6 +280,7 @@ private:
     void hop(bytes& chunk, outbox& to_client);
     [[nodiscard]] bool is_plain_result_next(bytes chunk, const front& client) const;
     bool take_plain_result(bytes& chunk, front& client, outbox& to_client);
+    void relay_with_eof(bytes whole, std::size_t rows_at, std::size_t end_at, const ok_packet& end, outbox& to_client);
     void relay_rows(bytes rows, std::uint64_t count, outbox& to_client);
     void take_rows(bytes& chunk, const front& client, outbox& to_client);
     advance_result message(message_role role, bytes whole, bool copied, front& client, outbox& to_client);

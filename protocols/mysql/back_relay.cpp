@@ -36,10 +36,15 @@ void back::relay_rows(bytes rows, std::uint64_t count, outbox& to_client)
         client_sequence_ = static_cast<std::uint8_t>(client_sequence_ + count);
         return;
     }
+    if (auto* const place = to_client.editable(rows)) {
+        client_sequence_ = number_packets({place, rows.size()}, client_sequence_);
+        to_client.pass(rows);
+        return;
+    }
     auto& out = to_client.made();
     const auto place = out.size();
     out.append(rows);
-    client_sequence_ = number_packets(out, place, client_sequence_);
+    client_sequence_ = number_packets(std::span{out}.subspan(place), client_sequence_);
 }
 
 /// `at_end` is the result's own status, where its end has come.

@@ -8,6 +8,9 @@
 #include "protocols/mysql/encode.hpp"
 #include "protocols/mysql/front.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 namespace penstock::mysql {
 
 namespace {
@@ -129,38 +132,59 @@ bool back::take_plain_result(bytes& chunk, front& client, outbox& to_client)
     if (!end) {
         return false;
     }
-    const bytes before_rows{chunk.data(), static_cast<std::size_t>(rows_at - chunk.data())};
-    const bytes all_rows{rows_at, static_cast<std::size_t>(end_at - rows_at)};
-    to_client.pass(before_rows);
-    client_sequence_ = static_cast<std::uint8_t>(at.next_number() - 1);
-    if (has(client.capabilities(), capability::deprecate_eof)) {
-        to_client.pass(all_rows);
-    } else {
-        const auto status = rows > 0 ? status_ & server_status::lasting : static_cast<unsigned>(end->status);
-        auto& out = to_client.made();
-        const auto number = static_cast<std::uint8_t>(client_sequence_ - rows);
-        encode_eof(
-            {.warnings = 0, .status = static_cast<std::uint16_t>(status & server_status::of_definitions)}, out, number);
-        const auto place = out.size();
-        out.append(all_rows);
-        number_packets(out, place, static_cast<std::uint8_t>(number + 1));
-        ++client_sequence_;
-    }
+    const auto size_to = [&chunk](const char* place) { return static_cast<std::size_t>(place - chunk.data()); };
     auto& head = expected_.front();
     head.rows = rows;
     owes_eof_ = false;
     server_sequence_.set_next(at.next_number());
     follower_.on_rows();
-    const bool as_it_is = has(client.capabilities(), capability::deprecate_eof) && !client.wishes().holds() &&
-                          (end->status & server_status::session_state_changed) == 0;
-    if (as_it_is) {
-        relay({end_at, static_cast<std::size_t>(at.place() - end_at)}, false, to_client);
+    if (has(client.capabilities(), capability::deprecate_eof)) {
+        to_client.pass(chunk.substr(0, size_to(end_at)));
+        client_sequence_ = static_cast<std::uint8_t>(at.next_number() - 1);
+        const bool as_it_is = !client.wishes().holds() && (end->status & server_status::session_state_changed) == 0;
+        if (as_it_is) {
+            relay({end_at, at.payload().size() + header_size}, false, to_client);
+        } else {
+            relay_end(*end, true, client, to_client);
+        }
     } else {
-        relay_end(*end, true, client, to_client);
+        relay_with_eof(chunk.substr(0, size_to(at.place())), size_to(rows_at), size_to(end_at), *end, to_client);
     }
     end_result(*end, client);
     chunk = at.rest();
     return true;
+}
+
+/// A whole result, for a client that is told where definitions end: one EOF more, other numbers behind it, and EOF in
+/// place of OK, which is longer. Where the octets may be changed, the definitions are moved to make room, for they are
+/// fewer than the rows.
+void back::relay_with_eof(bytes whole, std::size_t rows_at, std::size_t end_at, const ok_packet& end, outbox& to_client)
+{
+    auto& head = expected_.front();
+    head.is_flagged = false;
+    const auto known = head.rows > 0 ? status_ & server_status::lasting : static_cast<unsigned>(end.status);
+    const auto status = static_cast<std::uint16_t>(known & server_status::of_definitions);
+    const auto status_at_end = static_cast<std::uint16_t>(end.status & ~server_status::session_state_changed);
+    const auto last = server_sequence_.next();
+    const auto first = static_cast<std::uint8_t>(last - 1 - head.rows);
+    const auto eof = eof_octets({.warnings = 0, .status = status}, first);
+    const auto end_eof = eof_octets({.warnings = end.warnings, .status = status_at_end}, last);
+    client_sequence_ = static_cast<std::uint8_t>(last + 1);
+    char* rows = nullptr;
+    if (auto* const place = to_client.editable(whole, eof_size)) {
+        std::memmove(place - eof_size, place, rows_at);
+        rows = place + rows_at;
+        std::copy(eof.begin(), eof.end(), rows - eof_size);
+        std::copy(end_eof.begin(), end_eof.end(), place + end_at);
+        to_client.pass({place - eof_size, eof_size + end_at + eof_size});
+    } else {
+        auto& out = to_client.made();
+        const auto before = out.size();
+        out.append(whole.substr(0, rows_at)).append(eof.data(), eof_size);
+        out.append(whole.substr(rows_at, end_at - rows_at)).append(end_eof.data(), eof_size);
+        rows = out.data() + before + rows_at + eof_size;
+    }
+    number_packets({rows, end_at - rows_at}, static_cast<std::uint8_t>(first + 1));
 }
 
 }  // namespace penstock::mysql

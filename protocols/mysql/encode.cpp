@@ -51,12 +51,19 @@ std::uint8_t encode_ok(
 
 std::uint8_t encode_eof(const eof_packet& eof, std::string& out, std::uint8_t sequence)
 {
-    const auto body = eof_body(eof);
-    std::array<char, header_size + body.size()> packet;
-    store_header(packet.data(), {body.size(), sequence});
-    std::copy(body.begin(), body.end(), packet.begin() + header_size);
+    const auto packet = eof_octets(eof, sequence);
     out.append(packet.data(), packet.size());
     return static_cast<std::uint8_t>(sequence + 1);
+}
+
+std::array<char, eof_size> eof_octets(const eof_packet& eof, std::uint8_t sequence)
+{
+    const auto body = eof_body(eof);
+    std::array<char, eof_size> packet;
+    static_assert(packet.size() == header_size + body.size());
+    store_header(packet.data(), {body.size(), sequence});
+    std::copy(body.begin(), body.end(), packet.begin() + header_size);
+    return packet;
 }
 
 }  // namespace penstock::mysql

@@ -8,6 +8,7 @@
 #include "protocols/mysql/capabilities.hpp"
 #include "protocols/mysql/decode.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -79,5 +80,8 @@ std::uint8_t encode_ok(const ok_packet& ok,
                        std::uint8_t sequence,
                        std::uint8_t header = ok_header);
 std::uint8_t encode_eof(const eof_packet& eof, std::string& out, std::uint8_t sequence);
+/// Octets of an EOF packet, its header included.
+inline constexpr std::size_t eof_size = 9;
+std::array<char, eof_size> eof_octets(const eof_packet& eof, std::uint8_t sequence);
 
 }  // namespace penstock::mysql

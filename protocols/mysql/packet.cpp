@@ -75,10 +75,10 @@ packet_follower::piece packet_follower::take(bytes input)
     return next;
 }
 
-std::uint8_t number_packets(std::string& out, std::size_t place, std::uint8_t sequence)
+std::uint8_t number_packets(std::span<char> packets, std::uint8_t sequence)
 {
-    char* at = out.data() + place;
-    const char* const end = out.data() + out.size();
+    char* at = packets.data();
+    const char* const end = at + packets.size();
     while (at < end) {
         const auto size = load_header({at, header_size}).frame_size();
         at[3] = static_cast<char>(sequence++);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace penstock::mysql {
@@ -67,8 +68,8 @@ std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes payloa
 /// The same with a payload in two parts.
 std::uint8_t append_packet(std::string& out, std::uint8_t sequence, bytes head, bytes rest);
 
-/// Numbers the packets that begin at `place` of `out` and are there whole. Gives the sequence number that comes next.
-std::uint8_t number_packets(std::string& out, std::size_t place, std::uint8_t sequence);
+/// Numbers packets that follow each other and are there whole. Gives the sequence number that comes next.
+std::uint8_t number_packets(std::span<char> packets, std::uint8_t sequence);
 
 /// Follows the frames and messages of one direction wherever the stream is cut, without keeping any of it.
 ///

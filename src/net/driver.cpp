@@ -114,10 +114,7 @@ struct driver::state {
 };
 
 driver::driver()
-    : now_{clock::now()},
-      receive_buffer_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)},
-      plain_buffer_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)},
-      state_{std::make_unique<state>()}
+    : now_{clock::now()}, receive_buffer_{new_buffer()}, plain_buffer_{new_buffer()}, state_{std::make_unique<state>()}
 {
     state_->epoll = created(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     state_->wake_up = created(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
@@ -395,12 +392,14 @@ void driver::wake()
     [[maybe_unused]] const auto written = write(state_->wake_up, &one, sizeof one);
 }
 
-driver::other_buffers::other_buffers(driver& on)
-    : driver_{on},
-      receive_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)},
-      plain_{std::make_unique_for_overwrite<char[]>(receive_buffer_size)}
+driver::other_buffers::other_buffers(driver& on) : driver_{on}, receive_{new_buffer()}, plain_{new_buffer()}
 {
     swap();
+}
+
+std::unique_ptr<char[]> driver::new_buffer()
+{
+    return std::make_unique_for_overwrite<char[]>(room_in_front + receive_buffer_size);
 }
 
 void driver::other_buffers::swap()

@@ -84,19 +84,21 @@ public:
     void remove_closing(registration where);
 
     /// Scratch memory that streams receive into; contents are valid until the next receive on this driver.
-    [[nodiscard]] char* receive_buffer() { return receive_buffer_.get(); }
+    [[nodiscard]] char* receive_buffer() { return receive_buffer_.get() + room_in_front; }
     static constexpr std::size_t receive_buffer_size = 64 * 1024;
+    /// Octets in front of it and of the next two: who passes on what was received may put so much before it.
+    static constexpr std::size_t room_in_front = 16;
     /// A second one, for what TLS decrypts.
-    [[nodiscard]] char* plain_buffer() { return plain_buffer_.get(); }
+    [[nodiscard]] char* plain_buffer() { return plain_buffer_.get() + room_in_front; }
     /// A third one, for what TLS is about to send; whoever borrows it leaves it empty.
     [[nodiscard]] std::string& sealed_buffer() { return sealed_buffer_; }
     /// Two more, for what a layer above TLS makes of octets received and of octets to be sent; made at the first call.
     [[nodiscard]] char* unwrapped_buffer()
     {
         if (!unwrapped_buffer_) {
-            unwrapped_buffer_ = std::make_unique<char[]>(receive_buffer_size);
+            unwrapped_buffer_ = new_buffer();
         }
-        return unwrapped_buffer_.get();
+        return unwrapped_buffer_.get() + room_in_front;
     }
     [[nodiscard]] std::string& wrapped_buffer() { return wrapped_buffer_; }
 
@@ -135,6 +137,8 @@ private:
     void forget(const event& gone);
 
     time_point now_;
+    [[nodiscard]] static std::unique_ptr<char[]> new_buffer();
+
     std::unique_ptr<char[]> receive_buffer_;
     std::unique_ptr<char[]> plain_buffer_;
     std::string sealed_buffer_;

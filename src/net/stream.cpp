@@ -85,6 +85,12 @@ received stream::receive_below()
     return tls_ ? receive_tls() : receive_plain();
 }
 
+received stream::data_in(char* buffer, std::size_t count)
+{
+    constexpr auto room = driver::room_in_front;
+    return {received::kind::data, bytes{buffer, count}, {buffer - room, room + count}};
+}
+
 /// What comes may give nothing yet, so more is asked for; but a peer that sends much and says little lets others have
 /// their turn.
 received stream::receive_layered()
@@ -93,7 +99,7 @@ received stream::receive_layered()
     for (int rounds = 0; rounds < most_rounds; ++rounds) {
         if (layer_->fault() != nullptr && !std::exchange(layer_fault_told_, true)) {
             fault_ = std::make_unique<std::string>(layer_->fault()->detail);
-            return {received::kind::error, {}};
+            return {.how = received::kind::error};
         }
         bytes from_wire;
         if (!layer_->has_input()) {
@@ -107,7 +113,7 @@ received stream::receive_layered()
         const auto count = layer_->open(from_wire, into, driver::receive_buffer_size);
         readable_ = readable_ || layer_->has_input() || layer_->fault() != nullptr;
         if (count > 0) {
-            return {received::kind::data, bytes{into, count}};
+            return data_in(into, count);
         }
     }
     if (subscriber_ != nullptr) {
@@ -121,9 +127,8 @@ received stream::receive_plain()
     received got;
     char* const into = driver_->receive_buffer();
     const auto count = read_socket(into, driver::receive_buffer_size, got.how);
-    got.data = bytes{into, count};
     octets_received_ += count;
-    return got;
+    return count > 0 ? data_in(into, count) : got;
 }
 
 received stream::receive_tls()
@@ -160,11 +165,11 @@ received stream::receive_tls()
         subscriber_->notify();
     }
     octets_received_ += count;
-    got.data = bytes{driver_->plain_buffer(), count};
     got.how = received::kind::would_block;
     if (count > 0) {
-        got.how = received::kind::data;
-    } else if (tls_->state() == tls_state::failed) {
+        return data_in(driver_->plain_buffer(), count);
+    }
+    if (tls_->state() == tls_state::failed) {
         readable_ = false;
         got.how = received::kind::error;
     } else if (tls_->peer_closed()) {

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace penstock::net {
@@ -37,6 +38,8 @@ struct received {
     };
     kind how = kind::would_block;
     bytes data{};
+    /// `data` and driver::room_in_front more octets in front of it. Whoever has received it may change them.
+    std::span<char> buffer{};
 };
 
 enum class tls_role : std::uint8_t { server, client };
@@ -134,6 +137,7 @@ public:
     void on_ready(std::uint32_t events) override;
 
 private:
+    static received data_in(char* buffer, std::size_t count);
     received receive_below();
     received receive_layered();
     received receive_plain();

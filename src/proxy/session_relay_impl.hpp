@@ -74,7 +74,7 @@ bool session<P>::take_from_server()
     auto& server = lease_->half();
     auto how = advance_result::ok;
     {
-        outbox to_client{worker_.template side<P>().to_client_scratch};
+        outbox to_client{worker_.template side<P>().to_client_scratch, in.buffer};
         how = server.advance(in.data, *front_, to_client);
         if (routes_) {
             note_write();  // before its client can know of it

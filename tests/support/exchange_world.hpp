@@ -260,10 +260,11 @@ private:
     {
         auto& unread = client.lease->unread;
         const auto size = random_() % 3 == 0 ? 1 + random_() % unread.size() : unread.size();
-        const auto chunk = unread.substr(0, size);
+        auto buffer = std::string(room_in_front, '\xaa') + unread.substr(0, size);
+        const auto chunk = bytes{buffer}.substr(room_in_front);
         unread.erase(0, size);
         {
-            outbox to_client{client_scratch_};
+            outbox to_client{client_scratch_, buffer};
             if (client.lease->half.advance(chunk, client.half, to_client) != advance_result::ok) {
                 failure_ = "server: " + client.lease->half.last_error().detail;
             }
@@ -312,6 +313,8 @@ private:
     postgresql::statement_store store_;
     std::vector<std::unique_ptr<connection>> servers_;
     std::vector<std::unique_ptr<participant>> clients_;
+    static constexpr std::size_t room_in_front = 16;  // as in a driver's buffers
+
     std::string server_scratch_;
     std::string client_scratch_;
     std::string failure_;

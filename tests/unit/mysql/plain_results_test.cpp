@@ -83,9 +83,10 @@ struct outcome {
     bool operator==(const outcome&) const = default;
 };
 
-outcome outcome_of(capability_flags of_client, bytes stream, bool prepared, std::size_t cut)
+outcome outcome_of(capability_flags of_client, bytes stream, bool prepared, std::size_t cut, bool edits = true)
 {
     exchange talk{of_client};
+    talk.edits = edits;
     if (prepared) {
         talk.send(ask::prepare("SELECT a FROM t"));
         talk.answer(packets({say::prepared(1, 0, 0)}));
@@ -109,6 +110,8 @@ TEST(MysqlPlainResults, AreTheSameWhereverTheyAreCut)
         for (const auto of_client : {modern, old, untracked, untracked & ~capability::deprecate_eof}) {
             for (const bool prepared : {false, true}) {
                 const auto whole = outcome_of(of_client, each.stream, prepared, each.stream.size());
+                EXPECT_TRUE(outcome_of(of_client, each.stream, prepared, each.stream.size(), false) == whole)
+                    << each.name << ", copied, prepared " << prepared << ", client " << of_client;
                 const std::size_t step = each.stream.size() > 1000 ? 97 : 1;
                 for (std::size_t cut = 1; cut < each.stream.size(); cut += step) {
                     ASSERT_TRUE(outcome_of(of_client, each.stream, prepared, cut) == whole)
@@ -116,6 +119,55 @@ TEST(MysqlPlainResults, AreTheSameWhereverTheyAreCut)
                 }
             }
         }
+    }
+}
+
+/// Packets of the numbers that this client counts: a column count, a definition, EOF, rows and EOF.
+std::string as_of_old(const std::vector<std::string>& rows)
+{
+    std::vector<std::string> payloads = {"\1", say::column("a"), say::eof()};
+    payloads.insert(payloads.end(), rows.begin(), rows.end());
+    payloads.push_back(say::eof());
+    return packets(payloads);
+}
+
+TEST(MysqlPlainResults, AreNotCopiedForAClientWithItsEofWhereTheBufferMayBeChanged)
+{
+    for (const bool edits : {true, false}) {
+        exchange talk{old};
+        talk.edits = edits;
+        talk.send(ask::query("SELECT a FROM t"));
+        std::vector<std::string> payloads(300, say::text("one of many rows"));
+        const auto expected = as_of_old(payloads);
+        payloads.insert(payloads.begin(), {"\1", say::column("a")});
+        payloads.push_back(say::end());
+        talk.answer(packets(payloads));
+        EXPECT_EQ(talk.sent_to_client(), expected);
+        EXPECT_EQ(talk.client_scratch.capacity() > 1000, !edits);
+    }
+}
+
+TEST(MysqlPlainResults, RowsAreNumberedWhereTheyAre)
+{
+    for (const bool edits : {true, false}) {
+        exchange talk{old};
+        talk.edits = edits;
+        talk.send(ask::query("SELECT a FROM t"));
+        const auto row = say::text(std::string(1000, 'x'));
+        const std::vector<std::string> rows(300, row);
+        std::vector<std::string> payloads = {"\1", say::column("a")};
+        payloads.insert(payloads.end(), rows.begin(), rows.end());
+        payloads.push_back(say::end());
+        const auto stream = packets(payloads);
+        const auto first = packets({"\1", say::column("a"), row}).size();
+        talk.answer(bytes{stream}.substr(0, first));
+        auto told = talk.sent_to_client();
+        const auto used_before = talk.client_scratch.capacity();
+        talk.answer(bytes{stream}.substr(first, 100 * (row.size() + header_size)));
+        EXPECT_EQ(talk.client_scratch.capacity() == used_before, edits);
+        talk.answer(bytes{stream}.substr(first + 100 * (row.size() + header_size)));
+        told += talk.sent_to_client();
+        EXPECT_EQ(told, as_of_old(rows));
     }
 }
 

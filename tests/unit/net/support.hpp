@@ -23,6 +23,15 @@
 
 namespace penstock::net::testing {
 
+/// Overwrites what was received and the room in front of it, as whoever has received it may.
+inline void overwrite(const received& got)
+{
+    ASSERT_EQ(got.how, received::kind::data);
+    ASSERT_EQ(got.buffer.data() + driver::room_in_front, got.data.data());
+    ASSERT_EQ(got.buffer.size(), driver::room_in_front + got.data.size());
+    std::fill(got.buffer.begin(), got.buffer.end(), '!');
+}
+
 /// Turns the driver until the claim holds; false if it does not within a generous time.
 template <class Claim>
 bool turn_until(driver& on, Claim claim)

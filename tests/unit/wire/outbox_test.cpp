@@ -75,4 +75,34 @@ TEST(Outbox, LeavesTheScratchEmpty)
     EXPECT_LT(scratch.capacity(), 300'000U);
 }
 
+TEST(Outbox, OctetsMayBeChangedWhereTheyAreInTheReceiveBuffer)
+{
+    std::string buffer = "....abcdef";
+    const std::string other = "abcdef";
+    std::string scratch;
+    outbox box{scratch, buffer};
+    const auto whole = bytes{buffer}.substr(4);
+    EXPECT_EQ(box.editable(whole), buffer.data() + 4);
+    EXPECT_EQ(box.editable(whole.substr(2, 3)), buffer.data() + 6);
+    EXPECT_EQ(box.editable(whole, 4), buffer.data() + 4);
+    EXPECT_EQ(box.editable(whole, 5), nullptr);
+    EXPECT_EQ(box.editable(other), nullptr);
+    EXPECT_EQ(box.editable({buffer.data() + 9, 2}), nullptr);
+    EXPECT_EQ(outbox{scratch}.editable(whole), nullptr);
+    EXPECT_EQ(outbox{scratch}.editable({}), nullptr);
+}
+
+TEST(Outbox, NothingThatWasPassedIsRoomForWhatComesBehind)
+{
+    std::string buffer = "....abcdef";
+    std::string scratch;
+    outbox box{scratch, buffer};
+    const auto whole = bytes{buffer}.substr(4);
+    box.pass(whole.substr(0, 3));
+    EXPECT_EQ(box.editable(whole.substr(3), 1), nullptr);
+    EXPECT_EQ(box.editable(whole.substr(3)), buffer.data() + 7);
+    box.made().append("!");
+    EXPECT_EQ(box.editable(whole.substr(3), 1), nullptr);
+}
+
 }  // namespace
