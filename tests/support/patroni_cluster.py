@@ -126,12 +126,30 @@ class PatroniCluster:
         return next((node for node in self.nodes if node.process is not None and node.role() == "master"), None)
 
     def switch_over(self, to):
-        """A planned switchover, as patronictl asks for it."""
-        question = json.dumps({"leader": self.primary().name, "candidate": to.name}).encode()
-        request = urllib.request.Request(f"{self.primary().url}/switchover", question, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            answer.read()
+        """A planned switchover, as patronictl asks for it: again where the candidate did not answer Patroni's own questions in time."""
+        told = []
+        try:
+            wait_until(lambda: self.begins_to_switch(to, told), f"the switchover to {to.name} begins", 60, 0.5)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; Patroni says: {told}") from late
         wait_until(lambda: self.primary() is to, f"{to.name} is the primary", 30)
+
+    def begins_to_switch(self, to, told):
+        """Asks once; why it was refused is added to `told`. See Patroni's REST API, "Switchover and failover endpoints"."""
+        primary = self.primary()
+        if primary is None or primary is to:
+            return primary is to
+        question = json.dumps({"leader": primary.name, "candidate": to.name}).encode()
+        request = urllib.request.Request(f"{primary.url}/switchover", question, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code not in (412, 503):
+                raise
+            told.append(error.read().decode(errors="replace"))
+            return False
+        return True
 
     def stop(self):
         for node in sorted(self.nodes, key=lambda each: each.process is not None and each.role() == "master"):
