@@ -71,7 +71,7 @@ def free_port():
         except OSError:
             claim.close()
             continue
-        _claims.append(claim)
+        claim.detach()  # it stays open
         return port
 
 
@@ -81,7 +81,7 @@ def _range():
     return 10000, lowest if lowest >= 15000 else 32768
 
 
-_dice, _claims = random.SystemRandom(), []
+_dice = random.SystemRandom()
 
 
 def is_listening(port):
