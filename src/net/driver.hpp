@@ -135,10 +135,9 @@ private:
 
     void enqueue(event& ready);
     void forget(const event& gone);
-
-    time_point now_;
     [[nodiscard]] static std::unique_ptr<char[]> new_buffer();
 
+    time_point now_;
     std::unique_ptr<char[]> receive_buffer_;
     std::unique_ptr<char[]> plain_buffer_;
     std::string sealed_buffer_;
