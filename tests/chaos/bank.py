@@ -35,7 +35,7 @@ class Client:
         self.successes = []       # when something of it succeeded
         self.faults = {}          # {text: how often}, of writes
         self.read_faults = {}
-        self.ended_in_transaction = self.ended_otherwise = 0  # connections
+        self.ended_in_transaction, self.ended_otherwise = [], []  # what it was told by connections that ended
         self.foreign = []         # answers to what it had not asked
         self.stuck = False
         self.connection = None
@@ -136,13 +136,13 @@ class Client:
         if not self.connection.lives(error):
             self.connection.drop()
             self.connection = None
-            if in_transaction:
-                self.ended_in_transaction += 1
-            else:
-                self.ended_otherwise += 1
+            (self.ended_in_transaction if in_transaction else self.ended_otherwise).append(shortened(error))
+
+    def reconnects(self):
+        return len(self.ended_in_transaction) + len(self.ended_otherwise)
 
     def count(self, faults, error):
-        text = " ".join(str(error).split())[:90]
+        text = shortened(error)
         faults[text] = faults.get(text, 0) + 1
 
     def has_worked_since(self, moment):
@@ -163,6 +163,10 @@ class Client:
         """The longest time without a write that succeeded, of those that touch that span."""
         times = [begin, *(each for each in self.successes if begin <= each <= end), end]
         return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+
+def shortened(error):
+    return " ".join(str(error).split())[:90]
 
 
 class Bank:

@@ -88,7 +88,7 @@ def tell(arena, fault, number, played):
     for name, clients in (("through Penstock", played.through), ("directly", played.direct)):
         gaps, faults = played.gaps(clients), faults_of(clients)
         print(f"  {name:<17} outage p50 {statistics.median(gaps):5.2f} s, max {max(gaps):5.2f} s; "
-              f"{sum(client.ended_in_transaction + client.ended_otherwise for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
+              f"{sum(client.reconnects() for client in clients)} reconnects, {sum(faults.values())} errors", flush=True)
         for text, count in sorted(faults.items(), key=lambda each: -each[1])[:6]:
             print(f"    {count:5} x {text}")
 

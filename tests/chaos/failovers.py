@@ -69,6 +69,6 @@ def tell(arena, rows, through, direct, bank, retries):
     for place, name, clients in ((1, "through Penstock", through), (2, "directly", direct)):
         gaps, met = [gap for row in rows for gap in row[place]], faults_of(clients)
         print(f"  {name:<17} outage beyond the promotion p50 {statistics.median(gaps):5.2f} s, max {max(gaps):5.2f} s; "
-              f"{sum(client.ended_in_transaction + client.ended_otherwise for client in clients)} reconnects, {sum(met.values())} errors", flush=True)
+              f"{sum(client.reconnects() for client in clients)} reconnects, {sum(met.values())} errors", flush=True)
         for text, count in met.most_common(8):
             print(f"    {count:5} x {text}")

@@ -40,7 +40,7 @@ def play_round(arena, penstock, fault):
         bank.stop()
         wrong = bank.check(arena.ask)
         if fault not in ENDING_SESSIONS:
-            wrong += idle_sessions(idle, arena) + unexpected(fault, through)
+            wrong += idle_sessions(idle, arena) + unexpected(fault, through, met)
         for connection in idle:
             connection.drop()
         wrong += watch.excesses() + watch.left_behind()
@@ -87,17 +87,17 @@ def wait_until_all_work(arena, penstock, bank, promoted):
         raise Timeout(f"{late}: {waiting}\n{penstock.nodes()}\n{arena.state()}\n{penstock.log()[-3000:]}") from late
 
 
-def unexpected(fault, through):
-    """What clients met that this fault does not excuse."""
+def unexpected(fault, through, penstock):
+    """What clients met that this fault does not excuse; and of those that it ended, Penstock's words."""
     wrong = []
     for client in through:
-        if client.ended_otherwise:
-            wrong.append(f"{client.ended_otherwise} connections of client {client.number} ended outside of transactions")
-        if client.ended_in_transaction:
-            wrong.append(f"{client.ended_in_transaction} connections of client {client.number} ended")
+        wrong += [f"a connection of client {client.number} ended outside of transactions: {text}" for text in client.ended_otherwise]
+        wrong += [f"a connection of client {client.number} ended in a transaction: {text}" for text in client.ended_in_transaction]
         wrong += [f"a read failed: {text}" for text in client.read_faults]
         if fault in PLANNED:
             wrong += [f"a write failed: {text}" for text in client.faults]
+    if any(client.reconnects() for client in through):
+        wrong += [line for line in penstock.log().splitlines() if "client is refused" in line][-10:]
     return wrong
 
 

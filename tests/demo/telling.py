@@ -80,7 +80,7 @@ def failover(played):
         ("clients", *(str(len(clients)) for clients in sides)),
         ("time without a write, median", *(f"{statistics.median(each):.2f} s" for each in gaps)),
         ("time without a write, longest", *(f"{max(each):.2f} s" for each in gaps)),
-        ("connections that ended", *(sum(c.ended_in_transaction + c.ended_otherwise for c in clients) for clients in sides)),
+        ("connections that ended", *(sum(c.reconnects() for c in clients) for clients in sides)),
         ("reads that failed", *(sum(sum(c.read_faults.values()) for c in clients) for clients in sides)),
         ("writes that failed", *(sum(sum(c.faults.values()) for c in clients) for clients in sides)),
     ]
