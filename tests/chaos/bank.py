@@ -136,13 +136,13 @@ class Client:
         if not self.connection.lives(error):
             self.connection.drop()
             self.connection = None
-            (self.ended_in_transaction if in_transaction else self.ended_otherwise).append(shortened(error))
+            (self.ended_in_transaction if in_transaction else self.ended_otherwise).append(one_line(error))
 
     def reconnects(self):
         return len(self.ended_in_transaction) + len(self.ended_otherwise)
 
     def count(self, faults, error):
-        text = shortened(error)
+        text = one_line(error)[:90]
         faults[text] = faults.get(text, 0) + 1
 
     def has_worked_since(self, moment):
@@ -165,8 +165,8 @@ class Client:
         return max(later - earlier for earlier, later in zip(times, times[1:]))
 
 
-def shortened(error):
-    return " ".join(str(error).split())[:90]
+def one_line(error):
+    return " ".join(str(error).split())
 
 
 class Bank:

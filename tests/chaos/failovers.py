@@ -18,14 +18,14 @@ PAUSE = 0.02  # seconds between two requests of a client: what they write is kep
 def run(arena, penstock, times):
     """So many; what was wrong. The first one after which something is wrong is the last."""
     with Watch(arena, penstock) as watch:
-        retries = retried(penstock)
+        retries, said_before = retried(penstock), len(penstock.log())
         through, direct, idle, bank = begin(arena, penstock, PAUSE)
         rows, wrong = [], []
         for number in range(times):
             rows.append(fail_over(arena, penstock, bank, through, direct))
             with bank.resting():
-                wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected("kill", through) + watch.excesses()
-                wrong += watch.left_behind(len(through) + len(idle))
+                wrong = bank.check(arena.ask) + idle_sessions(idle, arena) + unexpected("kill", through, penstock.log()[said_before:])
+                wrong += watch.excesses() + watch.left_behind(len(through) + len(idle))
                 tell_one(arena, number, rows[-1], bank)
             if wrong:
                 break

@@ -12,7 +12,7 @@ from bank import FIRST_DIRECT, Bank, Client
 from faults import ENDING_SESSIONS, FAULTS, PLANNED, surroundings
 from held import HeldReads
 from wait import Timeout, wait_until
-from watch import EVERY, Watch
+from watch import Watch
 
 THROUGH, DIRECT, IDLE = 12, 4, 6
 CALM_BEFORE, CALM_AFTER = 1.0, 2.0
@@ -35,12 +35,13 @@ class Round(NamedTuple):
 
 def play_round(arena, penstock, fault):
     with surroundings(arena, penstock, fault) as met, Watch(arena, met, 2 if fault in ENDING_SESSIONS else 1) as watch:
+        said_before = len(met.log())
         through, direct, idle, bank = begin(arena, met)
-        moments = strike(arena, met, fault, bank)
+        moments = strike(arena, met, fault, bank, watch)
         bank.stop()
         wrong = bank.check(arena.ask)
         if fault not in ENDING_SESSIONS:
-            wrong += idle_sessions(idle, arena) + unexpected(fault, through, met)
+            wrong += idle_sessions(idle, arena) + unexpected(fault, through, met.log()[said_before:])
         for connection in idle:
             connection.drop()
         wrong += watch.excesses() + watch.left_behind()
@@ -59,10 +60,10 @@ def begin(arena, penstock, pause=0.005):
     return through, direct, idle, bank
 
 
-def strike(arena, penstock, fault, bank):
+def strike(arena, penstock, fault, bank, watch):
     """When the fault began, when a primary was there again, and when everybody had worked for a while since."""
     wait_until(lambda: all(len(client.successes) > 5 for client in bank.clients), "everybody works", 60)
-    crowd(arena, penstock)
+    crowd(arena, penstock, watch)
     time.sleep(CALM_BEFORE)
     began = time.monotonic()
     promoted = FAULTS[fault](arena, penstock)
@@ -71,11 +72,11 @@ def strike(arena, penstock, fault, bank):
     return began, promoted, time.monotonic()
 
 
-def crowd(arena, penstock):
-    """More want a connection to the primary than there may be, and each that has one keeps it, for long enough to be counted."""
+def crowd(arena, penstock, watch):
+    """More want a connection to the primary than there may be, and each that has one keeps it until they have been counted."""
     reads = HeldReads(arena, penstock, POOL_SIZE + 2)
     reads.wait_until_held(POOL_SIZE)
-    time.sleep(6 * EVERY)
+    watch.wait_for_counts(arena.primary, 2)  # the first may have begun before
     reads.finish()
 
 
@@ -87,8 +88,8 @@ def wait_until_all_work(arena, penstock, bank, promoted):
         raise Timeout(f"{late}: {waiting}\n{penstock.nodes()}\n{arena.state()}\n{penstock.log()[-3000:]}") from late
 
 
-def unexpected(fault, through, penstock):
-    """What clients met that this fault does not excuse; and of those that it ended, Penstock's words."""
+def unexpected(fault, through, log):
+    """What clients met that this fault does not excuse; and why Penstock has ended connections, where it has."""
     wrong = []
     for client in through:
         wrong += [f"a connection of client {client.number} ended outside of transactions: {text}" for text in client.ended_otherwise]
@@ -97,7 +98,7 @@ def unexpected(fault, through, penstock):
         if fault in PLANNED:
             wrong += [f"a write failed: {text}" for text in client.faults]
     if any(client.reconnects() for client in through):
-        wrong += [line for line in penstock.log().splitlines() if "client is refused" in line][-10:]
+        wrong += [line for line in log.splitlines() if "client is refused" in line]
     return wrong
 
 

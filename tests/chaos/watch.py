@@ -25,6 +25,7 @@ class Watch:
         self.arena, self.penstock = arena, penstock
         self.limit = POOL_SIZE * processes_at_once
         self.excess = collections.Counter()  # {node: sessions}, where there were too many
+        self.counts = collections.Counter()  # {node: how often its sessions have been counted}
         self.over = threading.Event()
         self.threads = [threading.Thread(target=self.count_at, args=(node,), daemon=True) for node in arena.nodes]
 
@@ -53,7 +54,13 @@ class Watch:
                 while not self.over.wait(EVERY):
                     self.note(node, self.count(connection))
 
+    def wait_for_counts(self, node, times):
+        """Until its sessions have been counted so often from now on."""
+        wanted = self.counts[node] + times
+        wait_until(lambda: self.counts[node] >= wanted, "sessions are counted")
+
     def note(self, node, count):
+        self.counts[node] += 1
         is_settled = time.monotonic() - self.arena.promoted_at.get(node, -math.inf) > SETTLING
         if count > self.limit * (1 if is_settled else 2):
             self.excess[node] = max(self.excess[node], count)

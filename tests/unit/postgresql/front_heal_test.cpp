@@ -117,7 +117,7 @@ TEST(StalePlan, AnotherErrorOfTheSameCodeIsTheClients)
 {
     prepared talk;
     talk.send(described_batch());
-    talk.answer(wire::error("0A000", "not implemented") + wire::ready());
+    talk.answer(wire::error("0A000", "FOR UPDATE is not allowed with DISTINCT clause") + wire::ready());
     EXPECT_EQ(types_of(talk.sent_to_client()), "EZ");
 }
 
